@@ -1,0 +1,46 @@
+# make demo   the whole path on the embedded sample: a table and a sheet of pictures at the end
+# make test   the tests
+# make lint   ruff
+# make bench  speed and memory, each beside a plain reference
+# Each makes the virtual environment it needs; VENV=path chooses where.
+
+PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin/python
+CONFIG := configs/sample.yaml
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/.runs
+	$(RUN) pre_process.py --dataset sample
+	$(RUN) data_gen.py --dataset sample
+	$(RUN) train.py --config $(CONFIG)
+	$(RUN) train_prune.py --config $(CONFIG)
+	$(RUN) train_pruned.py --config $(CONFIG)
+	$(RUN) test.py --config $(CONFIG)
+
+test: $(VENV)/.tests
+	$(RUN) -m pytest
+
+lint: $(VENV)/.tests
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+bench: $(VENV)/.runs
+	$(RUN) benchmarks/spatial_similarity.py
+	$(RUN) benchmarks/half_width.py
+
+clean:
+	rm -rf $(VENV) result data/sample
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip
+
+$(VENV)/.runs: requirements.txt | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/.tests: requirements-dev.txt $(VENV)/.runs
+	$(RUN) -m pip install --quiet -r requirements-dev.txt
+	touch $@

@@ -1,0 +1,88 @@
+"""Measure two callables against each other: time on one thread, and peak memory."""
+
+import multiprocessing
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+
+class Comparison(NamedTuple):
+    """Seconds of one call, each the minimum of several."""
+
+    reference: float
+    ours: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times faster ours is."""
+        return self.reference / self.ours
+
+
+def compare(
+    reference: Callable[[], object], ours: Callable[[], object], repeats: int = 5
+) -> Comparison:
+    """Time the two in turn on one thread, so that both meet the same machine; keep the minima.
+
+    Each is called once before, to warm up.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        reference()
+        ours()
+        seconds = [(_seconds(reference), _seconds(ours)) for _ in range(repeats)]
+    finally:
+        torch.set_num_threads(threads)
+    return Comparison(*(min(column) for column in zip(*seconds, strict=True)))
+
+
+def peak_above_inputs(
+    function: Callable[..., object],
+    inputs: Callable[..., tuple],
+    size: Sequence[int],
+    small: Sequence[int],
+) -> int:
+    """Bytes that `function(*inputs(*size))` takes at its peak beyond what stood before the call.
+
+    Counts everything that the process holds, the scratch memory of the matrix library included:
+    a fresh process builds the inputs, has the kernel reset its high-water mark, makes the call and
+    reads the mark (Linux, CPU). Before, it makes the call once on inputs of a `small` size, so
+    that code and thread pools loaded by a first call do not count. Both functions must be
+    importable, not lambdas.
+    """
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_measure, args=(sender, function, inputs, size, small))
+    process.start()
+    sender.close()  # so that a child that dies ends the wait with EOFError
+    peak = receiver.recv()
+    process.join()
+    return peak
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def _measure(sender, function, inputs, size, small) -> None:
+    torch.set_num_threads(1)
+    function(*inputs(*small))
+    arguments = inputs(*size)
+    # Not resource.getrusage: its mark cannot be reset and is inherited from the parent process.
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _status_bytes("VmRSS")
+    function(*arguments)
+    sender.send(_status_bytes("VmHWM") - before)
+
+
+def _status_bytes(key: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == key:
+            return int(value.split()[0]) * 1024
+    raise OSError(f"/proc/self/status has no {key}")

@@ -1,0 +1,119 @@
+"""DIM: a VGG-16 encoder with BatchNorm and a 5x5 max-unpooling decoder (Xu et al., CVPR 2017).
+
+The form that DCP and SPKD train and prune: no skips, no refinement.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.channels import Channels
+from models.errors import InputError
+from models.network import Network, Stage
+
+WIDTHS = (64, 128, 256, 512, 512)
+VGG16 = (2, 2, 3, 3, 3)
+SMALLEST = 32  # five poolings leave one pixel of it
+
+
+class Unit(nn.Module):
+    """Convolution (with bias) and BatchNorm."""
+
+    def __init__(self, channels: Channels, reads: str | Sequence[str], writes: str, kernel: int):
+        super().__init__()
+        self.conv = channels.conv(reads, writes, kernel)
+        self.norm = channels.norm(writes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.conv(x))
+
+
+class EncoderBlock(nn.Module):
+    """3x3 units with ReLU, then 2x2 max-pooling that remembers where each maximum was."""
+
+    def __init__(self, channels: Channels, reads: str | Sequence[str], groups: Sequence[str]):
+        super().__init__()
+        inputs = [reads, *groups]
+        self.units = nn.ModuleList(
+            Unit(channels, a, b, 3) for a, b in zip(inputs, groups, strict=False)
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(the last map before its ReLU, the pooled map after it, the places of the maxima)."""
+        for unit in self.units:
+            pre = unit(x)
+            x = F.relu(pre)
+        pooled, places = F.max_pool2d(x, 2, return_indices=True)
+        return pre, pooled, places
+
+
+class Dim(Network):
+    """DIM on a plan; 25,582,595 parameters at full width.
+
+    Group `encoderK.I` is what the I-th convolution of block K writes. The decoder unpools at the
+    places of the encoder's maxima, channel by channel, so `decoder{K+1}` writes the group that
+    `encoderK` pools.
+
+    Args:
+        plan: widths by group; None is VGG-16's.
+        convolutions: how many the encoder blocks have. VGG-16's are (2, 2, 3, 3, 3), the fixed
+            student of SPKD has (1, 1, 1, 2, 2).
+    """
+
+    name = "dim"
+
+    def __init__(
+        self, plan: Mapping[str, int] | None = None, convolutions: Sequence[int] = VGG16
+    ) -> None:
+        convolutions = _checked(convolutions)
+        groups = [
+            [f"encoder{k}.{i}" for i in range(1, count + 1)]
+            for k, count in enumerate(convolutions, 1)
+        ]
+        full = {g: width for block, width in zip(groups, WIDTHS, strict=True) for g in block}
+        channels = Channels(full, plan, fixed={"image": 3, "trimap": 1, "matte": 1})
+        super().__init__(channels.plan, {"convolutions": convolutions})
+
+        self.encoder1 = EncoderBlock(channels, ("image", "trimap"), groups[0])
+        self.encoder2 = EncoderBlock(channels, groups[0][-1], groups[1])
+        self.encoder3 = EncoderBlock(channels, groups[1][-1], groups[2])
+        self.encoder4 = EncoderBlock(channels, groups[2][-1], groups[3])
+        self.encoder5 = EncoderBlock(channels, groups[3][-1], groups[4])
+        self.decoder5 = Unit(channels, groups[4][-1], groups[3][-1], 5)
+        self.decoder4 = Unit(channels, groups[3][-1], groups[2][-1], 5)
+        self.decoder3 = Unit(channels, groups[2][-1], groups[1][-1], 5)
+        self.decoder2 = Unit(channels, groups[1][-1], groups[0][-1], 5)
+        self.decoder1 = Unit(channels, groups[0][-1], "matte", 5)
+
+    def compute(self, image: Tensor, trimap: Tensor, stages: dict[str, Stage] | None) -> Tensor:
+        height, width = image.shape[-2:]
+        x = torch.cat([self.normalise(image), trimap], 1)
+        x = F.pad(x, (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height)), "replicate")
+
+        pooled_at = []
+        for k in range(1, 6):
+            block = getattr(self, f"encoder{k}")
+            size = x.shape[-2:]
+            pre, x, places = block(x)
+            pooled_at.append((places, size))
+            if stages is not None:
+                stages[f"encoder{k}"] = Stage(F.max_pool2d(pre, 2), x, block.units[-1].norm)
+        for k in range(5, 0, -1):
+            block = getattr(self, f"decoder{k}")
+            places, size = pooled_at.pop()
+            x = block(F.max_unpool2d(x, places, 2, output_size=size))
+            if stages is not None:
+                stages[f"decoder{k}"] = Stage(x, x, block.norm)
+
+        x = x[..., :height, :width]
+        # Near 1, half precision cannot tell neighbouring 8-bit alphas apart.
+        return torch.sigmoid(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x)
+
+
+def _checked(convolutions: Sequence[int]) -> list[int]:
+    counts = list(convolutions)
+    if len(counts) != 5 or not all(type(n) is int and n >= 1 for n in counts):
+        raise InputError(f"dim: convolutions is {counts}; give five whole numbers from 1 up")
+    return counts

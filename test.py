@@ -1,0 +1,75 @@
+"""Score networks or saved mattes: SAD, MSE, Grad, Conn; parameters, MACs, milliseconds.
+
+    python test.py --config configs/train_SPKD.yaml
+    python test.py --network result/SPKD/BEST_pruned.tar --image DIR --alpha DIR --trimap DIR --json FILE
+    python test.py --pred DIR --alpha DIR --trimap DIR --json FILE
+
+The first scores the teacher and the pruned network of the config on its composed test set. Mattes,
+a sheet of pictures, JSON and CSV go to --out. Metrics are those of alphamatting.com's Matlab code.
+"""
+
+import argparse
+from pathlib import Path
+
+from models.errors import InputError
+from utils import config as configs
+from utils.command import main
+from utils.config import Config
+from utils.infer.networks import label, open_network, trained_networks
+from utils.report.scores import Picture, match
+from utils.report.test_run import run_networks, run_saved, summary
+from utils.train.device import choose
+
+
+def test() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    configs.add_arguments(parser)
+    parser.add_argument("--network", action="append", metavar="NAME_OR_FILE", help="repeatable")
+    parser.add_argument("--pred", type=Path, metavar="DIR", help="score these saved mattes instead")
+    for folder in ("image", "alpha", "trimap"):
+        parser.add_argument(f"--{folder}", type=Path, metavar="DIR", help="of one's own test set")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="scores of the last network")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: result/<save_dir>/test")
+    parser.add_argument(
+        "--precision", choices=("float32", "bfloat16", "float16"), default="float32"
+    )
+    arguments = parser.parse_args()
+    config = configs.load(arguments.config, arguments.overrides)
+
+    if arguments.pred:
+        results = [run_saved(_pictures(arguments, config, arguments.pred), arguments.pred.name)]
+    else:
+        if arguments.network:
+            files = {label(name): name for name in arguments.network}
+        else:
+            files = trained_networks(config)
+        networks = {name: open_network(file) for name, file in files.items()}
+        pictures = _pictures(arguments, config, arguments.image)
+        out = arguments.out or config.folder / "test"
+        results = run_networks(networks, pictures, choose(config.device), arguments.precision, out)
+        for name, file in files.items():
+            print(f"{name}: {file}")
+        print(f"mattes, scores and sheet.png are in {out}")
+    print(summary(results))
+    if arguments.json:
+        results[-1].write_json(arguments.json)
+
+
+def _pictures(arguments: argparse.Namespace, config: Config, images: Path | None) -> list[Picture]:
+    """The folders that were named, or else the config's composed test set."""
+    folders = (images, arguments.alpha, arguments.trimap)
+    if all(folders):
+        return match(*folders)
+    if any(folders):
+        raise InputError("test.py: --alpha and --trimap go with --image or --pred; give all three")
+    composed = config.data.folder / "test" / "composed"
+    if not composed.is_dir():
+        raise InputError(
+            f"{composed}: no test set; compose it with pre_process.py "
+            f"--dataset {config.data.dataset}, or give --image, --alpha and --trimap"
+        )
+    return match(*(composed / name for name in ("image", "alpha", "trimap")))
+
+
+if __name__ == "__main__":
+    main(test)

@@ -1,0 +1,62 @@
+"""Composites are Composition-1k's: float32, cut off to 8 bits, backgrounds from the top left."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from utils.data.compose import compose, fit_background
+
+colours = arrays(np.uint8, (3, 4, 3))
+
+
+def test_composite_is_cut_off_not_rounded():
+    fg = np.full((1, 1, 3), 255, np.uint8)
+    bg = np.zeros((1, 1, 3), np.uint8)
+    half = np.full((1, 1), 127, np.uint8)
+    assert compose(np.full_like(fg, 100), half, bg).ravel().tolist() == [49] * 3  # 49.8
+    assert compose(fg, half, bg).dtype == np.uint8
+
+
+@given(colours, arrays(np.uint8, (3, 4)), colours)
+@settings(max_examples=80, deadline=None)
+def test_composite_stays_between_foreground_and_background(fg, alpha, bg):
+    image = compose(fg, alpha, bg).astype(int)
+    assert np.all(image <= np.maximum(fg, bg))
+    assert np.all(image >= np.minimum(fg, bg).astype(int) - 1)  # cut off, hence one below
+
+
+@given(colours, colours)
+@settings(max_examples=40, deadline=None)
+def test_opaque_is_the_foreground_and_empty_the_background(fg, bg):
+    assert np.array_equal(compose(fg, np.full((3, 4), 255, np.uint8), bg), fg)
+    assert np.array_equal(compose(fg, np.zeros((3, 4), np.uint8), bg), bg)
+
+
+def test_larger_background_is_cropped_at_the_top_left_and_not_shrunk():
+    bg = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    assert np.array_equal(fit_background(bg, 30, 20), bg[:30, :20])
+    assert np.array_equal(fit_background(bg, 40, 50), bg)
+
+
+def test_smaller_background_is_enlarged_by_the_larger_ratio():
+    bg = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    large = cv2.resize(bg, (150, 120), interpolation=cv2.INTER_CUBIC)
+    assert np.array_equal(fit_background(bg, 120, 70), large[:120, :70])
+    large = cv2.resize(bg, (67, 54), interpolation=cv2.INTER_CUBIC)  # 40 * 67 / 50 = 53.6
+    assert np.array_equal(fit_background(bg, 10, 67), large[:10])
+
+
+@given(*[st.integers(1, 40)] * 4)
+@settings(max_examples=80, deadline=None)
+def test_fitted_background_has_the_size_asked_for(h, w, height, width):
+    assert fit_background(np.zeros((h, w, 3), np.uint8), height, width).shape == (height, width, 3)
+
+
+@pytest.mark.parametrize("alpha", [1, 77, 254])
+def test_same_colours_stay_within_one_level(alpha):
+    colour = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, 2)
+    image = compose(colour, np.full((1, 256), alpha, np.uint8), colour)
+    assert np.abs(image.astype(int) - colour).max() <= 1

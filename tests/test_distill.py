@@ -1,0 +1,389 @@
+"""Similarity losses against their definitions and the released values; the adapters."""
+
+import json
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from tests.oracles import SHARED, fill, needs_shared
+from utils.distill import (
+    Adapters,
+    batch_similarity_loss,
+    channel_similarity_loss,
+    spatial_similarity_loss,
+)
+from utils.distill.gram import full_precision
+
+LOSSES = {
+    "spatial_similarity": spatial_similarity_loss,
+    "channel_similarity": channel_similarity_loss,
+    "batch_similarity": batch_similarity_loss,
+}
+ALL = pytest.mark.parametrize("name", LOSSES)
+
+
+def plain_spatial(student: Tensor, teacher: Tensor) -> Tensor:
+    """The definition, with HW x HW matrices."""
+    columns = [unit(features.flatten(2), 1) for features in (student, teacher)]
+    return functional.mse_loss(*(x.mT @ x for x in columns))
+
+
+def plain_channel(student: Tensor, teacher: Tensor) -> Tensor:
+    rows = [unit(features.flatten(2), 2) for features in (student, teacher)]
+    return functional.mse_loss(*(x @ x.mT for x in rows))
+
+
+def plain_batch(student: Tensor, teacher: Tensor) -> Tensor:
+    rows = [features.flatten(1) for features in (student, teacher)]
+    return functional.mse_loss(*(functional.normalize(x @ x.T, dim=1) for x in rows))
+
+
+PLAIN = {
+    "spatial_similarity": plain_spatial,
+    "channel_similarity": plain_channel,
+    "batch_similarity": plain_batch,
+}
+
+
+def unit(x: Tensor, dim: int) -> Tensor:
+    return x / (x.norm(dim=dim, keepdim=True) + 1e-7)
+
+
+def maps(*shape: int, width: int = 0, seed: int = 0, dtype=torch.float64) -> tuple[Tensor, Tensor]:
+    """A student, of another `width` if one is given, and a teacher of `shape`."""
+    generator = torch.Generator().manual_seed(seed)
+    teacher = torch.randn(shape, generator=generator, dtype=dtype)
+    student_shape = (shape[0], width or shape[1], *shape[2:])
+    student = torch.randn(student_shape, generator=generator, dtype=dtype)
+    return student.requires_grad_(), teacher
+
+
+def value_and_gradient(loss, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+    value = loss(student, teacher)
+    return value.detach(), torch.autograd.grad(value, student)[0]
+
+
+def relative_error(value: Tensor, exact: Tensor) -> float:
+    return float((value.double() - exact).norm() / exact.norm())
+
+
+# Values
+
+
+@needs_shared
+@ALL
+def test_released_values(name):
+    oracle = json.loads((SHARED / "oracles" / "distill.json").read_text())
+    for stage, shape in enumerate(oracle["shapes"]):
+        student, teacher = (
+            torch.relu(torch.from_numpy(2 * fill.uniform(f"{who}{stage}", shape) - 0.7))
+            for who in ("student", "teacher")
+        )
+        value = LOSSES[name](student, teacher).item()
+        assert value == pytest.approx(oracle["losses"][name][stage], rel=1e-9)
+
+
+def test_spatial_by_hand():
+    """Two pixels: equal directions in the student, orthogonal ones in the teacher."""
+    student = torch.tensor([[1.0, 3.0], [0.0, 0.0]]).reshape(1, 2, 1, 2)
+    teacher = torch.tensor([[2.0, 0.0], [0.0, 1.0]]).reshape(1, 2, 1, 2)
+    assert spatial_similarity_loss(student, teacher).item() == pytest.approx(2 / 4, rel=1e-6)
+    # The rows of the student are one live channel and one dead one.
+    assert channel_similarity_loss(student, teacher).item() == pytest.approx(1 / 4, rel=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from(list(LOSSES)),
+    shape=st.tuples(*[st.integers(1, n) for n in (3, 9, 4, 4)]),
+    width=st.integers(0, 9),
+    after_relu=st.booleans(),
+    channels_last=st.booleans(),
+    seed=st.integers(0, 2**16),
+)
+def test_agrees_with_plain_form(name, shape, width, after_relu, channels_last, seed):
+    student, teacher = maps(*shape, width=0 if name == "channel_similarity" else width, seed=seed)
+    if after_relu:  # few channels: some pixels are dead
+        student, teacher = student.detach().relu().requires_grad_(), teacher.relu()
+    exact, exact_gradient = value_and_gradient(PLAIN[name], student, teacher)
+    if channels_last:
+        last = torch.channels_last
+        student = student.detach().contiguous(memory_format=last).requires_grad_()
+        teacher = teacher.contiguous(memory_format=last)
+    value, gradient = value_and_gradient(LOSSES[name], student, teacher)
+    torch.testing.assert_close(value, exact, rtol=1e-9, atol=1e-14)
+    scale = max(exact_gradient.abs().max().item(), 1e-3)
+    torch.testing.assert_close(gradient, exact_gradient, rtol=1e-7, atol=1e-9 * scale)
+
+
+@pytest.mark.parametrize(("width", "size"), [(3, 3), (8, 2), (6, 3)])
+@ALL
+def test_gradcheck(name, width, size):
+    student, teacher = maps(2, 6 if name == "channel_similarity" else width, size, size, width=6)
+    assert torch.autograd.gradcheck(lambda x: LOSSES[name](x, teacher), student)
+
+
+@ALL
+def test_zero_for_the_teacher_itself(name):
+    _, teacher = maps(2, 5, 6, 6, dtype=torch.float32)
+    student = teacher.clone().requires_grad_()
+    value, gradient = value_and_gradient(LOSSES[name], student, teacher)
+    assert value.item() == 0
+    assert not gradient.any()
+
+
+@pytest.mark.parametrize("distance", [1e-1, 1e-2, 1e-3, 1e-4])
+@ALL
+def test_accurate_near_the_teacher(name, distance):
+    """Float32 near the teacher, where ||S||^2 + ||T||^2 - 2 <S,T> has no digits left."""
+    noise, teacher = maps(2, 24, 12, 12, dtype=torch.float32)
+    student = (teacher + distance * noise).detach().requires_grad_()
+    exact_student = student.detach().double().requires_grad_()
+    exact, exact_gradient = value_and_gradient(PLAIN[name], exact_student, teacher.double())
+    value, gradient = value_and_gradient(LOSSES[name], student, teacher)
+    assert relative_error(value, exact) < 1e-3
+    assert relative_error(gradient, exact_gradient) < 1e-6 / distance
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from(list(LOSSES)),
+    shape=st.tuples(st.integers(1, 2), st.integers(1, 6), st.integers(1, 6), st.integers(1, 6)),
+    distance=st.sampled_from([0.0, 1e-7, 1e-6, 1e-4, 1.0]),
+    scale=st.sampled_from([1e-6, 1.0, 1e4]),
+    seed=st.integers(0, 2**16),
+)
+def test_never_negative(name, shape, distance, scale, seed):
+    noise, teacher = maps(*shape, seed=seed, dtype=torch.float32)
+    value = LOSSES[name](scale * (teacher + distance * noise.detach()), teacher).item()
+    assert 0 <= value <= 4.001
+
+
+def test_never_negative_for_a_rotated_teacher():
+    """Pixels rotated together: equal similarities, so the identity's two terms cancel."""
+    _, teacher = maps(1, 8, 10, 10, dtype=torch.float32)
+    for seed in range(20):
+        generator = torch.Generator().manual_seed(seed)
+        rotation = torch.linalg.qr(torch.randn(8, 8, generator=generator)).Q
+        student = torch.einsum("ij,njhw->nihw", rotation, teacher)
+        assert 0 <= spatial_similarity_loss(student, teacher).item() < 1e-6
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1e3])
+@ALL
+def test_accurate_for_a_student_of_another_scale(name, scale):
+    """As at the start of training; one picture of the student is weaker still."""
+    student, teacher = maps(3, 8, 6, 6, dtype=torch.float32)
+    student = student.detach() * scale
+    student[0] *= 1e-3
+    exact_student = student.double().requires_grad_()
+    exact, exact_gradient = value_and_gradient(PLAIN[name], exact_student, teacher.double())
+    value, gradient = value_and_gradient(LOSSES[name], student.requires_grad_(), teacher)
+    assert relative_error(value, exact) < 1e-5
+    for i in range(3):
+        assert relative_error(gradient[i], exact_gradient[i]) < 1e-4
+
+
+# Traps
+
+
+@pytest.mark.parametrize("dead", ["pixel", "channel", "picture", "all"])
+@ALL
+def test_dead_features_give_finite_gradients(name, dead):
+    index = {
+        "pixel": (slice(None), slice(None), 0, 1),
+        "channel": (slice(None), 2),
+        "picture": (0,),
+        "all": (slice(None),),
+    }[dead]
+    for zero_student, zero_teacher in ((True, False), (False, True), (True, True)):
+        student, teacher = maps(2, 5, 4, 4, dtype=torch.float32)
+        student = student.detach()
+        if zero_student:
+            student[index] = 0
+        if zero_teacher:
+            teacher[index] = 0
+        value, gradient = value_and_gradient(LOSSES[name], student.requires_grad_(), teacher)
+        assert value.isfinite()
+        assert gradient.isfinite().all()
+
+
+@ALL
+def test_teacher_gets_no_gradient(name):
+    student, teacher = maps(2, 4, 3, 3)
+    teacher.requires_grad_()
+    LOSSES[name](student, teacher).backward()
+    assert student.grad is not None
+    assert teacher.grad is None
+
+
+@ALL
+def test_without_gradient(name):
+    student, teacher = maps(2, 4, 3, 3)
+    expected = LOSSES[name](student, teacher)
+    with torch.no_grad():
+        value = LOSSES[name](student, teacher)
+    assert not value.requires_grad
+    assert value == expected
+
+
+@ALL
+def test_inputs_stay_as_they_were(name):
+    student, teacher = maps(2, 4, 5, 5)
+    before = student.detach().clone(), teacher.clone()
+    LOSSES[name](student, teacher).backward()
+    assert torch.equal(student, before[0])
+    assert torch.equal(teacher, before[1])
+
+
+@ALL
+def test_gradient_can_be_taken_twice_and_scales(name):
+    student, teacher = maps(2, 4, 5, 5)
+    loss = LOSSES[name](student, teacher)
+    (once,) = torch.autograd.grad(loss, student, retain_graph=True)
+    (thrice,) = torch.autograd.grad(3 * loss, student)
+    torch.testing.assert_close(thrice, 3 * once)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@ALL
+def test_half_types_under_autocast_are_computed_in_float32(name, dtype):
+    student, teacher = maps(2, 12, 8, 8, dtype=torch.float32)
+    student, teacher = student.detach().to(dtype), teacher.to(dtype)
+    exact, exact_gradient = value_and_gradient(
+        LOSSES[name], student.float().requires_grad_(), teacher.float()
+    )
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value, gradient = value_and_gradient(LOSSES[name], student.requires_grad_(), teacher)
+        full, _ = value_and_gradient(
+            LOSSES[name], student.detach().float().requires_grad_(), teacher.float()
+        )
+    assert value.dtype == torch.float32
+    assert gradient.dtype == dtype
+    torch.testing.assert_close(value, exact)
+    torch.testing.assert_close(full, exact)
+    torch.testing.assert_close(gradient, exact_gradient.to(dtype))
+
+
+@ALL
+def test_float64_stays(name):
+    assert LOSSES[name](*maps(2, 4, 3, 3)).dtype == torch.float64
+
+
+@pytest.mark.parametrize("precision", ["medium", "high", "highest"])
+def test_full_precision_restores_the_switches(precision):
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16), full_precision(torch.device("cpu")):
+            assert not torch.is_autocast_enabled("cpu")
+            if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+                assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+        assert torch.get_float32_matmul_precision() == precision
+        assert torch.backends.cuda.matmul.allow_tf32 == (precision != "highest")
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def test_no_matrix_over_pixels():
+    """Neither pass makes a tensor larger than the maps themselves."""
+    student, teacher = maps(1, 8, 20, 20, width=4, dtype=torch.float32)
+    with LargestTensor() as made:
+        spatial_similarity_loss(student, teacher).backward()
+    assert made.numel == teacher.numel() < (20 * 20) ** 2
+
+
+def test_spatial_keeps_one_map_for_the_backward_pass():
+    student, teacher = maps(1, 8, 20, 20, dtype=torch.float32)
+    saved = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: saved.append(x.numel()), lambda x: x):
+        spatial_similarity_loss(student, teacher)
+    assert sum(saved) == student.numel()
+
+
+@ALL
+def test_other_shapes_are_refused(name):
+    teacher = torch.zeros(2, 4, 5, 5)
+    wrong = [torch.zeros(1, 4, 5, 5), torch.zeros(2, 4, 5, 6), torch.zeros(2, 4, 25)]
+    if name == "channel_similarity":
+        wrong.append(torch.zeros(2, 3, 5, 5))
+    for student in wrong:
+        with pytest.raises(ValueError) as error:
+            LOSSES[name](student, teacher)
+        assert str(tuple(student.shape)) in str(error.value)
+        assert "(2, 4, 5, 5)" in str(error.value)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("channels_last", [False, True])
+@ALL
+def test_the_same_on_the_gpu(name, channels_last):
+    student, teacher = maps(2, 16, 12, 12, dtype=torch.float32)
+    exact, exact_gradient = value_and_gradient(LOSSES[name], student, teacher)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    student = student.detach().cuda().contiguous(memory_format=layout).requires_grad_()
+    teacher = teacher.cuda().contiguous(memory_format=layout)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        with torch.autocast("cuda", dtype=torch.float16):
+            value, gradient = value_and_gradient(LOSSES[name], student, teacher)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    torch.testing.assert_close(value.cpu(), exact, rtol=1e-5, atol=0)
+    torch.testing.assert_close(gradient.cpu(), exact_gradient, rtol=1e-4, atol=1e-8)
+
+
+# Adapters
+
+
+def test_adapters_only_where_widths_differ():
+    adapters = Adapters({"encoder2": (3, 8), "encoder3": (5, 5)}, bias=False)
+    assert [tuple(p.shape) for p in adapters.parameters()] == [(8, 3, 1, 1)]
+    maps_in = {"encoder2": torch.randn(2, 3, 6, 6), "encoder3": torch.randn(2, 5, 3, 3)}
+    maps_out = adapters(maps_in)
+    assert list(maps_out) == ["encoder2", "encoder3"]
+    assert maps_out["encoder2"].shape == (2, 8, 6, 6)
+    assert maps_out["encoder3"] is maps_in["encoder3"]
+    expected = functional.conv2d(maps_in["encoder2"], next(adapters.parameters()))
+    torch.testing.assert_close(maps_out["encoder2"], expected)
+
+
+def test_adapters_of_equal_widths_have_no_parameters():
+    assert not list(Adapters({"encoder2": (4, 4)}, bias=True).parameters())
+
+
+def test_adapters_always_and_bias():
+    adapters = Adapters({"encoder2": (4, 4)}, bias=True, always=True)
+    assert [tuple(p.shape) for p in adapters.parameters()] == [(4, 4, 1, 1), (4,)]
+    features = torch.randn(1, 4, 2, 2)
+    assert adapters({"encoder2": features})["encoder2"] is not features
+
+
+def test_adapters_learn_with_the_student():
+    torch.manual_seed(0)
+    student = nn.Conv2d(3, 4, 3, padding=1)
+    adapters = Adapters({"encoder2": (4, 6)}, bias=True)
+    mapped = adapters({"encoder2": student(torch.randn(2, 3, 6, 6))})["encoder2"]
+    channel_similarity_loss(mapped, torch.randn(2, 6, 6, 6)).backward()
+    for parameter in (*student.parameters(), *adapters.parameters()):
+        assert parameter.grad.isfinite().all()
+        assert parameter.grad.any()
+
+
+class LargestTensor(TorchDispatchMode):
+    """Notes the largest tensor that any operation returns."""
+
+    numel = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor):
+            self.numel = max(self.numel, result.numel())
+        return result

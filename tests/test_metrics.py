@@ -1,0 +1,228 @@
+"""SAD, MSE, Grad and Conn: Adobe's values, values worked out by hand, invariants."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from tests.oracles import SHARED, needs_shared
+from utils.metrics import conn, grad, mse, sad, score
+
+METRICS = [sad, mse, grad, conn]
+FOLDER = SHARED / "oracles" / "metrics"
+
+
+def load(name: str) -> dict:
+    return json.loads((FOLDER / name).read_text()) if FOLDER.is_dir() else {}
+
+
+ALPHAMATTING = load("alphamatting.json")
+EDGE_CASES = load("edge_cases.json")
+
+
+def assert_scores(arrays: list[np.ndarray], expected: dict[str, float | None]) -> None:
+    """All metrics, one by one and together, are within 1e-5 of the original's."""
+    expected = {k: float("nan") if v is None else v for k, v in expected.items()}
+    assert score(*arrays) == pytest.approx(expected, rel=1e-5, nan_ok=True)
+    alone = {k: metric(*arrays) for k, metric in zip(expected, METRICS, strict=True)}
+    assert alone == pytest.approx(expected, rel=1e-5, nan_ok=True)
+
+
+@needs_shared
+@pytest.mark.parametrize("name", ALPHAMATTING.get("values", []))
+def test_the_original_on_real_mattes(name):
+    paths = [SHARED / ALPHAMATTING[k].replace("NAME", name) for k in ("pred", "alpha", "trimap")]
+    arrays = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in paths]
+    assert_scores(arrays, ALPHAMATTING["values"][name])
+
+
+@needs_shared
+@pytest.mark.parametrize("name", EDGE_CASES)
+def test_the_original_on_edge_cases(name):
+    case = EDGE_CASES[name]
+    arrays = [np.array(case[k], np.uint8) for k in ("pred", "alpha", "trimap")]
+    assert_scores(arrays, {k: case[k] for k in ("SAD", "MSE", "Grad", "Conn")})
+
+
+def random_case(seed: int, height: int = 60, width: int = 83, blur: float = 3.0):
+    """A blobby matte, a noisy prediction of it, and a trimap with all three values."""
+    random = np.random.default_rng(seed)
+    field = cv2.GaussianBlur(random.standard_normal((height, width)), (0, 0), blur)
+    alpha = np.clip(128 + 120 * field / max(field.std(), 1e-9), 0, 255).astype(np.uint8)
+    pred = np.clip(alpha + random.normal(0, 15, alpha.shape), 0, 255).astype(np.uint8)
+    trimap = np.where((alpha == 0) | (alpha == 255), alpha, 128).astype(np.uint8)
+    return pred, alpha, trimap
+
+
+def test_by_hand():
+    pred = np.array([[255, 0, 51], [7, 102, 0]], np.uint8)
+    alpha = np.array([[0, 0, 102], [200, 51, 0]], np.uint8)
+    trimap = np.array([[128, 128, 128], [0, 128, 255]], np.uint8)
+    assert sad(pred, alpha, trimap) == pytest.approx((1 + 0 + 0.2 + 0.2) / 1000, rel=1e-12)
+    assert mse(pred, alpha, trimap) == pytest.approx((1 + 0 + 0.04 + 0.04) / 4, rel=1e-12)
+
+
+def test_conn_by_hand():
+    # One row. Both reach 51 on columns 0 and 1, so the source holds them up to threshold 0.2 and
+    # column 0 up to 1. Column 3 is cut off: level 0, so all of its value counts.
+    pred = np.array([[255, 255, 0, 153]], np.uint8)
+    alpha = np.array([[255, 51, 0, 51]], np.uint8)
+    trimap = np.full_like(pred, 128)
+    # Column 1: phi is 1 - (1 - 0.2) against 1. Column 3: 1 - 0.6 against 1 - 0.2.
+    assert conn(pred, alpha, trimap) == pytest.approx((0.8 + 0.4) / 1000, rel=1e-12)
+
+
+def test_grad_of_a_step_by_hand():
+    # Across a vertical step of the stretched matte the derivative is the sum of the kernel's half.
+    alpha = np.zeros((20, 20), np.uint8)
+    alpha[:, 10:] = 200
+    trimap = np.zeros_like(alpha)
+    trimap[10, 10] = 128
+    offset = np.arange(-4, 5)
+    smooth = np.exp(-(offset**2) / (2 * 1.4**2))
+    kernel = np.outer(smooth, offset * smooth)
+    kernel /= np.sqrt((kernel**2).sum())
+    expected = (kernel[:, offset >= 0].sum()) ** 2 / 1000
+    assert grad(np.zeros_like(alpha), alpha, trimap) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_perfect_prediction_scores_zero(seed):
+    _, alpha, trimap = random_case(seed)
+    assert score(alpha, alpha, trimap) == {"SAD": 0, "MSE": 0, "Grad": 0, "Conn": 0}
+
+
+def test_transposing_keeps_all_but_ties():
+    arrays = random_case(0)
+    # Transposed views are in column order: none of the metrics may depend on memory layout.
+    turned = [array.T for array in arrays]
+    for metric in (sad, mse, grad):
+        assert metric(*turned) == pytest.approx(metric(*arrays), rel=1e-5)
+    copied = [np.ascontiguousarray(array) for array in turned]
+    assert score(*turned) == score(*copied)
+
+
+def test_views_and_read_only_arrays():
+    arrays = random_case(1)
+    expected = score(*arrays)
+    padded = [np.pad(array, 5) for array in arrays]
+    views = [array[5:-5, 5:-5] for array in padded]
+    for array in views:
+        array.flags.writeable = False
+    assert score(*views) == expected
+    before = [array.copy() for array in arrays]
+    score(*arrays)
+    assert all((a == b).all() for a, b in zip(arrays, before, strict=True))
+
+
+def test_known_pixels_do_not_count_in_sad_and_mse():
+    pred, alpha, trimap = random_case(2)
+    changed = np.where(trimap == 128, pred, 255 - pred)
+    assert (changed != pred).any()
+    assert sad(changed, alpha, trimap) == sad(pred, alpha, trimap)
+    assert mse(changed, alpha, trimap) == mse(pred, alpha, trimap)
+
+
+def test_sums_are_exact_on_large_images():
+    # 255 x 20 million is beyond 32 bits.
+    pred = np.full((4000, 5000), 255, np.uint8)
+    trimap = np.full_like(pred, 128)
+    assert sad(pred, np.zeros_like(pred), trimap) == 20000
+    assert mse(pred, np.zeros_like(pred), trimap) == 1
+    assert conn(pred, np.zeros_like(pred), trimap) == 20000
+
+
+@pytest.mark.parametrize(
+    "height, width", [(1, 1), (1, 300), (300, 1), (97, 5), (193, 96), (60, 83)]
+)
+def test_grad_agrees_with_scipy(height, width):
+    # Heights around the strips that grad works in, unknown pixels up to and away from the border.
+    pred, alpha, trimap = random_case(3, height, width)
+    trimap[: height // 4] = 255
+    assert grad(pred, alpha, trimap) == pytest.approx(slow_grad(pred, alpha, trimap), rel=1e-5)
+
+
+@pytest.mark.parametrize("blur", [0.4, 1, 2, 6])
+@pytest.mark.parametrize("seed", range(5))
+def test_conn_agrees_with_scipy(seed, blur):
+    case = random_case(seed, blur=blur)
+    assert conn(*case) == pytest.approx(slow_conn(*case), rel=1e-9)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 12), st.integers(2, 256))
+def test_finite_and_never_negative(seed, height, width, levels):
+    random = np.random.default_rng(seed)
+    # Few values and small images make ties of equal regions common.
+    values = np.linspace(0, 255, levels).astype(np.uint8)
+    pred, alpha = values[random.integers(0, levels, (2, height, width))]
+    trimap = random.choice(np.array([0, 128, 255], np.uint8), (height, width))
+    trimap.flat[random.integers(trimap.size)] = 128
+    scores = score(pred, alpha, trimap)
+    assert all(np.isfinite(value) and value >= 0 for value in scores.values())
+    assert scores["Conn"] == pytest.approx(slow_conn(pred, alpha, trimap), rel=1e-9)
+
+
+def test_without_unknown_pixels():
+    pred, alpha, _ = random_case(4)
+    scores = score(pred, alpha, np.zeros_like(pred))
+    assert scores == pytest.approx({"SAD": 0, "MSE": np.nan, "Grad": 0, "Conn": 0}, nan_ok=True)
+    empty = np.zeros((0, 7), np.uint8)
+    assert np.isnan(mse(empty, empty, empty)) and sad(empty, empty, empty) == 0
+
+
+def test_scores_are_plain_floats():
+    for metric in METRICS:
+        assert type(metric(*random_case(5))) is float
+    assert {type(value) for value in score(*random_case(5)).values()} == {float}
+
+
+@pytest.mark.parametrize("metric", [*METRICS, score])
+def test_refuses_other_shapes_and_types(metric):
+    good = np.zeros((4, 6), np.uint8)
+    with pytest.raises(ValueError, match=r"one shape.*alpha uint8 \(6, 4\)"):
+        metric(good, good.T, good)
+    with pytest.raises(ValueError, match=r"uint8 \(H, W\).*pred float64 \(4, 6\)"):
+        metric(good / 255, good, good)
+    with pytest.raises(ValueError, match=r"uint8 \(H, W\).*trimap uint8 \(4, 6, 3\)"):
+        metric(good, good, np.zeros((4, 6, 3), np.uint8))
+
+
+def slow_grad(pred: np.ndarray, alpha: np.ndarray, trimap: np.ndarray) -> float:
+    """Grad as the paper says it, in float64 with the full 9 x 9 kernel."""
+    offset = np.arange(-4, 5)
+    smooth = np.exp(-(offset**2) / (2 * 1.4**2))
+    kernel = np.outer(smooth, -offset * smooth)
+    kernel /= np.sqrt((kernel**2).sum())
+
+    def magnitude(matte: np.ndarray) -> np.ndarray:
+        stretched = (matte - float(matte.min())) / max(np.ptp(matte), 1)
+        return np.hypot(
+            ndimage.convolve(stretched, kernel, mode="nearest"),
+            ndimage.convolve(stretched, kernel.T, mode="nearest"),
+        )
+
+    return ((magnitude(pred) - magnitude(alpha)) ** 2)[trimap == 128].sum() / 1000
+
+
+def slow_conn(pred: np.ndarray, alpha: np.ndarray, trimap: np.ndarray) -> float:
+    """Conn as the Matlab code says it: label the transposed image at every threshold."""
+    level = np.full(pred.shape, -1.0)
+    for step in range(1, 11):
+        both = (10 * pred.astype(int) >= 255 * step) & (10 * alpha.astype(int) >= 255 * step)
+        # SciPy numbers regions in row order, so transposed in Matlab's; argmax takes the first.
+        labels = ndimage.label(both.T)[0].T
+        sizes = np.bincount(labels.ravel(), minlength=2)[1:]
+        source = both & (labels == 1 + sizes.argmax())
+        level[(level < 0) & ~source] = (step - 1) / 10
+    level[level < 0] = 1
+
+    def connectedness(matte: np.ndarray) -> np.ndarray:
+        distance = matte / 255 - level
+        return 1 - distance * (distance >= 0.15)
+
+    return np.abs(connectedness(pred) - connectedness(alpha))[trimap == 128].sum() / 1000

@@ -1,0 +1,79 @@
+"""Foregrounds and mattes are matched by name; what has no partner is named."""
+
+from pathlib import Path
+
+import pytest
+
+from models.errors import InputError
+from utils.data.pairs import backgrounds, foregrounds
+
+
+def lay_out(root: Path, part: str, fg: list[str], alpha: list[str], bg: list[str]) -> Path:
+    """Empty files: matching looks at names only."""
+    for kind, names in (("fg", fg), ("alpha", alpha), ("bg", bg)):
+        (root / part / kind).mkdir(parents=True)
+        for name in names:
+            (root / part / kind / name).touch()
+    return root
+
+
+def refused(function, *arguments) -> str:
+    with pytest.raises(InputError) as caught:
+        function(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_pairs_are_matched_by_stem_in_order(tmp_path):
+    lay_out(tmp_path, "train", ["b.jpg", "a.png"], ["a.png", "b.png"], [])
+    first, second = foregrounds(tmp_path, "train")
+    assert (first.name, second.name) == ("a", "b")
+    assert second.fg == tmp_path / "train" / "fg" / "b.jpg"
+    assert second.alpha == tmp_path / "train" / "alpha" / "b.png"
+
+
+def test_foreground_without_matte_is_named_with_how_many_more(tmp_path):
+    lay_out(tmp_path, "train", ["a.png", "b.png", "c.png", "d.png"], ["a.png"], [])
+    message = refused(foregrounds, tmp_path, "train")
+    assert "b.png" in message and "2 more" in message and str(tmp_path / "train/alpha") in message
+
+
+def test_matte_without_foreground_is_named(tmp_path):
+    lay_out(tmp_path, "test", ["a.png"], ["a.png", "z.png"], [])
+    message = refused(foregrounds, tmp_path, "test")
+    assert "alpha/z.png" in message and "more" not in message
+
+
+def test_missing_or_empty_folders_say_how_to_lay_out(tmp_path):
+    assert "alpha" in refused(foregrounds, tmp_path / "mine", "train")
+    lay_out(tmp_path, "test", [], [], [])
+    assert "no pictures" in refused(foregrounds, tmp_path, "test")
+    assert "no pictures" in refused(backgrounds, tmp_path, "test")
+
+
+def test_backgrounds_are_the_sets_own_or_those_of_a_folder(tmp_path):
+    lay_out(tmp_path / "set", "train", [], [], ["2.jpg", "1.jpg"])
+    lay_out(tmp_path / "other", "train", [], [], ["x.jpg"])
+    own = backgrounds(tmp_path / "set", "train")
+    assert [path.name for path in own] == ["1.jpg", "2.jpg"]
+    other = tmp_path / "other" / "train" / "bg"
+    assert backgrounds(tmp_path / "set", "train", other) == [other / "x.jpg"]
+
+
+def test_name_lists_decide_the_order_as_in_composition_1k(tmp_path):
+    lay_out(tmp_path, "test", ["a.jpg", "b.jpg"], ["a.png", "b.png"], ["1.jpg", "2.jpg", "3.jpg"])
+    (tmp_path / "test" / "test_fg_names.txt").write_text("b.png\r\na.png\r\n")
+    (tmp_path / "test" / "test_bg_names.txt").write_text("3.jpg\n1.jpg\n\n")
+    assert [one.name for one in foregrounds(tmp_path, "test")] == ["b", "a"]
+    assert [path.name for path in backgrounds(tmp_path, "test")] == ["3.jpg", "1.jpg"]
+
+
+def test_name_list_that_cannot_be_followed_is_named(tmp_path):
+    lay_out(tmp_path, "test", ["a.jpg"], ["a.png"], ["1.jpg"])
+    list_file = tmp_path / "test" / "test_fg_names.txt"
+    list_file.write_text("a.jpg\nq.jpg\n")
+    assert "lists q.jpg" in refused(foregrounds, tmp_path, "test")
+    list_file.write_text("a.jpg\na.jpg\n")
+    assert "twice" in refused(foregrounds, tmp_path, "test")
+    list_file.write_text("\n")
+    assert str(list_file) in refused(foregrounds, tmp_path, "test")

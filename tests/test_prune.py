@@ -1,0 +1,207 @@
+"""Pruning: what is kept, and that the cut network computes what the silenced one does."""
+
+import copy
+import random
+
+import pytest
+import torch
+
+import models
+from models.channels import Channels, Conv, Norm
+from models.errors import InputError
+from models.network import Network
+from utils.prune import Sparsity, cut, gates, open_gates, scores, select
+
+PLAN = {group: 6 + i for i, group in enumerate(models.build("dim").plan)}
+
+
+def random_dim(plan: dict[str, int] | None = PLAN, seed: int = 0) -> Network:
+    """DIM in float64 with random norms and statistics and an output that varies."""
+    torch.manual_seed(seed)
+    network = models.build("dim", plan).double().eval()
+    for module in network.modules():
+        if isinstance(module, Norm):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.uniform_(module.bias, -0.3, 0.3)
+            torch.nn.init.uniform_(module.running_mean, -0.3, 0.3)
+            torch.nn.init.uniform_(module.running_var, 0.05, 0.3)
+    return network
+
+
+def silenced(network: Network, keep: dict[str, list[int]]) -> Network:
+    network = copy.deepcopy(network)
+    for module in network.modules():
+        if isinstance(module, Norm) and module.writes in keep:
+            gone = sorted(set(range(module.num_features)) - set(keep[module.writes]))
+            module.weight.data[gone] = 0
+            module.bias.data[gone] = 0
+    return network
+
+
+def picture(height: int = 65, width: int = 70) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(5)
+    image = torch.rand(2, 3, height, width, generator=generator, dtype=torch.float64)
+    trimap = torch.randint(0, 3, (2, 1, height, width), generator=generator)
+    return image, trimap.double() * 127.5 / 255
+
+
+def random_half(width: int, seed: int) -> list[int]:
+    return sorted(random.Random(seed).sample(range(width), max(1, width // 2)))
+
+
+@pytest.mark.parametrize("group", [*PLAN, "all together"])
+def test_cut_computes_what_the_silenced_network_does(group):
+    network = random_dim()
+    groups = PLAN if group == "all together" else [group]
+    keep = {g: random_half(PLAN[g], seed=i) for i, g in enumerate(groups)}
+    with torch.no_grad():
+        expected = silenced(network, keep)(*picture())
+        got = cut(network, keep)(*picture())
+        whole = network(*picture())
+    assert expected.std() > 0.05
+    assert (whole - expected).abs().max() > 1e-3, "the cut must matter"
+    assert (got - expected).abs().max() <= 1e-5 * (expected.max() - expected.min())
+
+
+def test_cut_follows_groups_through_a_concatenation():
+    class Concatenating(Network):
+        def __init__(self, plan):
+            channels = Channels({"a": 4, "b": 3}, plan, {"image": 3, "out": 2})
+            super().__init__(channels.plan, {})
+            self.a, self.na = channels.conv("image", "a", 3), channels.norm("a")
+            self.b, self.nb = channels.conv("image", "b", 3), channels.norm("b")
+            self.join = channels.conv(("b", "image", "a", "b"), "out", 1)
+
+    kept = {"a": [1, 3], "b": [2]}
+    from utils.prune.cut import _inputs
+
+    network = Concatenating(None)
+    assert network.join.in_channels == 3 + 3 + 4 + 3
+    assert _inputs(network.join, kept) == [2, 3, 4, 5, 7, 9, 12]
+
+
+def test_cut_keeps_what_is_absent_whole_and_the_mode_and_type():
+    network = random_dim().train()
+    small = cut(network, {"encoder3.2": [0, 4]})
+    assert small.plan == PLAN | {"encoder3.2": 2}
+    assert small.training and next(small.parameters()).dtype == torch.float64
+
+
+@pytest.mark.parametrize(
+    ("keep", "words"),
+    [
+        ({"encoder9.1": [0]}, "encoder9.1"),
+        ({"encoder1.1": []}, "nothing left of encoder1.1"),
+        ({"encoder1.1": [0, 99]}, "0 to 5"),
+        ({"encoder1.1": [1, 0]}, "ascending"),
+        ({"encoder1.1": [-1, 0]}, "0 to 5"),
+    ],
+)
+def test_cut_refuses_impossible_indices(keep, words):
+    with pytest.raises(InputError, match=words):
+        cut(random_dim(), keep)
+
+
+def test_gates_of_unpooled_groups_are_tied_and_belong_to_the_decoder():
+    found = gates(models.build("dim"))
+    parts = {group: [gate.part for gate in members] for group, members in found.items()}
+    tied = {"encoder1.2", "encoder2.2", "encoder3.3", "encoder4.3"}
+    assert {g for g, p in parts.items() if p == ["encoder", "decoder"]} == tied
+    assert all(p == ["encoder"] for g, p in parts.items() if g not in tied)
+
+
+def test_score_is_the_mean_over_gates_relative_to_their_part():
+    network = random_dim()
+    encoder = torch.cat(
+        [g.scale for m in gates(network).values() for g in m if g.part == "encoder"]
+    )
+    decoder = torch.cat(
+        [g.scale for m in gates(network).values() for g in m if g.part == "decoder"]
+    )
+    a, b = network.encoder2.units[1].norm.weight, network.decoder3.norm.weight
+    expected = (a / encoder.mean() + b / decoder.mean()) / 2
+    torch.testing.assert_close(scores(network)["encoder2.2"], expected.detach())
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.25, 0.5, 0.9])
+def test_rate_cuts_that_share_of_each_part(rate):
+    network = random_dim(plan=None)
+    keep = select(network, rate)
+    tied = [g for g, members in gates(network).items() if len(members) == 2]
+    for groups in (tied, [g for g in network.plan if g not in tied]):
+        total = sum(network.plan[g] for g in groups)
+        assert abs(sum(len(keep[g]) for g in groups) - (total - int(total * rate))) <= len(groups)
+
+
+def test_select_keeps_the_channels_of_the_highest_scores():
+    network = random_dim(plan=None)
+    ranked, keep = scores(network), select(network, 0.5)
+    for group, indices in keep.items():
+        gone = sorted(set(range(network.plan[group])) - set(indices))
+        if gone and indices:
+            assert ranked[group][indices].min() >= ranked[group][gone].max()
+
+
+def test_no_group_falls_under_its_floor_and_widths_are_rounded_up():
+    network = random_dim(plan=None)
+    network.encoder3.units[0].norm.weight.data.mul_(1e-6)
+    assert len(select(network, 0.5, min_channels=1)["encoder3.1"]) == 1
+    assert len(select(network, 0.5, min_channels=12)["encoder3.1"]) == 12
+    widths = [len(k) for k in select(network, 0.5, min_channels=12, round_to=8).values()]
+    assert all(w % 8 == 0 for w in widths) and min(widths) == 16
+
+
+def test_max_count_is_the_released_count():
+    network = random_dim(plan=None)
+    encoder = torch.cat(
+        [
+            network.get_submodule(f"encoder{k}").units[i].norm.weight.data
+            for k, n in zip(range(1, 6), (2, 2, 3, 3, 3))
+            for i in range(n)
+        ]
+    )
+    decoder = torch.cat(
+        [network.get_submodule(f"decoder{k}").norm.weight.data for k in range(1, 6)]
+    )
+    assert (len(encoder), len(decoder)) == (4224, 961)
+    enc_threshold = encoder.sort().values[2112]
+    dec_threshold = decoder.sort().values[480]
+    keep = select(network, 0.5, ties="max_count")
+    a = int((network.encoder1.units[1].norm.weight > enc_threshold).sum())
+    b = int((network.decoder2.norm.weight > dec_threshold).sum())
+    assert len(keep["encoder1.2"]) == max(a, b)
+    assert len(keep["encoder5.2"]) == int(
+        (network.encoder5.units[1].norm.weight > enc_threshold).sum()
+    )
+
+
+def test_sparsity_adds_the_weighted_sign_of_each_gate():
+    network = random_dim()
+    network.decoder5.norm.weight.data[0] = -1.0
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    sparsity = Sparsity(network, 1e-3, 10)
+    sparsity.add_gradient()
+    assert network.decoder5.norm.weight.grad[0] == -1e-3
+    assert network.decoder5.norm.weight.grad[1] == 1e-3
+    torch.testing.assert_close(
+        network.encoder4.units[2].norm.weight.grad, torch.full((PLAN["encoder4.3"],), 1e-2).double()
+    )
+    assert network.encoder1.units[0].conv.weight.grad.abs().sum() == 0
+    expected = sum(
+        (1e-2 if gate.part == "encoder" else 1e-3) * gate.scale.abs().sum()
+        for members in gates(network).values()
+        for gate in members
+    )
+    torch.testing.assert_close(sparsity.value(), expected.detach())
+
+
+def test_open_gates_start_at_a_half_and_their_shift_stays_zero():
+    network = random_dim()
+    open_gates(network)
+    for module in network.modules():
+        if isinstance(module, Norm):
+            assert (module.weight == 0.5).all() and (module.bias == 0).all()
+            assert not module.bias.requires_grad and module.weight.requires_grad
+        if isinstance(module, Conv):
+            assert module.weight.requires_grad

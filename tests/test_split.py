@@ -1,0 +1,123 @@
+"""The split is a partition of the foregrounds, the same for one seed, never empty on a side."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import data_gen
+from models.errors import InputError
+from utils.data.split import read_split, split, write_split
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+def lay_out(root: Path, names: list[str]) -> Path:
+    for kind in ("fg", "alpha"):
+        (root / "train" / kind).mkdir(parents=True)
+        for name in names:
+            (root / "train" / kind / f"{name}.png").touch()
+    return root
+
+
+def refused(function, *arguments) -> str:
+    with pytest.raises(InputError) as caught:
+        function(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@given(
+    st.sets(st.text("abc123", min_size=1, max_size=5), min_size=2, max_size=40),
+    st.floats(0.001, 0.999),
+    st.integers(0, 2**32),
+)
+@settings(max_examples=80, deadline=None)
+def test_split_is_a_partition_that_ignores_the_order(names, share, seed):
+    train, valid = split(names, share, seed)
+    assert train and valid
+    assert sorted(train + valid) == sorted(names)
+    assert split(sorted(names, reverse=True), share, seed) == (train, valid)
+
+
+def test_split_has_the_share_asked_for_and_depends_on_the_seed():
+    names = [f"{i:03}" for i in range(100)]
+    train, valid = split(names, 0.1, 0)
+    assert (len(train), len(valid)) == (90, 10)
+    assert split(names, 0.1, 1)[1] != valid
+
+
+def test_impossible_splits_are_refused():
+    assert "at least 2 foregrounds" in refused(split, ["a"], 0.5, 0)
+    assert "valid share 1" in refused(split, ["a", "b"], 1, 0)
+    assert "seed -1" in refused(split, ["a", "b"], 0.5, -1)
+
+
+def test_written_split_is_read_back(tmp_path):
+    lay_out(tmp_path, [f"Käfer {i}" for i in range(8)])
+    written = write_split(tmp_path, 0.25, 3)
+    assert read_split(tmp_path) == written
+    assert len(written[1]) == 2
+
+
+def test_missing_split_says_to_run_data_gen(tmp_path):
+    message = refused(read_split, lay_out(tmp_path / "mine", ["a", "b"]))
+    assert "train_names.txt" in message and "data_gen.py --dataset mine" in message
+
+
+def test_empty_split_names_its_file(tmp_path):
+    write_split(lay_out(tmp_path, ["a", "b"]), 0.5, 0)
+    (tmp_path / "valid_names.txt").write_text("\n")
+    message = refused(read_split, tmp_path)
+    assert str(tmp_path / "valid_names.txt") in message and "empty" in message
+
+
+def test_listed_foreground_that_is_not_there_is_named(tmp_path):
+    write_split(lay_out(tmp_path, ["a", "b"]), 0.5, 0)
+    (tmp_path / "train_names.txt").write_text("a\nz\n")
+    assert "lists z" in refused(read_split, tmp_path)
+
+
+def test_foreground_on_both_sides_is_refused(tmp_path):
+    lay_out(tmp_path, ["a", "b"])
+    (tmp_path / "train_names.txt").write_text("a\nb\n")
+    (tmp_path / "valid_names.txt").write_text("b\n")
+    assert "b is in train_names.txt too" in refused(read_split, tmp_path)
+
+
+def test_full_disk_leaves_no_list(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    lay_out(tmp_path, ["a", "b"])
+    monkeypatch.setattr(os, "fsync", full)
+    assert "disk is full" in refused(write_split, tmp_path, 0.5, 0)
+    assert list(tmp_path.iterdir()) == [tmp_path / "train"]
+
+
+def test_script_prints_the_counts(tmp_path, monkeypatch, capsys):
+    lay_out(tmp_path / "mine", list("abcdefghij"))
+    arguments = ["--dataset", "mine", "--data-root", str(tmp_path), "--valid-share", "0.2"]
+    monkeypatch.setattr(sys, "argv", ["data_gen.py", *arguments])
+    data_gen.data_gen()
+    assert "8 train and 2 valid foregrounds" in capsys.readouterr().out
+
+
+def test_script_ends_with_one_line_and_2_for_a_single_foreground(tmp_path):
+    lay_out(tmp_path / "mine", ["a"])
+    done = subprocess.run(
+        [sys.executable, "data_gen.py", "--dataset", "mine", "--data-root", str(tmp_path)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "at least 2 foregrounds" in done.stderr
+    assert str(tmp_path / "mine") in done.stderr
+    assert not (tmp_path / "mine" / "train_names.txt").exists()

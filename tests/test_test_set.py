@@ -1,0 +1,196 @@
+"""Test sets are composed in order, resumed, and the same whatever the number of workers."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pre_process
+from models.errors import InputError
+from utils.data.compose import compose, fit_background
+from utils.data.images import read_alpha, read_image, read_trimap, write_image
+from utils.data.pairs import backgrounds
+from utils.data.test_set import compose_test_set
+from utils.data.trimap import make_trimap
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    """Two foregrounds of different size, three backgrounds, one of them too small."""
+    rng = np.random.default_rng(0)
+    root = tmp_path / "mine"
+    for name, (height, width) in (("cat", (40, 50)), ("dog", (31, 27))):
+        alpha = np.zeros((height, width), np.uint8)
+        alpha[8:-8, 8:-8] = 255
+        alpha[8:-8, 8:11] = (60, 120, 200)
+        fg = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        write_image(root / "test" / "fg" / f"{name}.png", fg)
+        write_image(root / "test" / "alpha" / f"{name}.png", alpha)
+    for name, size in (("1", 60), ("2", 20), ("3", 70)):
+        bg = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)
+        write_image(root / "test" / "bg" / f"{name}.png", bg)
+    return root
+
+
+def run(root: Path, **options) -> dict[str, bytes]:
+    """Compose; {kind/name: content} of everything that was written."""
+    folder = compose_test_set(root, backgrounds(root, "test"), **{"per_foreground": 2, **options})
+    return {
+        str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.glob("*/*.png"))
+    }
+
+
+def refused(root: Path, **options) -> str:
+    with pytest.raises(InputError) as caught:
+        run(root, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_each_foreground_takes_the_next_backgrounds_and_cycles(root):
+    files = run(root)
+    names = ["cat_0", "cat_1", "dog_0", "dog_1"]
+    assert sorted(files) == sorted(
+        f"{kind}/{name}.png" for kind in ("image", "alpha", "trimap") for name in names
+    )
+    composed = root / "test" / "composed"
+    for name, background in zip(names, ("1", "2", "3", "1"), strict=True):
+        fg = read_image(root / "test" / "fg" / f"{name[:3]}.png")
+        alpha = read_alpha(root / "test" / "alpha" / f"{name[:3]}.png")
+        bg = fit_background(read_image(root / "test" / "bg" / f"{background}.png"), *alpha.shape)
+        assert np.array_equal(
+            read_image(composed / "image" / f"{name}.png"), compose(fg, alpha, bg)
+        )
+        assert np.array_equal(read_alpha(composed / "alpha" / f"{name}.png"), alpha)
+
+
+def test_made_trimaps_have_a_radius_from_the_range_drawn_for_each(root):
+    run(root, per_foreground=8, radius=(2, 6))
+    alpha = read_alpha(root / "test" / "alpha" / "cat.png")
+    candidates = {radius: make_trimap(alpha, radius) for radius in range(2, 7)}
+    found = []
+    for k in range(8):
+        trimap = read_trimap(root / "test" / "composed" / "trimap" / f"cat_{k}.png")
+        found += [r for r, candidate in candidates.items() if np.array_equal(candidate, trimap)]
+    assert len(found) == 8 and len(set(found)) > 2
+
+
+def test_result_depends_on_the_seed_but_not_on_workers(root):
+    alone = run(root)
+    other = run(root, seed=1)
+    assert alone != other
+    assert run(root, workers=2) == alone
+
+
+def test_trimaps_that_the_set_brings_are_taken(root):
+    one, both = np.full((40, 50), 128, np.uint8), np.full((31, 27), 128, np.uint8)
+    one[:5], both[:3] = 0, 255
+    write_image(root / "test" / "trimap" / "cat_1.png", one)
+    write_image(root / "test" / "trimap" / "dog.png", both)
+    run(root)
+    folder = root / "test" / "composed" / "trimap"
+    assert np.array_equal(read_trimap(folder / "cat_1.png"), one)
+    assert not np.array_equal(read_trimap(folder / "cat_0.png"), one)
+    assert np.array_equal(read_trimap(folder / "dog_0.png"), both)
+    assert np.array_equal(read_trimap(folder / "dog_1.png"), both)
+
+
+def test_trimap_of_a_foreground_is_not_taken_for_a_numbered_one(root):
+    for kind in ("fg", "alpha"):
+        source = root / "test" / kind / "dog.png"
+        (root / "test" / kind / "cat_1.png").write_bytes(source.read_bytes())
+    trimap = np.full((31, 27), 128, np.uint8)
+    write_image(root / "test" / "trimap" / "cat_1.png", trimap)
+    run(root)
+    folder = root / "test" / "composed" / "trimap"
+    assert read_trimap(folder / "cat_1.png").shape == (40, 50)
+    assert np.array_equal(read_trimap(folder / "cat_1_0.png"), trimap)
+
+
+def test_what_is_there_stays_and_what_is_missing_is_made(root):
+    before = run(root)
+    folder = root / "test" / "composed" / "image"
+    stamps = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    (folder / "dog_1.png").unlink()
+    assert run(root) == before
+    kept = {path for path, stamp in stamps.items() if path.stat().st_mtime_ns == stamp}
+    assert kept == set(stamps) - {folder / "dog_1.png"}
+
+
+def test_changed_sources_and_settings_are_composed_again(root):
+    before = run(root)
+    fg = root / "test" / "fg" / "cat.png"
+    write_image(fg, 255 - read_image(fg))
+    after = run(root)
+    assert {name for name in before if before[name] != after[name]} == {
+        "image/cat_0.png",
+        "image/cat_1.png",
+    }
+    fewer = run(root, per_foreground=1)
+    assert len(fewer) == 6  # what no longer belongs to the set is gone
+    assert run(root) == after
+
+
+def test_sizes_that_differ_name_both_files(root):
+    write_image(root / "test" / "alpha" / "cat.png", np.full((40, 51), 99, np.uint8))
+    message = refused(root)
+    assert "fg/cat.png is 50 x 40" in message and "alpha/cat.png is 51 x 40" in message
+
+
+def test_brought_trimap_of_another_size_or_without_unknown_is_refused(root):
+    path = root / "test" / "trimap" / "dog.png"
+    write_image(path, np.full((30, 27), 128, np.uint8))
+    assert "trimap/dog.png is 27 x 30" in refused(root)
+    write_image(path, np.full((31, 27), 255, np.uint8))
+    assert "no unknown pixels" in refused(root)
+
+
+def test_constant_matte_and_impossible_options_are_refused(root):
+    assert "0 composites" in refused(root, per_foreground=0)
+    assert "trimap radius" in refused(root, radius=(9, 3))
+    assert "seed -1" in refused(root, seed=-1)
+    write_image(root / "test" / "alpha" / "cat.png", np.zeros((40, 50), np.uint8))
+    message = refused(root)
+    assert "alpha/cat.png" in message and "nothing unknown" in message
+
+
+def test_bad_input_in_a_worker_is_the_same_one_line(root):
+    (root / "test" / "fg" / "dog.png").write_bytes(b"not a picture")
+    assert "fg/dog.png" in refused(root, workers=1)
+
+
+def test_full_disk_leaves_no_part_of_a_picture(root, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert "disk is full" in refused(root)
+    assert not list((root / "test" / "composed").rglob("*.*"))
+
+
+def test_script_composes_and_says_what_comes_next(root, monkeypatch, capsys):
+    options = f"--per-foreground 1 --workers 0 --backgrounds {root / 'test' / 'bg'}".split()
+    where = ["--data-root", str(root.parent), "--dataset", root.name]
+    monkeypatch.setattr(sys, "argv", ["pre_process.py", *where, *options])
+    pre_process.pre_process()
+    assert "2 composites; next: python data_gen.py --dataset mine" in capsys.readouterr().out
+    assert len(list((root / "test" / "composed" / "image").iterdir())) == 2
+
+
+def test_script_ends_with_one_line_and_2_and_says_how_to_lay_out(root):
+    done = subprocess.run(
+        [sys.executable, "pre_process.py", "--data-root", str(root.parent), "--dataset", "none"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "none/test: no such folder; put colours into test/fg" in done.stderr

@@ -1,0 +1,107 @@
+"""Trimaps hold every soft pixel and widen with the radius, as a disc would dilate them."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from models.errors import InputError
+from utils.data.trimap import draw_radius, make_trimap, narrow_trimap, reach, trimap_from_reach
+
+mattes = arrays(
+    np.uint8,
+    st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    elements=st.sampled_from([0, 90, 255]),
+)
+
+
+def disc(radius: int) -> np.ndarray:
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    return (y**2 + x**2 <= radius**2).astype(np.uint8)
+
+
+@pytest.fixture
+def matte() -> np.ndarray:
+    picture = np.zeros((90, 110), np.uint8)
+    cv2.circle(picture, (60, 40), 25, 255, -1)
+    return cv2.GaussianBlur(picture, (0, 0), 2)
+
+
+def test_reach_counts_pixels_from_the_soft_border():
+    alpha = np.array([[0, 0, 0, 7, 255, 255]], np.uint8)
+    assert reach(alpha).tolist() == [[3, 2, 1, 0, 1, 2]]
+    assert reach(alpha, limit=2).tolist() == [[2, 2, 1, 0, 1, 2]]
+
+
+def test_reach_of_a_hard_border_is_one_on_both_sides():
+    alpha = np.array([[0, 0, 255, 255]], np.uint8)
+    assert reach(alpha).tolist() == [[2, 1, 1, 2]]
+
+
+def test_reach_is_euclidean_rounded_up():
+    alpha = np.zeros((5, 6), np.uint8)
+    alpha[0, 0] = 128
+    distances = reach(alpha)
+    assert distances[3, 4] == 5  # 3-4-5, exactly
+    assert distances[1, 1] == 2
+
+
+def test_reach_of_a_constant_matte_is_the_limit():
+    assert np.all(reach(np.zeros((3, 4), np.uint8)) == 255)
+    assert np.all(reach(np.full((3, 4), 255, np.uint8), limit=9) == 9)
+    assert np.all(reach(np.full((3, 4), 90, np.uint8)) == 0)
+
+
+@pytest.mark.parametrize("radius", [1, 2, 5, 17])
+def test_trimap_equals_dilation_and_erosion_by_a_disc(matte, radius):
+    expected = np.full_like(matte, 128)
+    expected[cv2.dilate((matte > 0).astype(np.uint8), disc(radius)) == 0] = 0
+    expected[cv2.erode((matte == 255).astype(np.uint8), disc(radius)) == 1] = 255
+    assert np.array_equal(make_trimap(matte, radius), expected)
+
+
+@given(mattes, st.integers(0, 12), st.integers(0, 12))
+@settings(max_examples=60, deadline=None)
+def test_unknown_grows_with_the_radius_and_holds_what_is_soft(alpha, radius, more):
+    distances = reach(alpha)
+    narrow = trimap_from_reach(alpha, distances, radius)
+    wide = trimap_from_reach(alpha, distances, radius + more)
+    soft = (alpha > 0) & (alpha < 255)
+    assert set(np.unique(narrow)) <= {0, 128, 255}
+    assert np.all(narrow[soft] == 128)
+    assert np.all(wide[narrow == 128] == 128)
+    assert np.array_equal(narrow[narrow != 128], alpha[narrow != 128])
+    assert np.array_equal(trimap_from_reach(alpha, distances, 0) == 128, soft)
+
+
+@given(mattes, st.integers(1, 4))
+@settings(max_examples=60, deadline=None)
+def test_narrow_trimap_holds_what_is_soft_and_at_most_two_pixels_more(alpha, size):
+    trimap = narrow_trimap(alpha, size)
+    assert np.all(trimap[(alpha > 0) & (alpha < 255)] == 128)
+    assert np.all(make_trimap(alpha, 3)[trimap == 128] == 128)  # its corners are 2 sqrt 2 away
+    if size == 1:
+        assert np.array_equal(trimap, make_trimap(alpha, 0))
+
+
+def test_narrow_trimap_is_narrower_than_intended(matte):
+    narrow = np.mean(narrow_trimap(matte, 4) == 128)
+    assert narrow < np.mean(make_trimap(matte, 3) == 128)
+
+
+def test_radii_are_drawn_evenly_and_include_both_ends():
+    rng = np.random.default_rng(0)
+    radii = [draw_radius(rng, 2, 5) for _ in range(400)]
+    counts = np.bincount(radii, minlength=6)
+    assert counts[:2].sum() == 0 and counts[2:].min() > 70
+    assert all(type(radius) is int for radius in radii)
+
+
+@pytest.mark.parametrize("low, high", [(5, 2), (-1, 2), (1, 255)])
+def test_impossible_radii_are_refused(low, high):
+    with pytest.raises(InputError, match="trimap radius"):
+        draw_radius(np.random.default_rng(0), low, high)
+    with pytest.raises(InputError, match="trimap radius"):
+        make_trimap(np.zeros((3, 3), np.uint8), 255)

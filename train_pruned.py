@@ -1,0 +1,47 @@
+"""Training stage: train the cut network under the same distillation.
+
+    python train_pruned.py --config configs/train_SPKD.yaml
+
+Takes the widths of result/<save_dir>/pruned.tar and starts from fresh weights (`prune.weights:
+scratch`, as published) or from those that were not cut (`inherit`). Writes BEST_pruned.tar, the
+best by validation alpha loss, beside it; --resume continues from checkpoint_pruned.tar there.
+"""
+
+import argparse
+
+import torch
+
+import models
+from utils import config as configs
+from utils.command import main
+from utils.train.assemble import assemble, frozen_teacher
+from utils.train.device import choose
+from utils.train.loop import fit
+
+
+def train_pruned() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    configs.add_arguments(parser)
+    parser.add_argument("--resume", action="store_true", help="continue where it was stopped")
+    arguments = parser.parse_args()
+    config = configs.load(arguments.config, arguments.overrides)
+
+    torch.manual_seed(config.seed)
+    teacher = frozen_teacher(config, choose(config.device))
+    network = models.load(config.folder / "pruned.tar")
+    if config.prune.weights == "scratch":
+        network = models.build(network.name, network.plan, **network.structure)
+    task = assemble(
+        config,
+        "train_pruned",
+        network,
+        teacher,
+        last="checkpoint_pruned.tar",
+        best="BEST_pruned.tar",
+    )
+    fit(task, arguments.resume)
+    print(f"the best network is {task.best}")
+
+
+if __name__ == "__main__":
+    main(train_pruned)

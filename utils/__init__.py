@@ -1,0 +1,1 @@
+"""Everything but the networks: data, losses, pruning, training, inference, reports."""

@@ -1,0 +1,101 @@
+"""Batches of samples: their order, and the loaders of training and validation."""
+
+import signal
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from torch.utils.data import DataLoader, Sampler
+
+from models.errors import InputError
+from utils.config import Config
+from utils.data.crops import CropSet
+from utils.data.pairs import Foreground, backgrounds, foregrounds
+from utils.data.split import read_split
+
+Key = tuple[int, int]
+
+
+class Batches(Sampler):
+    """All batches of all epochs as lists of (epoch, index), shuffled anew in each epoch.
+
+    Set `start` to begin at that batch. One pass over everything, so that workers never idle
+    between epochs.
+    """
+
+    def __init__(self, samples: int, batch_size: int, epochs: int, seed: int) -> None:
+        self._samples, self._batch_size, self._epochs, self._seed = (
+            samples,
+            batch_size,
+            epochs,
+            seed,
+        )
+        self.per_epoch = samples // batch_size
+        self.start = 0
+
+    def __len__(self) -> int:
+        return self.per_epoch * self._epochs - self.start
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        first_epoch, skip = divmod(self.start, self.per_epoch)
+        for epoch in range(first_epoch, self._epochs):
+            order = np.random.default_rng([self._seed, epoch]).permutation(self._samples).tolist()
+            for batch in range(skip, self.per_epoch):
+                indices = order[batch * self._batch_size : (batch + 1) * self._batch_size]
+                yield [(epoch, index) for index in indices]
+            skip = 0
+
+
+def training_loader(config: Config, batch_size: int, epochs: int, pin: bool) -> DataLoader:
+    """Samples of the training foregrounds; its `batch_sampler` is a `Batches`.
+
+    Raises:
+        InputError: no data, no split, or fewer samples in an epoch than in a batch.
+    """
+    options = config.data
+    chosen = _chosen(config, 0)
+    behind = backgrounds(options.folder, "train", options.backgrounds)
+    samples = CropSet(chosen, behind, options, options.backgrounds_per_foreground, config.seed)
+    if len(samples) < batch_size:
+        raise InputError(
+            f"train.batch_size: {batch_size} is more than the {len(samples)} samples of an epoch; "
+            "lower it or raise data.backgrounds_per_foreground"
+        )
+    batches = Batches(len(samples), batch_size, epochs, config.seed)
+    return DataLoader(samples, batch_sampler=batches, **_workers(options.workers, pin))
+
+
+def validation_loader(config: Config, batch_size: int, pin: bool) -> DataLoader:
+    """The same crops of the validation foregrounds each time, without flip and jitter."""
+    options = config.data
+    chosen = _chosen(config, 1)
+    behind = backgrounds(options.folder, "train", options.backgrounds)
+    samples = CropSet(
+        chosen, behind, options, options.valid_backgrounds, config.seed, augment=False
+    )
+    keys = [(0, index) for index in range(len(samples))]
+    # One worker that stays: validation must not hold a second set of decoded pictures for each.
+    workers = _workers(min(1, options.workers), pin)
+    return DataLoader(samples, sampler=keys, batch_size=batch_size, **workers)
+
+
+def _chosen(config: Config, part: int) -> list[Foreground]:
+    names = set(read_split(config.data.folder)[part])
+    return [f for f in foregrounds(config.data.folder, "train") if f.name in names]
+
+
+def _workers(count: int, pin: bool) -> dict:
+    return {
+        "num_workers": count,
+        "persistent_workers": count > 0,
+        "pin_memory": pin,
+        "worker_init_fn": _start_worker,
+    }
+
+
+def _start_worker(_: int) -> None:
+    # Workers are the parallelism; OpenCV's own threads would fight over the same cores.
+    cv2.setNumThreads(0)
+    # Ctrl-C and a cluster's SIGTERM reach every process; the training loop says when workers end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,0 +1,53 @@
+"""Which networks a command line means: shipped names, files, or what a config has trained."""
+
+from pathlib import Path
+
+import models
+from models import Network
+from models.errors import InputError
+from utils.config import Config
+
+PRETRAINED = Path(__file__).resolve().parents[2] / "pretrained"
+
+
+def open_network(name: str) -> Network:
+    """A shipped network by its name, or the network of a file, in evaluation mode.
+
+    Raises:
+        InputError: neither is there, or the file cannot be used.
+    """
+    shipped = {path.stem: path for path in sorted(PRETRAINED.glob("*.safetensors"))}
+    if name in shipped:
+        return models.load(shipped[name])
+    if not Path(name).is_file():
+        known = f"shipped are {', '.join(shipped)}" if shipped else "none is shipped"
+        raise InputError(f"{name}: no such checkpoint file, and no shipped network; {known}")
+    return models.load(name)
+
+
+def trained_networks(config: Config) -> dict[str, str]:
+    """What the config's scripts have left, `{label: file}`: the teacher and the pruned network.
+
+    Raises:
+        InputError: neither exists yet.
+    """
+    candidates = {
+        "teacher": config.teacher_path,
+        "student": config.folder / "BEST_checkpoint.tar",
+        "pruned": config.folder / "BEST_pruned.tar",
+    }
+    if candidates["student"] == candidates["teacher"]:
+        del candidates["student"]
+    found = {label: str(path) for label, path in candidates.items() if path.is_file()}
+    if not found:
+        raise InputError(
+            f"{config.folder}: neither BEST_checkpoint.tar nor BEST_pruned.tar; train first, "
+            "or name a network with --network"
+        )
+    return found
+
+
+def label(path: str) -> str:
+    """A short name for a network's file: its folder and stem, or the shipped name."""
+    file = Path(path)
+    return f"{file.parent.name}-{file.stem}" if file.parent.name else file.stem

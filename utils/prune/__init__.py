@@ -1,0 +1,8 @@
+"""Pruning: gates and their sparsity, scores, what to keep, and the cut itself."""
+
+from utils.prune.cut import cut
+from utils.prune.gates import gates, open_gates
+from utils.prune.select import scores, select
+from utils.prune.sparsity import Sparsity
+
+__all__ = ["Sparsity", "cut", "gates", "open_gates", "scores", "select"]

@@ -1,0 +1,1 @@
+"""Tables, sheets of pictures, and what a network costs."""

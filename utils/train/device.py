@@ -1,0 +1,36 @@
+"""Where and in which precision a network runs."""
+
+import torch
+
+from models.errors import InputError
+
+TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def choose(name: str) -> torch.device:
+    """The device of `device: auto | cpu | cuda | cuda:N`.
+
+    Raises:
+        InputError: no such device on this machine.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"device: {name!r} is none; use auto, cpu or cuda") from error
+    count = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise InputError(f"device: {name} is not here ({count} CUDA devices found); use auto")
+    return device
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """The mixed-precision context of a forward pass; none in float32.
+
+    Raises:
+        InputError: float16 on a CPU, which has no loss scaling and little speed there.
+    """
+    if precision == "float16" and device.type == "cpu":
+        raise InputError("train.precision: float16 needs a GPU; use bfloat16 on the CPU")
+    return torch.autocast(device.type, TYPES[precision], enabled=precision != "float32")
