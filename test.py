@@ -1,7 +1,7 @@
 """Score networks or saved mattes: SAD, MSE, Grad, Conn; parameters, MACs, milliseconds.
 
     python test.py --config configs/train_SPKD.yaml
-    python test.py --network result/SPKD/BEST_pruned.tar --image DIR --alpha DIR --trimap DIR --json FILE
+    python test.py --network FILE --image DIR --alpha DIR --trimap DIR --json FILE
     python test.py --pred DIR --alpha DIR --trimap DIR --json FILE
 
 The first scores the teacher and the pruned network of the config on its composed test set. Mattes,
@@ -23,7 +23,7 @@ from utils.train.device import choose
 
 def test() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    configs.add_arguments(parser)
+    configs.add_arguments(parser, "student_SPKD.yaml")
     parser.add_argument("--network", action="append", metavar="NAME_OR_FILE", help="repeatable")
     parser.add_argument("--pred", type=Path, metavar="DIR", help="score these saved mattes instead")
     for folder in ("image", "alpha", "trimap"):

@@ -1,7 +1,8 @@
-"""Train a teacher, or a student of fixed width under distillation.
+r"""Train a teacher, or a student of fixed width under distillation.
 
     python train.py --config configs/train_SPKD.yaml
-    python train.py --batch-size 16 --KD_type spatial,channel --feature_layer [1,2,3,4] --KD_weight [1,1]
+    python train.py --batch-size 16 --KD_type spatial,channel \
+        --feature_layer [1,2,3,4] --KD_weight [1,1]
 
 The first trains the config's network on the truth alone. The second is SPKD (IEEE SPL 2020): the
 config names a teacher, and the student imitates it. Writes BEST_checkpoint.tar, the best by
@@ -21,7 +22,7 @@ from utils.train.loop import fit
 
 def train() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    configs.add_arguments(parser, default="configs/student_SPKD.yaml")
+    configs.add_arguments(parser, "student_SPKD.yaml")
     parser.add_argument("--resume", action="store_true", help="continue where it was stopped")
     seeds = parser.add_argument_group("the flags of SPKD's release")
     seeds.add_argument("--batch-size", metavar="N", help="train.batch_size=N")

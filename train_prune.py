@@ -25,7 +25,7 @@ from utils.train.loop import fit
 
 def train_prune() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    configs.add_arguments(parser)
+    configs.add_arguments(parser, "train_SPKD.yaml")
     parser.add_argument("--resume", action="store_true", help="continue where it was stopped")
     arguments = parser.parse_args()
     config = configs.load(arguments.config, arguments.overrides)

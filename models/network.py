@@ -14,8 +14,8 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class Stage(NamedTuple):
     """A feature map that can be distilled.
 
-    `pre` is the pooled map before its ReLU, `activation` the pooled map after it, both
-    (N,C,H,W) and the same tensor for a linear stage; `norm` is the BatchNorm that wrote it, or None.
+    `pre` is the pooled map before its ReLU, `activation` the pooled map after it, both (N,C,H,W)
+    and the same tensor for a linear stage; `norm` is the BatchNorm that wrote it, or None.
     """
 
     pre: Tensor
@@ -60,7 +60,7 @@ class Network(nn.Module):
         return alpha, stages
 
     def compute(self, image: Tensor, trimap: Tensor, stages: dict[str, Stage] | None) -> Tensor:
-        """The unclamped alpha; fills `stages` where it is given (without, no map outlives its use)."""
+        """The unclamped alpha; fills `stages` where given (without, no map outlives its use)."""
         raise NotImplementedError
 
     def normalise(self, image: Tensor) -> Tensor:

@@ -72,7 +72,7 @@ def read(path: Path | str) -> object:
 
 
 def state_dict(module: Husk) -> dict[str, Tensor]:
-    """The parameters and buffers of a pickled module, named as `nn.Module.state_dict` names them."""
+    """Parameters and buffers of a pickled module, named as `nn.Module.state_dict` does."""
     own = {**vars(module).get("_parameters", {}), **vars(module).get("_buffers", {})}
     state = {name: value for name, value in own.items() if isinstance(value, Tensor)}
     for name, child in vars(module).get("_modules", {}).items():

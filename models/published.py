@@ -1,7 +1,8 @@
-"""Published checkpoints as networks of ours: recognise the layout, rename, drop what is no network.
+"""Published checkpoints as networks of ours: recognise the layout, rename, drop what is none.
 
-DIM in the layout of foamliu's re-implementation, which DCP and SPKD build on: `downK.convI.cbr_unit`
-and `upK.conv.cbr_unit`, beside 1x1 adapters `feature*` that served distillation only.
+DIM in the layout of foamliu's re-implementation, which DCP and SPKD build on:
+`downK.convI.cbr_unit` and `upK.conv.cbr_unit`, and beside them 1x1 adapters `feature*` that served
+distillation only.
 """
 
 import re

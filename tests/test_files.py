@@ -86,7 +86,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(network, tmp_path, mon
 # --- published checkpoints -------------------------------------------------------------------
 
 
-class conv2DBatchNormRelu(nn.Module):  # noqa: N801  the names that published files pickle
+class conv2DBatchNormRelu(nn.Module):  # the names that published files pickle
     def __init__(self, read: int, write: int, kernel: int) -> None:
         super().__init__()
         conv = nn.Conv2d(read, write, kernel, padding=kernel // 2)

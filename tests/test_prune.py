@@ -153,16 +153,9 @@ def test_no_group_falls_under_its_floor_and_widths_are_rounded_up():
 
 def test_max_count_is_the_released_count():
     network = random_dim(plan=None)
-    encoder = torch.cat(
-        [
-            network.get_submodule(f"encoder{k}").units[i].norm.weight.data
-            for k, n in zip(range(1, 6), (2, 2, 3, 3, 3))
-            for i in range(n)
-        ]
-    )
-    decoder = torch.cat(
-        [network.get_submodule(f"decoder{k}").norm.weight.data for k in range(1, 6)]
-    )
+    units = [unit for k in range(1, 6) for unit in network.get_submodule(f"encoder{k}").units]
+    encoder = torch.cat([unit.norm.weight.data for unit in units])
+    decoder = torch.cat([getattr(network, f"decoder{k}").norm.weight.data for k in range(1, 6)])
     assert (len(encoder), len(decoder)) == (4224, 961)
     enc_threshold = encoder.sort().values[2112]
     dec_threshold = decoder.sort().values[480]

@@ -21,6 +21,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Weight = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 RESULT = Path("result")
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
 
 class Section(BaseModel):
@@ -122,7 +123,7 @@ class TrainConfig(Section):
 
 
 class Config(Section):
-    save_dir: str = "teacher"  # results go to result/<save_dir>
+    save_dir: str = "SPKD"  # results go to result/<save_dir>
     seed: Annotated[int, Field(ge=0)] = 0  # decides split, crops and initialisation
     device: str = "auto"  # auto, cpu, cuda, cuda:1
     teacher: str | None = None  # a checkpoint; null: result/<save_dir>/BEST_checkpoint.tar
@@ -170,10 +171,10 @@ def load(path: Path | str | None, overrides: Sequence[str] = ()) -> Config:
         raise InputError(_one_line(error, path, overrides)) from error
 
 
-def add_arguments(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    """Give a script `--config FILE` and `key=value` overrides."""
-    told = f"default {default}" if default else "default: all default values"
-    parser.add_argument("--config", default=default, metavar="FILE", help=f"a YAML file; {told}")
+def add_arguments(parser: argparse.ArgumentParser, default: str) -> None:
+    """Give a script `--config FILE`, by default one of configs/, and `key=value` overrides."""
+    told = f"default: configs/{default}"
+    parser.add_argument("--config", default=CONFIGS / default, metavar="FILE", help=told)
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="override it, e.g. train.batch_size=4"
     )

@@ -62,7 +62,13 @@ def training_loader(config: Config, batch_size: int, epochs: int, pin: bool) -> 
             "lower it or raise data.backgrounds_per_foreground"
         )
     batches = Batches(len(samples), batch_size, epochs, config.seed)
-    return DataLoader(samples, batch_sampler=batches, **_workers(options.workers, pin))
+    return DataLoader(
+        samples,
+        batch_sampler=batches,
+        num_workers=options.workers,
+        pin_memory=pin,
+        worker_init_fn=_start_worker,
+    )
 
 
 def validation_loader(config: Config, batch_size: int, pin: bool) -> DataLoader:
@@ -74,9 +80,8 @@ def validation_loader(config: Config, batch_size: int, pin: bool) -> DataLoader:
         chosen, behind, options, options.valid_backgrounds, config.seed, augment=False
     )
     keys = [(0, index) for index in range(len(samples))]
-    # One worker that stays: validation must not hold a second set of decoded pictures for each.
-    workers = _workers(min(1, options.workers), pin)
-    return DataLoader(samples, sampler=keys, batch_size=batch_size, **workers)
+    # In the main process, which keeps the few decoded pictures from one validation to the next.
+    return DataLoader(samples, sampler=keys, batch_size=batch_size, pin_memory=pin)
 
 
 def _chosen(config: Config, part: int) -> list[Foreground]:
@@ -84,18 +89,10 @@ def _chosen(config: Config, part: int) -> list[Foreground]:
     return [f for f in foregrounds(config.data.folder, "train") if f.name in names]
 
 
-def _workers(count: int, pin: bool) -> dict:
-    return {
-        "num_workers": count,
-        "persistent_workers": count > 0,
-        "pin_memory": pin,
-        "worker_init_fn": _start_worker,
-    }
-
-
 def _start_worker(_: int) -> None:
     # Workers are the parallelism; OpenCV's own threads would fight over the same cores.
     cv2.setNumThreads(0)
-    # Ctrl-C and a cluster's SIGTERM reach every process; the training loop says when workers end.
+    # Ctrl-C and a cluster's SIGTERM reach every process, but only the training loop ends workers
+    # (it lets go of their iterator), or it could not finish its step and save.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

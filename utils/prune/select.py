@@ -14,7 +14,7 @@ Scores = dict[str, Tensor]
 
 
 def scores(network: Network) -> Scores:
-    """The score of every channel, `{group: (width,)}`: the mean over its gates of |gamma| / mean |gamma|.
+    """Of every channel the mean over its gates of |gamma| / mean |gamma|, `{group: (width,)}`.
 
     The mean below the bar runs over all gates of the gate's part, so that encoder and decoder
     gates of a tied group weigh the same although sparsity pulls them with different strength.

@@ -1,4 +1,4 @@
-"""Sparsity of the gates by sub-gradient (Network Slimming, Liu et al., ICCV 2017; DCP's weights)."""
+"""Sparsity of the gates by sub-gradient, as in Network Slimming (Liu et al., ICCV 2017)."""
 
 import torch
 from torch import Tensor

@@ -38,5 +38,8 @@ class Board:
                 self._writer.add_histogram(f"gates/{group}/{index}", scale, step)
         self.scalars("width", network.plan, step)
 
-    def close(self) -> None:
+    def __enter__(self) -> "Board":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._writer.close()

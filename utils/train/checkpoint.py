@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import torch
-
 from models import Network, files
 from models.errors import InputError
 
@@ -29,6 +27,4 @@ def resume(path: Path, network: Network) -> dict:
                 "start without --resume, or restore the config it was trained with"
             )
     network.load_state_dict(content["weights"])
-    training = content["training"]
-    torch.set_rng_state(training["random_state"])
-    return training
+    return content["training"]

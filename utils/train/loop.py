@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from models import Network
-from models.errors import InputError
 from utils.config import Config, TrainConfig
+from utils.data.crops import Sample
 from utils.prune.sparsity import Sparsity
 from utils.train import checkpoint, schedule
 from utils.train.board import Board
 from utils.train.device import autocast
+from utils.train.ledger import Ledger, check_finite
 from utils.train.objective import Objective
 from utils.train.signals import StopRequest
 from utils.train.validate import to_device, validate
@@ -26,7 +26,11 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Task:
-    """All that one training needs. `last` is saved for --resume, `best` by validation alpha loss."""
+    """All that one training needs.
+
+    `last` is what `--resume` continues from, `best` the best by validation alpha loss; the steps
+    and their order are those of `training.batch_sampler`, a `utils.data.loader.Batches`.
+    """
 
     network: Network
     objective: Objective
@@ -47,154 +51,135 @@ def fit(task: Task, resume: bool = False) -> None:
         InputError: the loss is not finite, the disk is full, or there is nothing to resume.
         SystemExit: SIGTERM or Ctrl-C; the state is saved and `resume=True` continues from it.
     """
-    options, batches = task.options, task.training.batch_sampler
-    layout = torch.channels_last if options.channels_last else torch.contiguous_format
-    network = task.network.to(task.device, memory_format=layout).train()
-    objective = task.objective.to(task.device)
-    parameters = [p for m in (network, objective) for p in m.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(parameters, options.lr, weight_decay=options.weight_decay)
-    scaler = torch.amp.GradScaler(task.device.type, enabled=options.precision == "float16")
-    autocast(task.device, options.precision)  # refuses what cannot be, before any work
+    options, per_epoch = task.options, task.training.batch_sampler.per_epoch
+    run = _Run(task, resume)
+    bar = tqdm(total=run.total, initial=run.step, unit="step", dynamic_ncols=True)
+    batches = iter(task.training)
+    try:
+        with StopRequest() as stop, bar, run.board:
+            for batch in batches:
+                run.train(batch)
+                bar.update()
+                epoch, rest = divmod(run.step, per_epoch)
+                ends_epoch, ends = rest == 0, run.step == run.total
+                if run.step % options.print_every == 0 or ends_epoch:
+                    bar.set_postfix_str(run.progress(len(batch.image), bar.format_dict["rate"]))
+                if ends or (ends_epoch and epoch % options.validate_every == 0):
+                    bar.write(run.validate(epoch))
+                if stop.signal or ends or (ends_epoch and epoch % options.save_every == 0):
+                    run.save()
+                if stop.signal:
+                    break
+    finally:
+        # Ends the workers; no signal does, and the frame of an exception would keep them.
+        del batches
+    if stop.signal:
+        log.info(
+            f"{stop.signal.name} after step {run.step} of {run.total}; saved {task.last}, "
+            "from which --resume continues"
+        )
+        raise SystemExit(128 + stop.signal)
 
-    best, start = math.inf, 0
-    if resume:
-        state = checkpoint.resume(task.last, network)
-        optimizer.load_state_dict(state["optimizer"])
-        objective.load_state_dict(state["objective"])
-        scaler.load_state_dict(state["scaler"])
-        best, start = state["best"], state["step"]
-    total = batches.per_epoch * options.epochs
-    batches.start = start
 
-    def save(step: int) -> None:
-        ledger.settle()
-        _check_weights(parameters, step)
+class _Run:
+    """The state of a training and what is done with it, one step or one validation at a time."""
+
+    def __init__(self, task: Task, resume: bool) -> None:
+        options = task.options
+        autocast(task.device, options.precision)  # refuses what cannot be, before any work
+        layout = torch.channels_last if options.channels_last else torch.contiguous_format
+        self.task = task
+        self.network = task.network.to(task.device, memory_format=layout).train()
+        self.objective = task.objective.to(task.device)
+        modules = (self.network, self.objective)
+        self.parameters = [p for m in modules for p in m.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.Adam(
+            self.parameters, options.lr, weight_decay=options.weight_decay
+        )
+        half = options.precision == "float16"
+        self.scaler = torch.amp.GradScaler(task.device.type, enabled=half)
+        self.ledger = Ledger()
+        self.best, self.step = math.inf, 0
+        self.total = task.training.batch_sampler.per_epoch * options.epochs
+        if resume:
+            self._restore()
+        task.training.batch_sampler.start = self.step
+        self.board = Board(task.last.parent / "board" / task.last.stem, self.step)
+
+    def train(self, batch: Sample) -> None:
+        """One step of the optimiser."""
+        options, device = self.task.options, self.task.device
+        for group in self.optimizer.param_groups:
+            group["lr"] = options.lr * schedule.factor(options, self.step, self.total)
+        image, trimap, alpha = to_device(batch, device, options.channels_last)
+        with autocast(device, options.precision):
+            terms, _ = self.objective(self.network, image, trimap, alpha)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(sum(terms.values())).backward()
+        self.scaler.unscale_(self.optimizer)
+        if self.task.sparsity:
+            self.task.sparsity.add_gradient()
+        if options.clip:
+            torch.nn.utils.clip_grad_value_(self.parameters, options.clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.step += 1
+        self.ledger.add(self.step, terms)
+
+    def progress(self, batch_size: int, steps_per_second: float | None) -> str:
+        """Log speed and the means of the terms since the last call; returns them for the bar."""
+        speed = batch_size * (steps_per_second or 0)
+        means = self.ledger.means()
+        if self.task.sparsity:
+            means["sparsity"] = self.task.sparsity.value().item()
+        self.board.scalars("loss", means, self.step)
+        rates = {"lr": self.optimizer.param_groups[0]["lr"], "samples_per_s": speed}
+        self.board.scalars("rate", rates, self.step)
+        terms = "".join(f", {name} {value:.4f}" for name, value in means.items())
+        return f"{speed:.1f} samples/s{terms}"
+
+    def validate(self, epoch: int) -> str:
+        """Validate, keep the best network, log; returns the line to print."""
+        task, options = self.task, self.task.options
+        result = validate(
+            self.network, task.validation, task.device, options.precision, options.channels_last
+        )
+        check_finite("the validation alpha loss", result.alpha_loss, self.step)
+        scores = {"alpha": result.alpha_loss, "SAD": result.sad}
+        self.board.scalars("valid", scores, self.step)
+        if epoch % options.picture_every == 0:
+            self.board.pictures(result.pictures, self.step)
+            self.board.network(self.network, self.step)
+        line = f"epoch {epoch}: validation alpha loss {result.alpha_loss:.4f}, SAD {result.sad:.3f}"
+        if result.alpha_loss >= self.best:
+            return line
+        self.best = result.alpha_loss
+        if task.best:
+            config = task.config.model_dump()
+            checkpoint.save(task.best, self.network, epoch=epoch, scores=scores, config=config)
+        return f"{line}, the best so far"
+
+    def save(self) -> None:
+        """Save all that continues this training exactly."""
+        self.ledger.settle()
+        if not all(parameter.isfinite().all() for parameter in self.parameters):
+            check_finite("a weight", math.nan, self.step)
         checkpoint.save(
-            task.last,
-            network,
-            optimizer=optimizer.state_dict(),
-            objective=objective.state_dict(),
-            scaler=scaler.state_dict(),
+            self.task.last,
+            self.network,
+            optimizer=self.optimizer.state_dict(),
+            objective=self.objective.state_dict(),
+            scaler=self.scaler.state_dict(),
             random_state=torch.get_rng_state(),
-            step=step,
-            best=best,
-            config=task.config.model_dump(),
+            step=self.step,
+            best=self.best,
+            config=self.task.config.model_dump(),
         )
 
-    board = Board(task.last.parent / "board" / task.last.stem, start)
-    bar = tqdm(total=total, initial=start, unit="step", dynamic_ncols=True, smoothing=0.05)
-    ledger = _Ledger()
-    with StopRequest() as stop, bar:
-        for step, batch in enumerate(task.training, start):
-            for group in optimizer.param_groups:
-                group["lr"] = options.lr * schedule.factor(options, step, total)
-            image, trimap, alpha = to_device(batch, task.device, options.channels_last)
-            with autocast(task.device, options.precision):
-                terms, _ = objective(network, image, trimap, alpha)
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(sum(terms.values())).backward()
-            scaler.unscale_(optimizer)
-            if task.sparsity:
-                task.sparsity.add_gradient()
-            if options.clip:
-                torch.nn.utils.clip_grad_value_(parameters, options.clip)
-            scaler.step(optimizer)
-            scaler.update()
-
-            ledger.add(step, terms)
-            done = step + 1
-            bar.update()
-            epoch, rest = divmod(done, batches.per_epoch)
-            if done % options.print_every == 0 or rest == 0:
-                means = ledger.means()
-                if task.sparsity:
-                    means["sparsity"] = task.sparsity.value().item()
-                speed = (bar.format_dict["rate"] or 0) * len(image)
-                bar.set_postfix_str(
-                    f"{speed:.1f} samples/s, "
-                    + ", ".join(f"{name} {value:.4f}" for name, value in means.items())
-                )
-                board.scalars("loss", means, done)
-                rates = {"lr": optimizer.param_groups[0]["lr"], "samples_per_second": speed}
-                board.scalars("rate", rates, done)
-            if rest == 0 and (epoch % options.validate_every == 0 or done == total):
-                result = validate(
-                    network, task.validation, task.device, options.precision, options.channels_last
-                )
-                _check_finite(result.alpha_loss, done)
-                board.scalars("valid", {"alpha": result.alpha_loss, "SAD": result.sad}, done)
-                is_best = result.alpha_loss < best
-                bar.write(
-                    f"epoch {epoch}: validation alpha loss {result.alpha_loss:.4f}, "
-                    f"SAD {result.sad:.3f}{', the best so far' if is_best else ''}"
-                )
-                if epoch % options.picture_every == 0:
-                    board.pictures(result.pictures, done)
-                    board.network(network, done)
-                if is_best:
-                    best = result.alpha_loss
-                    if task.best:
-                        checkpoint.save(
-                            task.best,
-                            network,
-                            epoch=epoch,
-                            alpha_loss=best,
-                            sad=result.sad,
-                            config=task.config.model_dump(),
-                        )
-            if stop.signal or done == total or (rest == 0 and epoch % options.save_every == 0):
-                save(done)
-            if stop.signal:
-                bar.close()
-                board.close()
-                log.info(
-                    f"{stop.signal.name} at step {done} of {total}; saved {task.last}; "
-                    "the same command with --resume continues"
-                )
-                raise SystemExit(128 + stop.signal)
-    board.close()
-
-
-class _Ledger:
-    """Sums the terms; looks at each step's values one step later, so that a GPU never waits."""
-
-    def __init__(self) -> None:
-        self._pending: tuple[int, list[str], Tensor] | None = None
-        self._sums: dict[str, float] = {}
-        self._count = 0
-
-    def add(self, step: int, terms: dict[str, Tensor]) -> None:
-        values = torch.stack([value.detach().float() for value in terms.values()])
-        self.settle()
-        self._pending = (step, list(terms), values)
-
-    def settle(self) -> None:
-        """Take the last step in; InputError where one of its terms is not finite."""
-        if self._pending is None:
-            return
-        step, names, values = self._pending
-        self._pending = None
-        self._count += 1
-        for name, value in zip(names, values.tolist(), strict=True):
-            _check_finite(value, step + 1, name)
-            self._sums[name] = self._sums.get(name, 0.0) + value
-
-    def means(self) -> dict[str, float]:
-        """Of all steps since the last call."""
-        self.settle()
-        means = {name: value / self._count for name, value in self._sums.items()}
-        self._sums, self._count = {}, 0
-        return means
-
-
-def _check_weights(parameters: list[Tensor], step: int) -> None:
-    if not all(parameter.isfinite().all() for parameter in parameters):
-        _check_finite(math.nan, step)
-
-
-def _check_finite(value: float, step: int, name: str = "validation alpha") -> None:
-    if not math.isfinite(value):
-        raise InputError(
-            f"step {step}: the {name} loss is {value}; lower train.lr, set train.clip, or use "
-            "train.precision=float32; --resume continues from the last good checkpoint"
-        )
+    def _restore(self) -> None:
+        state = checkpoint.resume(self.task.last, self.network)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.objective.load_state_dict(state["objective"])
+        self.scaler.load_state_dict(state["scaler"])
+        torch.set_rng_state(state["random_state"])
+        self.best, self.step = state["best"], state["step"]

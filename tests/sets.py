@@ -1,0 +1,33 @@
+"""Tiny data sets, made where a test wants them."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from utils.data.images import write_image
+
+
+def disc(height: int, width: int, softness: float = 3.0) -> np.ndarray:
+    """A matte, uint8: 255 in a disc in the middle, 0 outside, a soft edge between."""
+    y, x = np.mgrid[:height, :width]
+    distance = np.hypot(y - height / 2, x - width / 2)
+    edge = (min(height, width) / 3 - distance) / softness + 0.5
+    return (edge.clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def picture(seed: int, height: int, width: int) -> np.ndarray:
+    """A smooth coloured picture, uint8 (H,W,3)."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), np.uint8)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def write_set(root: Path, train: int = 4, test: int = 2, size: tuple[int, int] = (72, 88)) -> Path:
+    """A data set of discs under `root`: {train,test}/{fg,alpha,bg}."""
+    for part, count in (("train", train), ("test", test)):
+        for index in range(count):
+            name = f"{part}{index}.png"
+            write_image(root / part / "fg" / name, picture(index, *size))
+            write_image(root / part / "alpha" / name, disc(*size, softness=2 + 3 * index))
+            write_image(root / part / "bg" / name, picture(100 + index, 64, 80))
+    return root

@@ -1,0 +1,142 @@
+"""Scoring: matching files, JSON and CSV, mattes and sheets, what a network costs."""
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import models
+from models.errors import InputError
+from tests.sets import disc, picture
+from utils.data.images import read_alpha, read_image, write_image
+from utils.data.trimap import make_trimap
+from utils.infer.predict import predict
+from utils.metrics import mse, sad
+from utils.report.scores import Scores, match, score_saved
+from utils.report.sheet import write_sheet
+from utils.report.table import table
+from utils.report.test_run import run_networks, summary
+
+SIZES = {"a": (60, 70), "b": (81, 64), "c": (50, 50)}
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """image, alpha, trimap and pred of three pictures."""
+    for index, (name, size) in enumerate(SIZES.items()):
+        alpha = disc(*size, softness=4 + index)
+        write_image(tmp_path / "image" / f"{name}.jpg", picture(index, *size))
+        write_image(tmp_path / "alpha" / f"{name}.png", alpha)
+        write_image(tmp_path / "trimap" / f"{name}.png", make_trimap(alpha, 5))
+        write_image(tmp_path / "pred" / f"{name}.png", disc(*size, softness=9))
+    return {name: tmp_path / name for name in ("image", "alpha", "trimap", "pred")}
+
+
+def matched(folders, images="image"):
+    return match(folders[images], folders["alpha"], folders["trimap"])
+
+
+def test_files_are_matched_by_name_whatever_their_suffix(folders):
+    assert [p.name for p in matched(folders)] == list(SIZES)
+    assert matched(folders)[0].image.suffix == ".jpg"
+
+
+@pytest.mark.parametrize("folder", ["alpha", "trimap"])
+def test_a_picture_without_matte_or_trimap_is_named(folders, folder):
+    (folders[folder] / "b.png").unlink()
+    with pytest.raises(InputError, match=rf"{folder}: nothing for b\.jpg; files that belong"):
+        matched(folders)
+
+
+def test_saved_mattes_are_scored_row_by_row(folders):
+    rows = list(score_saved(matched(folders, "pred")))
+    pred, alpha = (read_alpha(folders[name] / "b.png") for name in ("pred", "alpha"))
+    trimap = make_trimap(alpha, 5)
+    assert rows[1]["name"] == "b"
+    assert rows[1]["SAD"] == sad(pred, alpha, trimap)
+    assert rows[1]["MSE"] == mse(pred, alpha, trimap)
+
+
+def test_a_matte_of_another_size_names_both_files(folders):
+    write_image(folders["pred"] / "c.png", np.zeros((50, 51), np.uint8))
+    with pytest.raises(InputError, match=r"c\.png is 51 x 50, but .*alpha.*c\.png is 50 x 50"):
+        list(score_saved(matched(folders, "pred")))
+
+
+def test_a_trimap_without_unknown_pixels_is_named(folders, tmp_path):
+    write_image(folders["trimap"] / "a.png", np.full(SIZES["a"], 255, np.uint8))
+    network = models.build("dim", models.scaled_plan("dim", 1 / 32)).eval()
+    with pytest.raises(InputError, match=r"a\.png: the trimap has no unknown pixels"):
+        run_networks({"n": network}, matched(folders), torch.device("cpu"), "float32", tmp_path)
+
+
+def test_json_and_csv_hold_the_means_and_a_row_a_picture(tmp_path):
+    rows = [
+        {"name": "a", "SAD": 1.0, "MSE": 0.25, "Grad": 2.0, "Conn": 3.0},
+        {"name": "b", "SAD": 3.0, "MSE": math.nan, "Grad": 4.0, "Conn": 5.0},
+    ]
+    scores = Scores("ours", rows, {"parameters": 7})
+    scores.write_json(tmp_path / "s.json")
+    scores.write_csv(tmp_path / "s.csv")
+    content = json.loads((tmp_path / "s.json").read_text())
+    assert {key: content[key] for key in ("SAD", "MSE", "Grad", "Conn")} == {
+        "SAD": 2.0,
+        "MSE": 0.25,
+        "Grad": 3.0,
+        "Conn": 4.0,
+    }
+    assert content["parameters"] == 7
+    assert content["images"][1] == {**rows[1], "MSE": None}
+    with (tmp_path / "s.csv").open() as file:
+        assert [row["name"] for row in csv.DictReader(file)] == ["a", "b"]
+
+
+def test_a_network_run_writes_mattes_scores_and_a_sheet(folders, tmp_path):
+    torch.manual_seed(0)
+    plans = {"one": 1 / 32, "two": 1 / 16}
+    networks = {
+        label: models.build("dim", models.scaled_plan("dim", width)).eval()
+        for label, width in plans.items()
+    }
+    out = tmp_path / "out"
+    results = run_networks(networks, matched(folders), torch.device("cpu"), "float32", out)
+    for result in results:
+        assert [row["name"] for row in result.images] == list(SIZES)
+        for row in result.images:
+            matte = read_alpha(out / result.label / f"{row['name']}.png")
+            alpha = read_alpha(folders["alpha"] / f"{row['name']}.png")
+            assert row["SAD"] == sad(matte, alpha, make_trimap(alpha, 5))
+            assert row["MACs"] > 0
+    sheet = read_image(out / "sheet.png")
+    assert sheet.shape[0] > 3 * 240 and sheet.std() > 20
+    text = summary(results)
+    assert all(word in text for word in ("one", "two", "SAD", "Conn", "parameters", "ms 320"))
+
+
+def test_known_pixels_of_a_matte_are_exactly_0_and_255():
+    network = models.build("dim", models.scaled_plan("dim", 1 / 32)).eval()
+    trimap = make_trimap(disc(60, 70), 3)
+    matte = predict(network, picture(0, 60, 70), trimap, torch.device("cpu"))
+    assert matte.dtype == np.uint8
+    assert (matte[trimap == 0] == 0).all() and (matte[trimap == 255] == 255).all()
+    assert len(np.unique(matte[trimap == 128])) > 1
+
+
+def test_a_sheet_has_a_row_a_picture_and_a_column_a_method(tmp_path):
+    white, black = np.full((50, 50), 255, np.uint8), np.zeros((50, 50, 3), np.uint8)
+    write_sheet(tmp_path / "sheet.png", {"w": [white, white], "b": [black, black]})
+    sheet = read_image(tmp_path / "sheet.png")
+    assert sheet.shape[0] == 2 * (240 + 28)
+    assert (sheet[150, 10] == 255).all() and (sheet[150, 300] == 0).all()
+
+
+def test_a_table_is_aligned_markdown():
+    assert table(("network", "SAD"), [("dim", 1.5), ("long name", 10)]).splitlines() == [
+        "| network   | SAD |",
+        "| --------- | --: |",
+        "| dim       | 1.5 |",
+        "| long name |  10 |",
+    ]

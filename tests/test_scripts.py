@@ -1,0 +1,230 @@
+"""The scripts through their command lines: the whole path on a tiny set, and how they end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+import models
+from models import files
+from tests.oracles import SHARED, needs_shared
+from tests.sets import write_set
+from utils.data.images import read_image
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CONFIG = {
+    "save_dir": "tiny",
+    "device": "cpu",
+    "network": {"name": "dim", "width": 0.0625},
+    "data": {
+        "dataset": "tiny",
+        "crop": 32,
+        "backgrounds_per_foreground": 4,
+        "valid_backgrounds": 1,
+        "workers": 1,
+    },
+    "distill": {"types": ["spatial", "channel", "batch"]},
+    "prune": {"rate": 0.5, "min_channels": 2},
+    "train": {"epochs": 2, "batch_size": 4, "lr": 0.005},
+    "train_prune": {"epochs": 1},
+}
+
+
+def run(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(REPOSITORY / script), *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+
+
+def refused(folder: Path, script: str, *arguments: str) -> str:
+    """The one line that a script ends with when it refuses."""
+    ended = run(folder, script, *arguments)
+    assert ended.returncode == 2, ended.stderr
+    assert "Traceback" not in ended.stderr
+    line = ended.stderr.splitlines()[-1]
+    assert line.startswith("error: ")
+    return line
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A working folder with a tiny data set, split and composed, and its config."""
+    folder = tmp_path_factory.mktemp("place")
+    write_set(folder / "data" / "tiny")
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(CONFIG))
+    for script, *arguments in (
+        ("pre_process.py", "--dataset", "tiny", "--per-foreground", "2", "--workers", "1"),
+        ("data_gen.py", "--dataset", "tiny", "--valid-share", "0.25"),
+    ):
+        ended = run(folder, script, *arguments)
+        assert ended.returncode == 0, ended.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def path(place) -> dict[str, subprocess.CompletedProcess]:
+    """The training scripts and the test, run one after the other."""
+    ended = {}
+    for script in ("train.py", "train_prune.py", "train_pruned.py", "test.py"):
+        ended[script] = run(place, script, "--config", "tiny.yaml")
+        assert ended[script].returncode == 0, ended[script].stderr
+    return ended
+
+
+def test_the_whole_path_leaves_its_files(place, path):
+    result = place / "result" / "tiny"
+    teacher, cut, student = (
+        models.load(result / name)
+        for name in ("BEST_checkpoint.tar", "pruned.tar", "BEST_pruned.tar")
+    )
+    assert student.plan == cut.plan
+    assert sum(cut.plan.values()) < 0.6 * sum(teacher.plan.values())
+    content = torch.load(result / "pruned.tar", weights_only=True)
+    assert {"name", "structure", "plan", "keep", "scores", "weights"} <= content.keys()
+    assert {group: len(kept) for group, kept in content["keep"].items()} == cut.plan
+    assert {group: len(score) for group, score in content["scores"].items()} == teacher.plan
+
+
+def test_the_test_compares_teacher_and_pruned_and_leaves_pictures(place, path):
+    out = place / "result" / "tiny" / "test"
+    lines = path["test.py"].stdout.splitlines()
+    assert any(line.startswith("| teacher") for line in lines)
+    assert any(line.startswith("| pruned") for line in lines)
+    names = {f.stem for f in (place / "data" / "tiny" / "test" / "composed" / "image").iterdir()}
+    assert len(names) == 4
+    for label in ("teacher", "pruned"):
+        assert {file.stem for file in (out / label).iterdir()} == names
+        content = json.loads((out / f"{label}.json").read_text())
+        assert {row["name"] for row in content["images"]} == names
+        assert content["SAD"] >= 0
+    assert read_image(out / "sheet.png").shape[0] > 4 * 240
+
+
+def test_the_pruning_stage_prints_every_width(path, place):
+    plan = models.load(place / "result" / "tiny" / "pruned.tar").plan
+    for group, width in plan.items():
+        assert any(
+            line.startswith(f"| {group} ") and line.endswith(f" {width} |")
+            for line in path["train_prune.py"].stdout.splitlines()
+        )
+
+
+def test_a_bare_test_scores_the_best_checkpoint(place, path):
+    folders = [
+        argument
+        for name in ("image", "alpha", "trimap")
+        for argument in (f"--{name}", f"data/tiny/test/composed/{name}")
+    ]
+    (place / "bare" / "result" / "student").mkdir(parents=True)
+    checkpoint = place / "result" / "tiny" / "BEST_checkpoint.tar"
+    target = place / "bare" / "result" / "student" / "BEST_checkpoint.tar"
+    target.write_bytes(checkpoint.read_bytes())
+    (place / "bare" / "data").symlink_to(place / "data")
+    ended = run(place / "bare", "test.py", *folders, "--json", "scores.json")
+    assert ended.returncode == 0, ended.stderr
+    own = json.loads((place / "result" / "tiny" / "test" / "teacher.json").read_text())
+    bare = json.loads((place / "bare" / "scores.json").read_text())
+    assert bare["images"] == own["images"]
+
+
+def test_inherited_weights_start_from_the_cut_network(place, path):
+    arguments = ("prune.weights=inherit", "train.lr=1e-9", "train.epochs=1", "save_dir=inherit")
+    folder = place / "result" / "inherit"
+    folder.mkdir()
+    for name in ("pruned.tar", "BEST_checkpoint.tar"):
+        (folder / name).write_bytes((place / "result" / "tiny" / name).read_bytes())
+    ended = run(place, "train_pruned.py", "--config", "tiny.yaml", *arguments)
+    assert ended.returncode == 0, ended.stderr
+    cut, trained = models.load(folder / "pruned.tar"), models.load(folder / "BEST_pruned.tar")
+    before = cut.encoder3.units[1].conv.weight
+    torch.testing.assert_close(trained.encoder3.units[1].conv.weight, before, atol=1e-4, rtol=0)
+
+
+def test_sigterm_saves_and_ends_and_resume_goes_on(place):
+    arguments = ("--config", "tiny.yaml", "save_dir=stopped", "train.print_every=1")
+    command = [sys.executable, str(REPOSITORY / "train.py"), *arguments, "train.epochs=100000"]
+    process = subprocess.Popen(
+        command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    board = place / "result" / "stopped" / "board" / "checkpoint"
+    deadline = time.monotonic() + 120
+    while not (board.is_dir() and any(f.stat().st_size > 500 for f in board.iterdir())):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGTERM)  # as a cluster does: workers get it too
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM, errors.decode()
+    assert b"SIGTERM after step" in errors and b"Traceback" not in errors
+    last = place / "result" / "stopped" / "checkpoint.tar"
+    step = files.read(last)["training"]["step"]
+    per_epoch = 3
+    epochs = -(-(step + 1) // per_epoch)
+    ended = run(place, "train.py", *arguments, f"train.epochs={epochs}", "--resume")
+    assert ended.returncode == 0, ended.stderr
+    assert files.read(last)["training"]["step"] == epochs * per_epoch
+
+
+def test_the_flags_of_the_spkd_release_train_the_fixed_student(place, path):
+    ended = run(
+        place,
+        "train.py",
+        *("--config", str(REPOSITORY / "configs" / "student_SPKD.yaml")),
+        *("--batch-size", "3", "--KD_type", "spatial,channel"),
+        *("--feature_layer", "[1,2,3,4]", "--KD_weight", "[1,1]"),
+        *("teacher=result/tiny/BEST_checkpoint.tar", "network.width=0.03125"),
+        *("data.dataset=tiny", "data.crop=32", "data.backgrounds_per_foreground=1"),
+        *("data.workers=0", "train.epochs=1", "device=cpu"),
+    )
+    assert ended.returncode == 0, ended.stderr
+    student = models.load(place / "result" / "student" / "BEST_checkpoint.tar")
+    assert student.structure == {"convolutions": [1, 1, 1, 2, 2]}
+
+
+@needs_shared
+def test_saved_mattes_score_as_matlab_scores_them(tmp_path):
+    data = SHARED / "data" / "alphamatting"
+    ended = run(
+        tmp_path,
+        "test.py",
+        *("--pred", str(SHARED / "oracles" / "metrics" / "pred")),
+        *("--alpha", str(data / "gt"), "--trimap", str(data / "trimap1")),
+        *("--json", "scores.json"),
+    )
+    assert ended.returncode == 0, ended.stderr
+    content = json.loads((tmp_path / "scores.json").read_text())
+    oracle = json.loads((SHARED / "oracles" / "metrics" / "alphamatting.json").read_text())
+    for row in content["images"]:
+        for metric, value in oracle["values"][row["name"]].items():
+            assert row[metric] == pytest.approx(value, rel=1e-5)
+    assert content["SAD"] == pytest.approx(5.22, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "words"),
+    [
+        ("train.py", ["--config", "none.yaml"], "none.yaml: no such config"),
+        ("train.py", ["--config", "tiny.yaml", "train.lrate=1"], "unknown key"),
+        ("train.py", ["--config", "tiny.yaml", "data.dataset=gone"], "data/gone"),
+        ("train_prune.py", ["--config", "tiny.yaml", "save_dir=new"], "no teacher there"),
+        ("test.py", ["--config", "tiny.yaml", "save_dir=new"], "train first"),
+        ("test.py", ["--network", "nothing.tar"], "nothing.tar: no such checkpoint"),
+        ("test.py", ["--pred", "data/tiny/test/fg"], "--alpha and --trimap"),
+        ("pre_process.py", ["--dataset", "gone"], "data/gone"),
+        ("data_gen.py", ["--dataset", "gone"], "data/gone"),
+    ],
+)
+def test_bad_input_ends_in_one_line_and_exit_code_2(place, script, arguments, words):
+    assert words in refused(place, script, *arguments)
+
+
+def test_a_truncated_teacher_is_named(place, path):
+    whole = (place / "result" / "tiny" / "BEST_checkpoint.tar").read_bytes()
+    (place / "half.tar").write_bytes(whole[: len(whole) // 2])
+    line = refused(place, "train_prune.py", "--config", "tiny.yaml", "teacher=half.tar")
+    assert "half.tar: truncated" in line
