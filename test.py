@@ -15,7 +15,7 @@ from models.errors import InputError
 from utils import config as configs
 from utils.command import main
 from utils.config import Config
-from utils.infer.networks import label, open_network, trained_networks
+from utils.infer.networks import named_networks, open_network, trained_networks
 from utils.report.scores import Picture, match
 from utils.report.test_run import run_networks, run_saved, summary
 from utils.train.device import choose
@@ -39,10 +39,8 @@ def test() -> None:
     if arguments.pred:
         results = [run_saved(_pictures(arguments, config, arguments.pred), arguments.pred.name)]
     else:
-        if arguments.network:
-            files = {label(name): name for name in arguments.network}
-        else:
-            files = trained_networks(config)
+        named = named_networks(arguments.network or [])
+        files = named or trained_networks(config)
         networks = {name: open_network(file) for name, file in files.items()}
         pictures = _pictures(arguments, config, arguments.image)
         out = arguments.out or config.folder / "test"

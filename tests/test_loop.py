@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import models
 from models import files
@@ -84,6 +85,25 @@ def test_training_lowers_the_loss_and_leaves_last_and_best(data, tmp_path):
     assert list((tmp_path / "board" / "checkpoint").iterdir())
 
 
+def test_tensorboard_gets_terms_rates_pictures_gates_and_widths(data, tmp_path):
+    task = tiny_task(tiny_config(data, "train.epochs=1"), tmp_path, teacher_seed=5)
+    task.sparsity = Sparsity(task.network, 1e-5, 10)
+    loop.fit(task)
+    events = EventAccumulator(str(tmp_path / "board" / "checkpoint")).Reload()
+    tags = events.Tags()
+    terms = {
+        f"loss/{name}" for name in ("alpha", "alpha_teacher", "spatial", "channel", "sparsity")
+    }
+    others = {"rate/lr", "rate/samples_per_s", "valid/alpha", "valid/SAD", "width/encoder1.1"}
+    assert terms | others <= set(tags["scalars"])
+    assert tags["images"] == ["matte"]
+    assert {"gates/encoder1.2/0", "gates/encoder1.2/1", "gates/encoder5.3/0"} <= set(
+        tags["histograms"]
+    )
+    matte = events.Images("matte")[0]
+    assert (matte.height, matte.width) == (2 * 32, 4 * 32)
+
+
 class Interrupting(Objective):
     """Sends this process SIGTERM during the given step, as a cluster does."""
 
@@ -134,7 +154,7 @@ class Exploding(Objective):
 def test_a_loss_that_is_not_finite_stops_with_step_and_term_and_saves_nothing(data, tmp_path):
     task = tiny_task(tiny_config(data), tmp_path)
     task.objective.__class__ = Exploding
-    with pytest.raises(InputError, match="step 1: the alpha loss is nan; lower train.lr"):
+    with pytest.raises(InputError, match=r"step 1: the alpha loss is nan; lower train\.lr"):
         loop.fit(task)
     assert not task.last.exists()
 

@@ -47,7 +47,17 @@ def trained_networks(config: Config) -> dict[str, str]:
     return found
 
 
-def label(path: str) -> str:
-    """A short name for a network's file: its folder and stem, or the shipped name."""
-    file = Path(path)
-    return f"{file.parent.name}-{file.stem}" if file.parent.name else file.stem
+def named_networks(names: list[str]) -> dict[str, str]:
+    """`{label: name or file}` of what a command line names; a file's label is folder-stem.
+
+    Raises:
+        InputError: two would have the same label, and so the same place for their mattes.
+    """
+    labels: dict[str, str] = {}
+    for name in names:
+        path = Path(name)
+        label = f"{path.parent.name}-{path.stem}" if path.parent.name else path.stem
+        if label in labels:
+            raise InputError(f"{name} and {labels[label]} are both called {label}; rename one")
+        labels[label] = name
+    return labels

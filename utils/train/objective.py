@@ -52,11 +52,12 @@ class Objective(nn.Module):
     ) -> None:
         super().__init__()
         self._loss = loss
-        # Hidden from nn.Module: the teacher is neither trained nor saved.
-        self._teacher = (teacher,)
+        self._stages = distill.stages
         weights = distill.weights or (1.0,) * len(distill.types)
         self._kinds = dict(zip(distill.types, weights, strict=True)) if teacher and loss.kd else {}
-        self._stages = distill.stages
+        wanted = bool(self._kinds) or loss.alpha_teacher > 0
+        # Hidden from nn.Module: the teacher is neither trained nor saved.
+        self._teacher = (teacher if wanted else None,)
         widths = {}
         if any(kind in SAME_WIDTH for kind in self._kinds):
             widths = _widths(student, teacher, distill.stages)
