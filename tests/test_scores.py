@@ -129,7 +129,7 @@ def test_a_sheet_has_a_row_a_picture_and_a_column_a_method(tmp_path):
     white, black = np.full((50, 50), 255, np.uint8), np.zeros((50, 50, 3), np.uint8)
     write_sheet(tmp_path / "sheet.png", {"w": [white, white], "b": [black, black]})
     sheet = read_image(tmp_path / "sheet.png")
-    assert sheet.shape[0] == 2 * (240 + 28)
+    assert sheet.shape == (28 + 2 * (240 + 6), 2 * (240 + 6), 3)
     assert (sheet[150, 10] == 255).all() and (sheet[150, 300] == 0).all()
 
 

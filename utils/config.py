@@ -15,11 +15,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.errors import InputError
+from utils.data.trimap import LARGEST_RADIUS
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Weight = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+Radius = Annotated[int, Field(ge=1, le=LARGEST_RADIUS)]
+Name = Annotated[str, Field(min_length=1)]
 RESULT = Path("result")
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
@@ -28,6 +31,11 @@ class Section(BaseModel):
     """A part of the config that takes its own keys only."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _may_be_empty(cls, content: object) -> object:
+        return {} if content is None else content  # a section whose keys are all commented out
 
 
 class NetworkConfig(Section):
@@ -40,13 +48,17 @@ class NetworkConfig(Section):
 
 
 class DataConfig(Section):
-    dataset: str = "sample"  # the folder data/<dataset>
+    dataset: Name = "sample"  # the folder data/<dataset>
     root: str = "data"  # where data sets live
     backgrounds: str | None = None  # a folder; null: data/<dataset>/train/bg
     crop: Count = 320  # side of a training sample
-    crop_scales: tuple[Positive, ...] = (1.0, 1.5, 2.0)  # it is cut this much larger, then resized
+    crop_scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (
+        1.0,
+        1.5,
+        2.0,
+    )  # it is cut this much larger, then resized
     trimap: Literal["varied", "narrow"] = "varied"  # narrow: 1-2 px, as released by mistake
-    trimap_radius: tuple[Count, Count] = (1, 30)  # pixels, drawn evenly; for varied
+    trimap_radius: tuple[Radius, Radius] = (1, 30)  # pixels, drawn evenly; for varied
     flip: bool = True
     jitter: Share = 0.125  # brightness, contrast, saturation and hue by up to this
     backgrounds_per_foreground: Count = 100  # an epoch is so many samples of each foreground
@@ -76,11 +88,21 @@ class LossConfig(Section):
 class DistillConfig(Section):
     types: tuple[Literal["spatial", "channel", "batch"], ...] = ("spatial", "channel")
     weights: tuple[Weight, ...] | None = None  # one for each type; null: all 1
-    stages: tuple[str, ...] = ("encoder2", "encoder3", "encoder4", "encoder5")
+    stages: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "encoder2",
+        "encoder3",
+        "encoder4",
+        "encoder5",
+    )
     adapter_bias: bool = False  # SPKD's 1x1 adapters have one, DCP's do not
 
     @model_validator(mode="after")
     def _one_weight_each(self) -> "DistillConfig":
+        for key in ("types", "stages"):
+            names = getattr(self, key)
+            twice = [name for name in names if names.count(name) > 1]
+            if twice:
+                raise ValueError(f"{key}: {twice[0]} stands twice")
         if self.weights is not None and len(self.weights) != len(self.types):
             raise ValueError(f"weights: {len(self.weights)} for {len(self.types)} types")
         return self
@@ -123,8 +145,8 @@ class TrainConfig(Section):
 
 
 class Config(Section):
-    save_dir: str = "SPKD"  # results go to result/<save_dir>
-    seed: Annotated[int, Field(ge=0)] = 0  # decides split, crops and initialisation
+    save_dir: Name = "SPKD"  # results go to result/<save_dir>
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0  # decides split, crops and initialisation
     device: str = "auto"  # auto, cpu, cuda, cuda:1
     teacher: str | None = None  # a checkpoint; null: result/<save_dir>/BEST_checkpoint.tar
     network: NetworkConfig = NetworkConfig()
@@ -162,11 +184,14 @@ def load(path: Path | str | None, overrides: Sequence[str] = ()) -> Config:
     content = {} if path is None else _read(Path(path))
     for text in overrides:
         key, separator, value = text.partition("=")
-        if not separator or not key:
+        if not separator or not all(key.split(".")):
             raise InputError(f"{text!r} is no override; write section.key=value")
-        _set(content, key.split("."), _parse(value, text), text)
+        value = _parse(value, repr(text))
+        if isinstance(value, dict):
+            raise InputError(f"{text!r}: override one key at a time, {key}.KEY=value")
+        _set(content, key.split("."), value, text)
     try:
-        return Config.model_validate(_tuples(content))
+        return Config.model_validate(content)
     except ValidationError as error:
         raise InputError(_one_line(error, path, overrides)) from error
 
@@ -180,13 +205,34 @@ def add_arguments(parser: argparse.ArgumentParser, default: str) -> None:
     )
 
 
+def spkd_flags(arguments: argparse.Namespace) -> list[str]:
+    """The overrides that the flags of SPKD's release stand for; its layers count from 0."""
+    overrides = []
+    if arguments.batch_size is not None:
+        overrides.append(f"train.batch_size={arguments.batch_size}")
+    if arguments.KD_type is not None:
+        overrides.append(f"distill.types=[{arguments.KD_type.strip('[]')}]")
+    if arguments.feature_layer is not None:
+        layers = [layer.strip() for layer in arguments.feature_layer.strip("[]").split(",")]
+        if not all(layer.isdecimal() for layer in layers):
+            raise InputError(f"--feature_layer {arguments.feature_layer!r}: write [1,2,3,4]")
+        stages = ",".join(f"encoder{int(layer) + 1}" for layer in layers)
+        overrides.append(f"distill.stages=[{stages}]")
+    if arguments.KD_weight is not None:
+        overrides.append(f"distill.weights=[{arguments.KD_weight.strip('[]')}]")
+    return overrides
+
+
 def _read(path: Path) -> dict:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such config; there are those in configs/") from None
     except OSError as error:
-        raise InputError(f"{path}: no such config; there are those in configs/") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: no valid YAML ({' '.join(str(error).split())[:160]})") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: no valid YAML (it is no UTF-8 text)") from error
+    content = _parse(text, str(path))
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -195,36 +241,41 @@ def _read(path: Path) -> dict:
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads 1e-5 as a number (YAML 1.2) and refuses a key that stands twice."""
+    """SafeLoader that reads 1e-5 as a number (YAML 1.2), leaves dates as they are written and
+    refuses a key that stands twice."""
+
+    # A run may be called by its date; without a resolver it stays the string it is.
+    yaml_implicit_resolvers = {  # noqa: RUF012, as in the class above
+        first: [(tag, regexp) for tag, regexp in pairs if not tag.endswith(":timestamp")]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
         for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag.endswith(":merge"):
+                continue  # the loader above refuses the one and merges the other
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key} stands twice")
+                mark = key_node.start_mark
+                raise yaml.constructor.ConstructorError(None, None, f"{key} stands twice", mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
 
 
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
 )
 
 
-def _parse(value: str, text: str) -> object:
+def _parse(text: str, place: str) -> object:
     try:
-        return yaml.load(value, _Loader)
-    except yaml.YAMLError as error:
-        raise InputError(f"{text!r}: the value is no valid YAML") from error
-
-
-def _set(content: dict, keys: list[str], value: object, text: str) -> None:
-    for key in keys[:-1]:
-        content = content.setdefault(key, {})
-        if not isinstance(content, dict):
-            raise InputError(f"{text!r}: {key} has no keys of its own")
-    content[keys[-1]] = value
+        return _tuples(yaml.load(text, _Loader))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 0b_ is no number
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(f"{place}: no valid YAML ({reason})") from error
 
 
 def _tuples(content: object) -> object:
@@ -234,17 +285,44 @@ def _tuples(content: object) -> object:
     return tuple(map(_tuples, content)) if isinstance(content, list) else content
 
 
+def _set(content: dict, keys: list[str], value: object, text: str) -> None:
+    for key in keys[:-1]:
+        if content.get(key) is None:
+            content[key] = {}
+        content = content[key]
+        if not isinstance(content, dict):
+            raise InputError(f"{text!r}: {key} is {content!r} already, which has no keys")
+    content[keys[-1]] = value
+
+
 def _one_line(error: ValidationError, path: Path | str | None, overrides: Sequence[str]) -> str:
     first = error.errors()[0]
-    keys = [str(part) for part in first["loc"]]
+    kind, reason, value = first["type"], first["msg"], first["input"]
+    keys = [part for part in first["loc"] if isinstance(part, str)]  # without places in a list
+    if kind == "value_error":  # from our own validators: "key: reason"
+        name, _, reason = reason.removeprefix("Value error, ").partition(": ")
+        keys.append(name)
+    elif kind == "invalid_key":
+        keys = [str(part) for part in first["loc"]]
+    elif kind == "extra_forbidden":
+        reason = f"unknown key; {_allowed(keys)}"
+    elif kind == "model_type":
+        reason = f"a section holds keys; {_allowed([*keys, ''])}"
+    elif kind in ("missing", "too_short", "too_long"):
+        reason = "too few values in this list" if kind != "too_long" else reason
+    else:
+        value = list(value) if isinstance(value, tuple) else value
+        reason = f"{reason}, not {repr(value)[:60]}"
     key = ".".join(keys)
-    given = [text for text in overrides if text.partition("=")[0] == key]
-    place = f"{given[0]!r}" if given else f"{path or 'config'}: {key}"
-    if first["type"] == "extra_forbidden":
-        return f"{place}: unknown key; {_allowed(keys)}"
-    reason = first["msg"].removeprefix("Value error, ")
-    value = "" if first["type"] == "value_error" or given else f" is {first['input']!r}"
-    return f"{place}{value}: {reason[0].lower()}{reason[1:]}"
+    blamed = [repr(text) for text in overrides if _is_about(text, key)]
+    place = blamed[-1] if blamed else f"{path}: {key}"
+    reason = (reason[0].lower() + reason[1:]).replace("tuple", "list")
+    return " ".join(f"{place}: {reason}".split())
+
+
+def _is_about(override: str, key: str) -> bool:
+    given = override.partition("=")[0]
+    return f"{key}.".startswith(f"{given}.") or given.startswith(f"{key}.")
 
 
 def _allowed(keys: list[str]) -> str:
@@ -252,24 +330,15 @@ def _allowed(keys: list[str]) -> str:
     for key in keys[:-1]:
         section = section.model_fields[key].annotation
     names = list(section.model_fields)
-    close = difflib.get_close_matches(keys[-1], names, 1)
+    close = _elsewhere(keys[-1]) or difflib.get_close_matches(keys[-1], names, 1, cutoff=0.5)
     meant = f"did you mean {close[0]}? " if close else ""
     return f"{meant}allowed here: {', '.join(names)}"
 
 
-def spkd_flags(arguments: argparse.Namespace) -> list[str]:
-    """The overrides that the flags of SPKD's release stand for; its layers count from 0."""
-    overrides = []
-    if arguments.batch_size:
-        overrides.append(f"train.batch_size={arguments.batch_size}")
-    if arguments.KD_type:
-        overrides.append(f"distill.types=[{arguments.KD_type.strip('[]')}]")
-    if arguments.feature_layer:
-        layers = arguments.feature_layer.strip("[]").split(",")
-        if not all(layer.strip().isdigit() for layer in layers):
-            raise InputError(f"--feature_layer {arguments.feature_layer}: write [1,2,3,4]")
-        stages = ",".join(f"encoder{int(layer) + 1}" for layer in layers)
-        overrides.append(f"distill.stages=[{stages}]")
-    if arguments.KD_weight:
-        overrides.append(f"distill.weights=[{arguments.KD_weight.strip('[]')}]")
-    return overrides
+def _elsewhere(name: str) -> list[str]:
+    """`section.name` of the sections that have a key of that name."""
+    sections = {
+        key: getattr(field.annotation, "model_fields", ())
+        for key, field in Config.model_fields.items()
+    }
+    return [f"{key}.{name}" for key, names in sections.items() if name in names]

@@ -1,4 +1,4 @@
-"""Colour jitter, as torchvision's ColorJitter means it, on 8-bit pictures."""
+"""Colour jitter: torchvision's four adjustments, in their written order, on 8-bit pictures."""
 
 import cv2
 import numpy as np
@@ -16,9 +16,9 @@ def jitter(image: np.ndarray, amount: float, rng: np.random.Generator) -> np.nda
         return image
     brightness, contrast, saturation = rng.uniform(1 - amount, 1 + amount, 3).astype(np.float32)
     hue = rng.uniform(-amount, amount)
-    pixels = image.astype(np.float32) * brightness
+    pixels = (image.astype(np.float32) * brightness).clip(0, 255)
     mean = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).mean()
-    pixels = (pixels - mean) * contrast + mean
+    pixels = ((pixels - mean) * contrast + mean).clip(0, 255)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None]
     pixels = ((pixels - grey) * saturation + grey).clip(0, 255)
     # In float32 OpenCV's hue is in degrees.

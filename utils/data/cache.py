@@ -23,6 +23,8 @@ class Cache:
             self._items.move_to_end(key)
             return self._items[key]
         item = make()
+        if _bytes(item) > self._limit:  # it would only push out all others
+            return item
         self._items[key] = item
         self._size += _bytes(item)
         while self._size > self._limit:

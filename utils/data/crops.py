@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from utils.config import DataConfig
 from utils.data.augment import jitter
@@ -83,17 +83,20 @@ class CropSet(Dataset):
         foreground = self._decoded(source)
 
         size = foreground.alpha.shape
-        side = round(options.crop * rng.choice(options.crop_scales))
-        if side > min(size):
+        if min(size) < options.crop:
             self._tell_once(source, size)
-            side = min(size)
-        radius = draw_radius(rng, *options.trimap_radius)
-        window = _window(foreground, radius, side, rng)
-        alpha = foreground.alpha[window]
+        side = max(1, min(round(options.crop * rng.choice(options.crop_scales)), *size))
         if options.trimap == "narrow":
-            trimap = narrow_trimap(alpha, int(rng.integers(1, 5)))
+            whole = narrow_trimap(foreground.alpha, int(rng.integers(1, 5)))
+            unknown = np.flatnonzero(whole == UNKNOWN)
+            window = _window(size, unknown, side, rng)
+            trimap = whole[window]
         else:
-            trimap = trimap_from_reach(alpha, foreground.reach[window], radius)
+            radius = draw_radius(rng, *options.trimap_radius)
+            unknown = foreground.order[: foreground.within[radius]]
+            window = _window(size, unknown, side, rng)
+            trimap = trimap_from_reach(foreground.alpha[window], foreground.reach[window], radius)
+        alpha = foreground.alpha[window]
         background = self._background(rng, size, window)
         image = compose(foreground.colour[window], alpha, background)
         image, trimap, alpha = _resize(image, trimap, alpha, options.crop)
@@ -103,7 +106,8 @@ class CropSet(Dataset):
             if options.flip and rng.random() < 0.5:
                 image, trimap, alpha = (array[:, ::-1] for array in (image, trimap, alpha))
         planes = (image.transpose(2, 0, 1), trimap[None], alpha[None])
-        return Sample(*(torch.from_numpy(np.ascontiguousarray(plane)) for plane in planes))
+        # Copied, since a plane may be a part of what the cache keeps.
+        return Sample(*(torch.from_numpy(plane.copy()) for plane in planes))
 
     def _decoded(self, source: Foreground) -> Decoded:
         limit = self._options.trimap_radius[1]
@@ -127,7 +131,9 @@ class CropSet(Dataset):
         return cv2.resize(part, tuple(sides[::-1]), interpolation=cv2.INTER_CUBIC)
 
     def _tell_once(self, source: Foreground, size: tuple[int, int]) -> None:
-        if source.name not in self._told:
+        worker = get_worker_info()
+        # Every worker meets every foreground, sooner or later; one is enough to tell.
+        if source.name not in self._told and (worker is None or worker.id == 0):
             self._told.add(source.name)
             height, width = size
             log.warning(
@@ -146,13 +152,15 @@ def _decode(source: Foreground, limit: int) -> Decoded:
 
 
 def _window(
-    foreground: Decoded, radius: int, side: int, rng: np.random.Generator
+    size: tuple[int, int], unknown: np.ndarray, side: int, rng: np.random.Generator
 ) -> tuple[slice, slice]:
-    """A square of `side` inside the picture, centred on an unknown pixel as nearly as that allows."""
-    height, width = foreground.alpha.shape
-    unknown = int(foreground.within[radius])
+    """A square of `side` inside the picture, centred on an unknown pixel as nearly as that allows.
+
+    `unknown` are the places of these pixels in the flattened picture.
+    """
+    height, width = size
     # A matte of one value has no unknown pixel; any place is as good.
-    place = foreground.order[rng.integers(unknown)] if unknown else rng.integers(height * width)
+    place = unknown[rng.integers(len(unknown))] if len(unknown) else rng.integers(height * width)
     starts = (
         int(np.clip(centre - side // 2, 0, length - side))
         for centre, length in zip(divmod(int(place), width), (height, width), strict=True)
@@ -170,5 +178,5 @@ def _resize(
     alpha = cv2.resize(alpha, (side, side), interpolation=smooth)
     trimap = cv2.resize(trimap, (side, side), interpolation=cv2.INTER_NEAREST)
     # Averaging can make a pixel that the nearest one calls known fractional.
-    trimap[(alpha > 0) & (alpha < 255)] = UNKNOWN
-    return image, trimap, alpha
+    known = (trimap != UNKNOWN) & ((alpha == 0) | (alpha == 255))
+    return image, np.where(known, alpha, np.uint8(UNKNOWN)), alpha

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
+import torch
 from torch.utils.data import DataLoader, Sampler
 
 from models.errors import InputError
 from utils.config import Config
-from utils.data.crops import CropSet
+from utils.data.crops import CropSet, Sample
 from utils.data.pairs import Foreground, backgrounds, foregrounds
 from utils.data.split import read_split
 
@@ -24,17 +25,13 @@ class Batches(Sampler):
     """
 
     def __init__(self, samples: int, batch_size: int, epochs: int, seed: int) -> None:
-        self._samples, self._batch_size, self._epochs, self._seed = (
-            samples,
-            batch_size,
-            epochs,
-            seed,
-        )
+        self._samples, self._batch_size = samples, batch_size
+        self._epochs, self._seed = epochs, seed
         self.per_epoch = samples // batch_size
         self.start = 0
 
     def __len__(self) -> int:
-        return self.per_epoch * self._epochs - self.start
+        return max(0, self.per_epoch * self._epochs - self.start)
 
     def __iter__(self) -> Iterator[list[Key]]:
         first_epoch, skip = divmod(self.start, self.per_epoch)
@@ -44,6 +41,40 @@ class Batches(Sampler):
                 indices = order[batch * self._batch_size : (batch + 1) * self._batch_size]
                 yield [(epoch, index) for index in indices]
             skip = 0
+
+
+class Loader(DataLoader):
+    """A DataLoader whose workers' errors read as if there were no workers.
+
+    It draws nothing from PyTorch's global generator, so that an interruption leaves that as it is.
+    """
+
+    def __init__(self, *arguments, **options) -> None:
+        super().__init__(*arguments, generator=torch.Generator(), **options)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return _one_line_errors(super().__iter__())
+
+
+def _one_line_errors(batches: Iterator[Sample]) -> Iterator[Sample]:
+    try:
+        yield from batches
+        return
+    except InputError as error:
+        # A worker sends its traceback as the message; the last line is what it had to say.
+        line = str(error).strip().splitlines()[-1]
+        message = line.removeprefix(f"{InputError.__module__}.{InputError.__name__}: ")
+        error.__traceback__ = None
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        message = (
+            "data.workers: one was killed, probably for want of memory; lower it or data.cache_mb"
+        )
+        error.__traceback__ = None
+    # Ends the workers, which no signal does; the frames of the first exception would keep them.
+    del batches
+    raise InputError(message)
 
 
 def training_loader(config: Config, batch_size: int, epochs: int, pin: bool) -> DataLoader:
@@ -62,7 +93,7 @@ def training_loader(config: Config, batch_size: int, epochs: int, pin: bool) -> 
             "lower it or raise data.backgrounds_per_foreground"
         )
     batches = Batches(len(samples), batch_size, epochs, config.seed)
-    return DataLoader(
+    return Loader(
         samples,
         batch_sampler=batches,
         num_workers=options.workers,
@@ -81,7 +112,7 @@ def validation_loader(config: Config, batch_size: int, pin: bool) -> DataLoader:
     )
     keys = [(0, index) for index in range(len(samples))]
     # In the main process, which keeps the few decoded pictures from one validation to the next.
-    return DataLoader(samples, sampler=keys, batch_size=batch_size, pin_memory=pin)
+    return Loader(samples, sampler=keys, batch_size=batch_size, pin_memory=pin)
 
 
 def _chosen(config: Config, part: int) -> list[Foreground]:

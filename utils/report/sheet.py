@@ -9,50 +9,38 @@ from utils.data.images import write_image
 
 HEIGHT = 240
 MARGIN = 6
-HEADER = 28
+TITLE = 28
 
 
 def write_sheet(path: Path, columns: dict[str, list[np.ndarray]]) -> None:
-    """Write the columns, titled by their names, as one PNG.
+    """Write the columns under their titles as one PNG.
 
     Args:
         columns: title -> pictures, uint8 (H,W) or (H,W,3); the n-th of each column make row n.
     """
-    rows = [
-        _row([_scaled(picture) for picture in pictures])
-        for pictures in zip(*columns.values(), strict=True)
-    ]
-    width = max(row.shape[1] for row in rows)
-    padded = [cv2.copyMakeBorder(r, 0, 0, 0, width - r.shape[1], 0, value=[255] * 3) for r in rows]
-    # Rows differ in width, so that each carries its own titles above its own pictures.
-    titled = [
-        part
-        for row, pictures in zip(padded, zip(*columns.values(), strict=True), strict=True)
-        for part in (_titles(list(columns), [_scaled(p).shape[1] for p in pictures], width), row)
-    ]
-    write_image(path, np.concatenate(titled))
+    parts = [_column(title, pictures) for title, pictures in columns.items()]
+    gap = np.full((len(parts[0]), MARGIN, 3), 255, np.uint8)
+    write_image(path, np.concatenate([part for column in parts for part in (column, gap)], 1))
+
+
+def _column(title: str, pictures: list[np.ndarray]) -> np.ndarray:
+    scaled = [_scaled(picture) for picture in pictures]
+    width = max(picture.shape[1] for picture in scaled)
+    cells = [_padded(picture, width) for picture in scaled]
+    band = np.full((TITLE, width, 3), 255, np.uint8)
+    cv2.putText(band, title, (2, TITLE - 9), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 0, 1, cv2.LINE_AA)
+    return np.concatenate([band, *cells])
 
 
 def _scaled(picture: np.ndarray) -> np.ndarray:
     if picture.ndim == 2:
         picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
     width = max(1, round(picture.shape[1] * HEIGHT / picture.shape[0]))
-    shrinks = picture.shape[0] > HEIGHT
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(picture, (width, HEIGHT), interpolation=interpolation)
+    smooth = cv2.INTER_AREA if picture.shape[0] > HEIGHT else cv2.INTER_LINEAR
+    return cv2.resize(picture, (width, HEIGHT), interpolation=smooth)
 
 
-def _row(pictures: list[np.ndarray]) -> np.ndarray:
-    gap = np.full((HEIGHT, MARGIN, 3), 255, np.uint8)
-    return np.concatenate([part for picture in pictures for part in (picture, gap)], 1)
-
-
-def _titles(titles: list[str], widths: list[int], width: int) -> np.ndarray:
-    band = np.full((HEADER, width, 3), 255, np.uint8)
-    x = 0
-    for title, step in zip(titles, widths, strict=True):
-        cv2.putText(
-            band, title, (x + 2, HEADER - 9), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 0, 1, cv2.LINE_AA
-        )
-        x += step + MARGIN
-    return band
+def _padded(picture: np.ndarray, width: int) -> np.ndarray:
+    right = width - picture.shape[1]
+    white = [255] * 3
+    return cv2.copyMakeBorder(picture, 0, MARGIN, 0, right, cv2.BORDER_CONSTANT, value=white)

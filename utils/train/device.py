@@ -1,5 +1,7 @@
 """Where and in which precision a network runs."""
 
+import re
+
 import torch
 
 from models.errors import InputError
@@ -15,14 +17,14 @@ def choose(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"device: {name!r} is none; use auto, cpu or cuda") from error
+    form = re.fullmatch(r"cpu|cuda(?::(\d+))?", name, re.ASCII)
+    if not form:
+        raise InputError(f"device: {name!r} is none; use auto, cpu, cuda or cuda:N")
     count = torch.cuda.device_count()
-    if device.type == "cuda" and (device.index or 0) >= count:
+    # torch.device would wrap an index above 127 round.
+    if name != "cpu" and int(form[1] or 0) >= count:
         raise InputError(f"device: {name} is not here ({count} CUDA devices found); use auto")
-    return device
+    return torch.device(name)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

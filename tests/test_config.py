@@ -1,0 +1,295 @@
+"""The config takes what it knows and refuses the rest in one line that names the culprit."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from models.errors import InputError
+from utils import config as configs
+from utils.config import CONFIGS, Config, load, spkd_flags
+from utils.data.trimap import LARGEST_RADIUS
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def refusal(path: Path | None, *overrides: str) -> str:
+    """The message of the refusal, which is one line."""
+    with pytest.raises(InputError) as error:
+        load(path, overrides)
+    message = str(error.value)
+    assert len(message.splitlines()) == 1 and message == message.strip()
+    return message
+
+
+def test_without_a_file_and_from_an_empty_one_all_is_default(tmp_path):
+    assert load(None) == Config() == load(write(tmp_path, "# nothing\n"))
+
+
+def test_a_section_without_keys_is_default(tmp_path):
+    file = write(tmp_path, "train:\n  # lr: 1\n")
+    assert load(file) == Config()
+    assert load(file, ["train.lr=0.5"]).train.lr == 0.5
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.name)
+def test_every_config_of_the_repository_loads(file):
+    config = load(file)
+    for script in ("train", "train_prune", "train_pruned"):
+        assert config.loop(script).epochs >= 1
+
+
+def test_the_config_of_spkd_holds_the_published_settings():
+    config = load(CONFIGS / "train_SPKD.yaml")
+    assert config.folder == Path("result/SPKD")
+    assert config.teacher_path == Path("result/SPKD/BEST_checkpoint.tar")
+    assert (config.prune.rate, config.prune.weights) == (0.5, "scratch")
+    assert config.distill.types == ("spatial", "channel")
+    assert (config.train.batch_size, config.data.crop) == (16, 320)
+
+
+def test_an_unknown_key_names_file_key_likely_meaning_and_what_is_allowed(tmp_path):
+    file = write(tmp_path, "train:\n  batch_sise: 4\n")
+    message = refusal(file)
+    assert message.startswith(f"{file}: train.batch_sise: unknown key; did you mean batch_size? ")
+    assert "allowed here: epochs, batch_size, lr," in message
+    section = refusal(write(tmp_path, "trian: {lr: 1}"))
+    assert "trian: unknown key; did you mean train?" in section
+    assert ": zzz: unknown key; allowed here: save_dir, " in refusal(write(tmp_path, "zzz: 1"))
+
+
+def test_a_key_of_another_section_is_found_there(tmp_path):
+    assert "did you mean train.batch_size?" in refusal(write(tmp_path, "batch_size: 4"))
+    assert "did you mean loss.kd?" in refusal(write(tmp_path, "distill: {kd: 4}"))
+
+
+def test_an_unknown_key_of_an_override_names_the_override(tmp_path):
+    file = write(tmp_path, "seed: 1")
+    message = refusal(file, "seed=2", "train.lrate=1")
+    assert message.startswith("'train.lrate=1': unknown key; did you mean lr?")
+    assert refusal(file, "trian.lr=1").startswith("'trian.lr=1': unknown key; did you mean train?")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("train: {epochs: 2.5}", "train.epochs: input should be a valid integer, not 2.5"),
+        ("train: {epochs: '2'}", "train.epochs: input should be a valid integer, not '2'"),
+        ("train: {lr: yes}", "train.lr: input should be a valid number, not True"),
+        ("train: {lr: fast}", "train.lr: input should be a valid number, not 'fast'"),
+        ("data: {flip: 1}", "data.flip: input should be a valid boolean, not 1"),
+        ("save_dir: 3", "save_dir: input should be a valid string, not 3"),
+        ("data: {crop_scales: 2}", "data.crop_scales: input should be a valid list, not 2"),
+        ("data: {trimap_radius: [1, x]}", "data.trimap_radius: input should be a valid integer"),
+    ],
+)
+def test_a_wrong_type_names_file_key_and_value(tmp_path, text, words):
+    file = write(tmp_path, text)
+    assert refusal(file).startswith(f"{file}: {words}")
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("train.epochs=0", "greater than or equal to 1"),
+        ("train.lr=-1", "greater than 0"),
+        ("train.lr=.inf", "a finite number"),
+        ("train.lr=.nan", "a finite number"),
+        ("train.warmup=1.0", "less than 1"),
+        ("train.schedule=linear", "'constant', 'step' or 'cosine', not 'linear'"),
+        ("prune.rate=1", "less than 1"),
+        ("network.name=unet", "should be 'dim'"),
+        ("network.convolutions=[2,2,3,3]", "too few"),
+        ("network.convolutions=[2,2,3,3,3,3]", "list should have at most 5 items"),
+        ("data.crop_scales=[]", "too few"),
+        ("data.crop_scales=[1, 0]", "greater than 0, not 0"),
+        ("data.trimap_radius=[0, 3]", "greater than or equal to 1, not 0"),
+        (f"data.trimap_radius=[1, {LARGEST_RADIUS + 1}]", "less than or equal to 254, not 255"),
+        ("data.trimap_radius=[5, 2]", "the smaller one first"),
+        ("distill.types=[spatial, foo]", "'spatial', 'channel' or 'batch', not 'foo'"),
+        ("distill.types=[spatial, spatial]", "spatial stands twice"),
+        ("distill.stages=[]", "too few"),
+        ("distill.weights=[1]", "1 for 2 types"),
+        ("save_dir=", "a valid string, not None"),
+        ("save_dir=''", "at least 1 character"),
+        ("seed=-1", "greater than or equal to 0"),
+        ("seed=1e400", "a valid integer"),
+        ("train.lr.x=1", "a valid number"),
+        ("train=3", "a section holds keys; allowed here: epochs, "),
+        ("train={epochs: 2}", "train.KEY=value"),
+        ("save_dir={", "no valid YAML"),
+        ("seed=0b_", "no valid YAML"),
+        ("train.lr", "is no override; write section.key=value"),
+        ("=3", "is no override; write section.key=value"),
+        ("train..lr=3", "is no override; write section.key=value"),
+        ("--lr=3", "unknown key"),
+    ],
+)
+def test_an_impossible_override_is_quoted_with_what_is_allowed(tmp_path, override, words):
+    message = refusal(write(tmp_path, "seed: 1"), override)
+    assert message.startswith(repr(override)) and words in message
+
+
+def test_the_largest_radius_is_allowed():
+    assert load(None, [f"data.trimap_radius=[1,{LARGEST_RADIUS}]"]).data.trimap_radius[1] == 254
+
+
+def test_options_that_exclude_each_other_are_refused(tmp_path):
+    message = refusal(write(tmp_path, "prune: {ties: max_count, weights: inherit}"))
+    assert "prune.weights: inherit needs ties=joint" in message
+
+
+def test_overrides_win_over_the_file_and_later_ones_over_earlier_ones(tmp_path):
+    file = write(tmp_path, "seed: 1\ntrain: {lr: 0.5, epochs: 7}\n")
+    config = load(file, ["train.lr=0.25", "seed=2", "seed=3", "prune.rate=0.1"])
+    assert (config.seed, config.train.lr, config.train.epochs) == (3, 0.25, 7)
+    assert config.prune.rate == 0.1 and config.train.batch_size == Config().train.batch_size
+
+
+def test_of_two_overrides_of_a_key_the_one_that_counts_is_blamed(tmp_path):
+    assert refusal(None, "train.lr=1", "train.lr=-1").startswith("'train.lr=-1'")
+    file = write(tmp_path, "train: {lr: -1}")
+    assert load(file, ["train.lr=1"]).train.lr == 1
+    assert refusal(file, "train.epochs=1").startswith(f"{file}: train.lr: ")
+
+
+def test_an_override_below_a_value_is_refused(tmp_path):
+    message = refusal(write(tmp_path, "train: 3"), "train.lr=1")
+    assert message == "'train.lr=1': train is 3 already, which has no keys"
+
+
+def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path):
+    file = write(tmp_path, "train:\n  lr: 1\n  epochs: 2\n  lr: 2\n")
+    message = refusal(file)
+    assert message.startswith(f"{file}: no valid YAML (lr stands twice") and "line 4" in message
+
+
+@pytest.mark.parametrize("number", ["1e-5", "1E-5", "1.e-5", "+1e-5", ".1e-4", "1.0e-5", "0.00001"])
+def test_exponents_are_numbers(tmp_path, number):
+    file = write(tmp_path, f"prune: {{sparsity: {number}}}")
+    assert load(file).prune.sparsity == pytest.approx(1e-5)
+    assert load(None, [f"prune.sparsity={number}"]).prune.sparsity == pytest.approx(1e-5)
+
+
+def test_dates_are_names(tmp_path):
+    assert load(write(tmp_path, "save_dir: 2026-11-21")).save_dir == "2026-11-21"
+    assert load(None, ["save_dir=2026-13-45"]).save_dir == "2026-13-45"
+
+
+def test_sections_can_be_merged(tmp_path):
+    text = "train: &loop {lr: 0.5, epochs: 3}\ntrain_prune: {<<: *loop, epochs: 1}\n"
+    config = load(write(tmp_path, text))
+    assert (config.train_prune.lr, config.train_prune.epochs) == (0.5, 1)
+
+
+def test_lists_become_the_values(tmp_path):
+    config = load(write(tmp_path, "data: {crop_scales: [1, 2.5]}"), ["distill.stages=[encoder3]"])
+    assert config.data.crop_scales == (1, 2.5)
+    assert config.distill.stages == ("encoder3",)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: b: c", "no valid YAML (mapping values are not allowed here"),
+        ("seed: 'x", "no valid YAML"),
+        ("seed: 1\n---\nseed: 2", "no valid YAML"),
+        ("\x00", "no valid YAML"),
+        ("[" * 500, "no valid YAML"),
+        ("seed: &x [*x]", "no valid YAML"),
+        ("{[1]: 2}", "no valid YAML"),
+        ("x: !!python/object/apply:os.getcwd []", "no valid YAML"),
+        ("- seed", "a config is a list of 'key: value' lines"),
+        ("just words", "a config is a list of 'key: value' lines"),
+        ("1: 2", "1: keys should be strings"),
+        ('"two\\nlines": 1', "two lines: unknown key"),
+    ],
+)
+def test_what_is_no_config_is_refused(tmp_path, text, words):
+    file = write(tmp_path, text)
+    assert refusal(file).startswith(f"{file}: {words}")
+
+
+def test_a_file_that_is_missing_a_folder_or_no_text_is_named(tmp_path):
+    assert refusal(tmp_path / "none.yaml").startswith(f"{tmp_path / 'none.yaml'}: no such config")
+    assert refusal(tmp_path).startswith(f"{tmp_path}: cannot be read")
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\xfd\xfc")
+    assert refusal(tmp_path / "bytes.yaml").startswith(f"{tmp_path / 'bytes.yaml'}: no valid YAML")
+
+
+def test_the_scripts_sections_override_only_what_they_set(tmp_path):
+    text = (
+        "train: {epochs: 9, lr: 0.5, schedule: cosine}\n"
+        "train_prune: {epochs: 2, schedule: constant}\n"
+    )
+    config = load(write(tmp_path, text), ["train_pruned.lr=0.1"])
+    train, prune, pruned = (config.loop(s) for s in ("train", "train_prune", "train_pruned"))
+    assert train == config.train
+    assert prune == train.model_copy(update={"epochs": 2, "schedule": "constant"})
+    assert pruned == train.model_copy(update={"lr": 0.1})
+
+
+def test_a_section_can_set_what_is_the_default_anyway():
+    config = load(None, ["train.epochs=3", f"train_prune.epochs={Config().train.epochs}"])
+    assert config.loop("train_prune").epochs == Config().train.epochs
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        load(None).train.lr = 1.0
+
+
+def flags(*given: str) -> list[str]:
+    parser = argparse.ArgumentParser()
+    for flag in ("--batch-size", "--KD_type", "--feature_layer", "--KD_weight"):
+        parser.add_argument(flag)
+    return spkd_flags(parser.parse_args(given))
+
+
+def test_the_flags_of_spkd_mean_our_keys():
+    given = flags(
+        *("--batch-size", "16", "--KD_type", "spatial,channel"),
+        *("--feature_layer", "[1,2,3,4]", "--KD_weight", "[1,1]"),
+    )
+    config = load(None, given)
+    assert config.train.batch_size == 16
+    assert config.distill.types == ("spatial", "channel")
+    assert config.distill.stages == ("encoder2", "encoder3", "encoder4", "encoder5")
+    assert config.distill.weights == (1, 1)
+    assert flags() == []
+    assert load(None, flags("--KD_type", "batch", "--feature_layer", "0")).distill.stages == (
+        "encoder1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("--batch-size", "many"), "'train.batch_size=many'"),
+        (("--batch-size", ""), "'train.batch_size='"),
+        (("--KD_type", "spacial"), "'distill.types=[spacial]': input should be 'spatial'"),
+        (("--feature_layer", "[1;2]"), "--feature_layer '[1;2]': write [1,2,3,4]"),
+        (("--feature_layer", ""), "--feature_layer ''"),
+        (("--feature_layer", "²"), "--feature_layer '²'"),
+        (("--KD_weight", "[1]"), "'distill.weights=[1]': 1 for 2 types"),
+        (("--KD_weight", "[1,heavy]"), "a valid number, not 'heavy'"),
+        (("--KD_weight", "[1,{]"), "no valid YAML"),
+    ],
+)
+def test_bad_flags_end_in_one_line(given, words):
+    with pytest.raises(InputError) as error:
+        load(None, flags(*given))
+    assert words in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_scripts_take_a_config_by_default_from_the_repository():
+    parser = argparse.ArgumentParser()
+    configs.add_arguments(parser, "sample.yaml")
+    arguments = parser.parse_args(["seed=1", "train.lr=0.5"])
+    config = load(arguments.config, arguments.overrides)
+    assert (config.save_dir, config.seed, config.train.lr) == ("sample", 1, 0.5)

@@ -1,0 +1,93 @@
+"""Learning-rate schedules: their values at known places; and the device they are spent on."""
+
+import pytest
+import torch
+
+from models.errors import InputError
+from utils.config import TrainConfig
+from utils.train.device import autocast, choose
+from utils.train.schedule import factor
+
+TOTAL = 100
+
+
+def factors(total: int = TOTAL, **options) -> list[float]:
+    return [factor(TrainConfig(**options), step, total) for step in range(total)]
+
+
+def test_constant_is_one_everywhere():
+    assert set(factors()) == {1.0}
+
+
+def test_step_falls_at_each_milestone():
+    found = factors(schedule="step", milestones=(0.5, 0.8), decay=0.1)
+    assert found == pytest.approx([1.0] * 50 + [0.1] * 30 + [0.01] * 20)
+
+
+def test_step_does_not_mind_the_order_of_its_milestones():
+    there, back = ((0.2, 0.6), (0.6, 0.2))
+    assert factors(schedule="step", milestones=there) == factors(schedule="step", milestones=back)
+
+
+def test_cosine_falls_from_one_through_a_half_to_almost_zero():
+    found = factors(schedule="cosine")
+    assert found[0] == 1
+    assert found[25] == pytest.approx(0.5 + 0.5 * 2**-0.5)
+    assert found[50] == pytest.approx(0.5)
+    assert 0 < found[-1] < 0.001
+    assert found == sorted(found, reverse=True)
+
+
+def test_warm_up_rises_in_equal_steps_from_above_zero():
+    found = factors(warmup=0.2)
+    assert found[:20] == pytest.approx([(step + 1) / 21 for step in range(20)])
+    assert found[20:] == [1.0] * 80
+
+
+@pytest.mark.parametrize("schedule", ["constant", "step", "cosine"])
+@pytest.mark.parametrize("warmup", [0.03, 0.1, 0.25, 0.333])
+@pytest.mark.parametrize("total", [40, 100, 1234])
+def test_warm_up_ends_without_a_jump(schedule, warmup, total):
+    found = factors(total, schedule=schedule, warmup=warmup)
+    end = next(step for step in range(total) if step / total >= warmup)
+    assert found[:end] == sorted(found[:end])
+    assert found[end] == pytest.approx(1, abs=0.005)
+    assert 0 < found[end] - found[end - 1] <= 1 / (warmup * total + 1) + 1e-9
+
+
+@pytest.mark.parametrize("schedule", ["constant", "step", "cosine"])
+@pytest.mark.parametrize("warmup", [0.0, 0.05, 0.9, 0.999])
+@pytest.mark.parametrize("total", [1, 2, 3, 60])
+def test_no_factor_is_negative_or_above_one(schedule, warmup, total):
+    assert all(0 < value <= 1 for value in factors(total, schedule=schedule, warmup=warmup))
+
+
+def test_cosine_after_warm_up_is_the_whole_cosine():
+    found = factors(200, schedule="cosine", warmup=0.5)
+    assert found[100:] == pytest.approx(factors(100, schedule="cosine"))
+
+
+def test_devices_are_chosen_by_name():
+    assert choose("cpu") == torch.device("cpu")
+    assert choose("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize("name", ["cuda:127", "cuda:999", "cuda:99999999999"])
+def test_a_device_that_is_not_here_is_refused(name):
+    with pytest.raises(InputError, match=f"device: {name} is not here .* use auto"):
+        choose(name)
+
+
+@pytest.mark.parametrize("name", ["", "gpu", "meta", "mps", "cpu:1", "cuda:x", "cuda:-1", "cuda:"])
+def test_a_device_that_is_none_of_ours_is_refused(name):
+    with pytest.raises(InputError, match="use auto, cpu, cuda or cuda:N"):
+        choose(name)
+
+
+def test_precision_decides_what_a_product_is_computed_in():
+    cpu, a = torch.device("cpu"), torch.ones(2, 2)
+    for precision, kind in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        with autocast(cpu, precision):
+            assert (a @ a).dtype == kind
+    with pytest.raises(InputError, match="float16 needs a GPU"):
+        autocast(cpu, "float16")
