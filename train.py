@@ -15,8 +15,8 @@ import torch
 
 from utils import config as configs
 from utils.command import main
+from utils.device import choose
 from utils.train.assemble import assemble, fresh_network, frozen_teacher
-from utils.train.device import choose
 from utils.train.loop import fit
 
 
@@ -29,12 +29,12 @@ def train() -> None:
     seeds.add_argument("--KD_type", metavar="A,B", help="distill.types=[A,B]")
     seeds.add_argument("--feature_layer", metavar="[I,J]", help="encoder stages, counted from 0")
     seeds.add_argument("--KD_weight", metavar="[X,Y]", help="distill.weights=[X,Y]")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     config = configs.load(arguments.config, [*configs.spkd_flags(arguments), *arguments.overrides])
 
     torch.manual_seed(config.seed)
     teacher = frozen_teacher(config, choose(config.device)) if config.teacher else None
-    network = fresh_network(config)
+    network = fresh_network(config, arguments.resume)
     task = assemble(
         config, "train", network, teacher, last="checkpoint.tar", best="BEST_checkpoint.tar"
     )

@@ -15,11 +15,11 @@ import models
 from models import files
 from utils import config as configs
 from utils.command import main
+from utils.device import choose
 from utils.prune import Sparsity, cut, open_gates, scores, select
 from utils.report.cost import macs, parameters
 from utils.report.table import table
 from utils.train.assemble import assemble, frozen_teacher
-from utils.train.device import choose
 from utils.train.loop import fit
 
 
@@ -27,7 +27,7 @@ def train_prune() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     configs.add_arguments(parser, "train_SPKD.yaml")
     parser.add_argument("--resume", action="store_true", help="continue where it was stopped")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     config = configs.load(arguments.config, arguments.overrides)
     options = config.prune
 

@@ -12,10 +12,11 @@ import argparse
 import torch
 
 import models
+from models.errors import InputError
 from utils import config as configs
 from utils.command import main
+from utils.device import choose
 from utils.train.assemble import assemble, frozen_teacher
-from utils.train.device import choose
 from utils.train.loop import fit
 
 
@@ -23,12 +24,15 @@ def train_pruned() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     configs.add_arguments(parser, "train_SPKD.yaml")
     parser.add_argument("--resume", action="store_true", help="continue where it was stopped")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     config = configs.load(arguments.config, arguments.overrides)
 
     torch.manual_seed(config.seed)
     teacher = frozen_teacher(config, choose(config.device))
-    network = models.load(config.folder / "pruned.tar")
+    pruned = config.folder / "pruned.tar"
+    if not pruned.is_file():
+        raise InputError(f"{pruned}: nothing pruned yet; run train_prune.py with this config first")
+    network = models.load(pruned)
     if config.prune.weights == "scratch":
         network = models.build(network.name, network.plan, **network.structure)
     task = assemble(

@@ -3,14 +3,13 @@
 import io
 import json
 import pickle
-import struct
 from pathlib import Path
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from models import published
+from models import plain_pickle, published
 from models.atomic import atomic
 from models.errors import InputError
 from models.network import Network
@@ -38,7 +37,7 @@ def restore(content: dict, path: Path | str) -> Network:
         network.load_state_dict(content["weights"])
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(
             f"{path}: its weights do not fit its own description ({reason})"
@@ -78,17 +77,21 @@ def read(path: Path | str) -> dict | None:
         InputError: no such file, truncated, or no checkpoint at all.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a checkpoint in it")
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint; train one, or give the path of yours")
     try:
         if path.suffix == ".safetensors":
             return _read_safetensors(path)
+        if plain_pickle.is_program(path):
+            return None  # the strict reader refuses it by name
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "weights_only" in str(error).lower() or "weights only" in str(error).lower():
             return None  # it pickles classes: a published checkpoint, for the strict reader
         raise _unreadable(path) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, struct.error) as error:
+    except plain_pickle.DAMAGE as error:
         raise _unreadable(path) from error
     return content if isinstance(content, dict) and content.get("kind") == KIND else None
 

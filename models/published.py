@@ -17,8 +17,8 @@ from models.network import Network
 from models.registry import build
 
 ADAPTERS = re.compile(r"feature(_trans)?\d+\.")
-ENCODER = re.compile(r"down(\d)\.conv(\d)\.cbr_unit\.([01])\.(\w+)")
-DECODER = re.compile(r"up(\d)\.conv\.cbr_unit\.([01])\.(\w+)")
+ENCODER = re.compile(r"down([1-5])\.conv([1-9])\.cbr_unit\.([01])\.(\w+)")
+DECODER = re.compile(r"up([1-5])\.conv\.cbr_unit\.([01])\.(\w+)")
 LAYERS = ("conv", "norm")
 
 
@@ -46,7 +46,7 @@ def _unwrapped(content: object) -> dict[str, Tensor]:
         content = plain_pickle.state_dict(content)
     if not isinstance(content, Mapping):
         return {}
-    state = {k: v for k, v in content.items() if isinstance(v, Tensor)}
+    state = {k: v for k, v in content.items() if isinstance(k, str) and isinstance(v, Tensor)}
     return {name.removeprefix("module."): value for name, value in state.items()}
 
 
@@ -61,7 +61,7 @@ def _dim(state: dict[str, Tensor], source: Path | str) -> Network:
             block, unit, layer, entry = match.groups()
             counts[int(block) - 1] = max(counts[int(block) - 1], int(unit))
             renamed[f"encoder{block}.units.{int(unit) - 1}.{LAYERS[int(layer)]}.{entry}"] = value
-            if layer == "0" and entry == "weight":
+            if layer == "0" and entry == "weight" and value.ndim == 4:
                 plan[f"encoder{block}.{unit}"] = len(value)
         elif match := DECODER.fullmatch(name):
             block, layer, entry = match.groups()
@@ -70,14 +70,14 @@ def _dim(state: dict[str, Tensor], source: Path | str) -> Network:
             raise InputError(f"{source}: no layout known here has an entry {name!r}")
     if not renamed:
         raise InputError(f"{source}: no weights of a published network in it")
-    network = build("dim", plan, convolutions=counts)
-    # Files of PyTorch before 0.4.1 do not count batches.
-    for name, value in network.state_dict().items():
-        if name.endswith("num_batches_tracked"):
-            renamed.setdefault(name, value)
     try:
+        network = build("dim", plan, convolutions=counts)
+        # Files of PyTorch before 0.4.1 do not count batches.
+        for name, value in network.state_dict().items():
+            if name.endswith("num_batches_tracked"):
+                renamed.setdefault(name, value)
         network.load_state_dict(renamed)
-    except RuntimeError as error:
+    except (InputError, RuntimeError, IndexError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{source}: looks like DIM, but does not fit it ({reason})") from error
     return network.eval()

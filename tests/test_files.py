@@ -1,16 +1,19 @@
 """Network files: round trips, published checkpoints, and what is refused."""
 
 import errno
+import io
 import os
 import pickle
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import models
-from models import files
+from models import files, plain_pickle
+from models.atomic import atomic
 from models.errors import InputError
 from models.network import Network
 
@@ -50,6 +53,17 @@ def test_a_truncated_file_is_named(network, tmp_path, name, share):
         models.load(path)
 
 
+def test_a_damaged_file_is_named(network, tmp_path):
+    path = tmp_path / "a.tar"
+    torch.save(files.record(network), path, _use_new_zipfile_serialization=False)
+    data = path.read_bytes()
+    key = str(network.decoder1.conv.weight.untyped_storage()._cdata).encode()
+    assert data.count(key) >= 2
+    path.write_bytes(data.replace(key, key[::-1], 1))
+    with pytest.raises(InputError, match=r"a\.tar: truncated"):
+        models.load(path)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"none\.tar: no such checkpoint"):
         models.load(tmp_path / "none.tar")
@@ -61,6 +75,27 @@ def test_weights_of_another_network_are_refused(network, tmp_path):
     files.save(tmp_path / "a.tar", content)
     with pytest.raises(InputError, match=r"a\.tar: its weights do not fit"):
         models.load(tmp_path / "a.tar")
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"plan": [64, 64]},
+        {"plan": 3},
+        {"structure": [1, 2]},
+        {"structure": {"convolutions": 2}},
+        {"name": ["dim"]},
+        {"weights": [1]},
+        {"weights": {1: torch.zeros(1)}},
+        {"weights": {"encoder1.units.0.norm.num_batches_tracked": torch.zeros(0)}},
+    ],
+    ids=str,
+)
+def test_a_malformed_description_is_refused_with_the_file_name(network, tmp_path, strange):
+    files.save(tmp_path / "a.tar", files.record(network) | strange)
+    with pytest.raises(InputError, match=r"a\.tar: its weights do not fit") as error:
+        models.load(tmp_path / "a.tar")
+    assert "\n" not in str(error.value)
 
 
 def test_an_unknown_network_in_a_file_is_named(network, tmp_path):
@@ -81,6 +116,25 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(network, tmp_path, mon
         files.save_network(path, network)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", [".", "folder"])
+def test_a_folder_is_no_name_for_a_file(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match="is a folder; name a file"), atomic(name):
+        pytest.fail("nothing should be written")
+    for read in (models.load, models.published.load):
+        with pytest.raises(InputError, match="is a folder; name a checkpoint in it"):
+            read(name)
+
+
+@pytest.mark.parametrize("name", ["file/a.tar", "file/new/a.tar"])
+def test_a_file_in_place_of_a_folder_is_named(network, tmp_path, name):
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(InputError, match=rf"{name}: cannot be written"):
+        files.save_network(tmp_path / name, network)
+    assert (tmp_path / "file").read_text() == "kept"
 
 
 # --- published checkpoints -------------------------------------------------------------------
@@ -194,8 +248,6 @@ def test_nothing_in_a_published_file_is_executed(tmp_path, monkeypatch):
 def test_functions_are_never_admitted(tmp_path, global_name):
     module, name = global_name.split("\n")
     payload = b"\x80\x02c" + f"{module}\n{name}\n".encode() + b"X\x05\x00\x00\x00helloq\x00\x85R."
-    from models import plain_pickle
-
     path = tmp_path / "payload"
     path.write_bytes(payload)
     if module.startswith("models"):
@@ -204,6 +256,39 @@ def test_functions_are_never_admitted(tmp_path, global_name):
     else:
         with path.open("rb") as file, pytest.raises(InputError, match="refused"):
             plain_pickle._load(file)
+
+
+class Script(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+def test_a_torchscript_program_is_refused_unread(tmp_path, monkeypatch):
+    path = tmp_path / "program.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated
+        torch.jit.save(torch.jit.script(Script()), path)
+    monkeypatch.setattr(torch.jit, "load", lambda *_, **__: pytest.fail("the program was loaded"))
+    for read in (models.load, models.published.load):
+        with pytest.raises(InputError, match=r"program\.pt: a TorchScript program"):
+            read(path)
+
+
+@pytest.mark.parametrize("new_format", [True, False], ids=["zip", "before torch 1.6"])
+def test_numpy_scalars_beside_the_weights_do_no_harm(pickled, new_format):
+    module = published_module()
+    scalars = {"loss": np.float64(0.1), "epoch": np.int64(3)}
+    check_published(models.load(pickled(scalars | {"model": module}, new_format)), module)
+    state = scalars | {"state_dict": module.state_dict()}
+    check_published(models.published.load(pickled(state, new_format)), module)
+
+
+@pytest.mark.parametrize("module", ["numpy.core.multiarray", "numpy._core.multiarray"])
+def test_numpy_scalars_of_any_release_are_inert(module):
+    data = pickle.dumps(np.float64(0.1), 2)
+    name = np.float64(0.1).__reduce__()[0].__module__
+    data = data.replace(f"c{name}\n".encode(), f"c{module}\n".encode())
+    assert type(plain_pickle._load(io.BytesIO(data))) is plain_pickle.Husk
 
 
 @pytest.mark.parametrize("share", [0.2, 0.9])
@@ -219,6 +304,43 @@ def test_another_layout_is_refused_by_its_first_strange_entry(tmp_path):
     torch.save({"layer0.0.weight": torch.zeros(1)}, tmp_path / "gca.pth")
     with pytest.raises(InputError, match=r"gca\.pth: no layout .* 'layer0\.0\.weight'"):
         models.load(tmp_path / "gca.pth")
+
+
+@pytest.mark.parametrize("name", ["down6.conv1", "down0.conv1", "up7.conv", "down1.conv0"])
+def test_a_block_that_dim_does_not_have_is_another_layout(tmp_path, name):
+    state = published_module().state_dict() | {f"{name}.cbr_unit.0.weight": torch.zeros(1, 1, 3, 3)}
+    torch.save(state, tmp_path / "deep.pth")
+    with pytest.raises(InputError, match=rf"deep\.pth: no layout .* '{name}\.cbr_unit"):
+        models.load(tmp_path / "deep.pth")
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"down2.conv1.cbr_unit.0.weight": torch.tensor(1.0)},
+        {"down2.conv1.cbr_unit.0.weight": torch.zeros(0, 4, 3, 3)},
+        {"down2.conv1.cbr_unit.1.num_batches_tracked": torch.zeros(0)},
+    ],
+    ids=["0-d", "empty", "no count"],
+)
+def test_a_misshapen_weight_is_refused_with_the_file_name(tmp_path, strange):
+    torch.save(published_module().state_dict() | strange, tmp_path / "odd.pth")
+    with pytest.raises(InputError, match=r"odd\.pth: looks like DIM, but does not fit it"):
+        models.load(tmp_path / "odd.pth")
+
+
+def test_a_missing_block_is_refused_with_the_file_name(tmp_path):
+    state = published_module().state_dict()
+    state = {key: value for key, value in state.items() if not key.startswith("down3.")}
+    torch.save(state, tmp_path / "short.pth")
+    with pytest.raises(InputError, match=r"short\.pth: looks like DIM, but .*\[1, 1, 0, 1, 1\]"):
+        models.load(tmp_path / "short.pth")
+
+
+def test_nameless_tensors_are_no_network(tmp_path):
+    torch.save({0: torch.zeros(1)}, tmp_path / "a.pth")
+    with pytest.raises(InputError, match=r"a\.pth: no weights of a published network"):
+        models.load(tmp_path / "a.pth")
 
 
 def test_a_picture_is_no_checkpoint(tmp_path):

@@ -1,6 +1,8 @@
 """The loop: an interruption changes nothing, bad losses stop it, only what should train does."""
 
+import multiprocessing
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -11,59 +13,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import models
 from models import files
 from models.errors import InputError
-from tests.sets import write_set
+from tests.tasks import TINY, tiny_config, tiny_network, tiny_task
 from utils import config as configs
-from utils.config import Config
-from utils.data.split import write_split
 from utils.prune import Sparsity, gates, open_gates
 from utils.train import loop
 from utils.train.assemble import assemble
 from utils.train.objective import Objective
 from utils.train.validate import validate
-
-TINY = 1 / 32
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    root = write_set(tmp_path_factory.mktemp("data") / "tiny")
-    write_split(root, 0.25, seed=0)
-    return root
-
-
-def tiny_config(data: Path, *overrides: str) -> Config:
-    return configs.load(
-        None,
-        [
-            f"data.root={data.parent}",
-            f"data.dataset={data.name}",
-            "data.crop=32",
-            "data.backgrounds_per_foreground=4",
-            "data.valid_backgrounds=2",
-            "data.workers=0",
-            "train.epochs=2",
-            "train.batch_size=3",
-            "train.precision=float32",
-            "distill.stages=[encoder2,encoder3]",
-            *overrides,
-        ],
-    )
-
-
-def tiny_network(seed: int = 0, width: float = TINY):
-    torch.manual_seed(seed)
-    return models.build("dim", models.scaled_plan("dim", width))
-
-
-def tiny_task(config: Config, folder: Path, teacher_seed: int | None = None) -> loop.Task:
-    teacher = None
-    if teacher_seed is not None:
-        teacher = tiny_network(teacher_seed, 2 * TINY).eval().requires_grad_(False)
-    task = assemble(
-        config, "train", tiny_network(), teacher, last="checkpoint.tar", best="BEST_checkpoint.tar"
-    )
-    task.last, task.best = folder / "checkpoint.tar", folder / "BEST_checkpoint.tar"
-    return task
 
 
 def same_weights(a, b) -> bool:
@@ -81,7 +37,8 @@ def test_training_lowers_the_loss_and_leaves_last_and_best(data, tmp_path):
     assert last["step"] == 8 * 4
     assert last["best"] == best["scores"]["alpha"]
     assert best["scores"]["alpha"] < 0.9 * untrained.alpha_loss
-    assert configs.Config.model_validate(last["config"]) == config
+    again = configs.Config.model_validate(last["config"])
+    assert again == config and again.loop("train_prune") == config.loop("train_prune")
     loaded = models.load(task.last)
     assert same_weights(loaded, task.network)
     assert list((tmp_path / "board" / "checkpoint").iterdir())
@@ -183,6 +140,63 @@ def test_resume_refuses_another_network_and_a_file_without_training(data, tmp_pa
         loop.fit(other, resume=True)
     with pytest.raises(InputError, match="no such checkpoint"):
         loop.fit(tiny_task(config, tmp_path / "empty"), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("data.crop=48", "data.crop was 32 and is now 48"),
+        ("train.batch_size=2", "train.batch_size was 3 and is now 2"),
+        ("distill.types=[batch]", "distill.types was"),
+        ("seed=1", "seed was 0 and is now 1"),
+        ("train.epochs=1", "has done 8 steps, more than the 4 of train.epochs"),
+    ],
+)
+def test_resume_refuses_another_training(finished, data, override, words):
+    config = tiny_config(data, override)
+    with pytest.raises(InputError, match=re.escape(words)):
+        loop.fit(tiny_task(config, finished, teacher_seed=5), resume=True)
+
+
+@pytest.mark.parametrize("override", ["data.workers=1", "train.lr=0.1", "prune.rate=0.3"])
+def test_resume_allows_what_leaves_samples_and_loss_alone(finished, data, override):
+    loop.fit(tiny_task(tiny_config(data, override), finished, teacher_seed=5), resume=True)
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory) -> Path:
+    """The folder of a finished training under a teacher."""
+    folder = tmp_path_factory.mktemp("finished")
+    loop.fit(tiny_task(tiny_config(data), folder, teacher_seed=5))
+    return folder
+
+
+def test_a_student_never_overwrites_its_teacher(data):
+    config = tiny_config(data, "save_dir=own", "teacher=result/own/BEST_checkpoint.tar")
+    with pytest.raises(InputError, match=r"own/BEST_checkpoint\.tar would be overwritten"):
+        assemble(
+            config, "train", tiny_network(), tiny_network(1), last="l", best="BEST_checkpoint.tar"
+        )
+
+
+class Failing(Objective):
+    def forward(self, *arguments):
+        raise TypeError("a fault of ours")
+
+
+def test_workers_end_with_any_error(data, tmp_path):
+    task = tiny_task(tiny_config(data, "data.workers=1"), tmp_path)
+    task.objective.__class__ = Failing
+    with pytest.raises(TypeError, match="a fault of ours"):
+        loop.fit(task)
+    # The exception, and with it every frame, is still alive here.
+    assert not multiprocessing.active_children()
+
+
+def test_a_log_that_cannot_be_written_is_one_line(data, tmp_path):
+    (tmp_path / "board").write_text("a file where a folder should be")
+    with pytest.raises(InputError, match="TensorBoard's log cannot be written"):
+        loop.fit(tiny_task(tiny_config(data), tmp_path))
 
 
 def test_the_teacher_stays_as_it_is_and_adapters_are_trained_but_not_saved_in_the_best(

@@ -130,7 +130,20 @@ def test_rate_cuts_that_share_of_each_part(rate):
     tied = [g for g, members in gates(network).items() if len(members) == 2]
     for groups in (tied, [g for g in network.plan if g not in tied]):
         total = sum(network.plan[g] for g in groups)
-        assert abs(sum(len(keep[g]) for g in groups) - (total - int(total * rate))) <= len(groups)
+        assert sum(len(keep[g]) for g in groups) == total - int(total * rate)
+
+
+def test_floors_do_not_change_the_rate():
+    network = random_dim(plan=None)
+    for unit in network.encoder3.units[:2]:
+        unit.norm.weight.data.mul_(1e-6)
+    members = gates(network)
+    keep = select(network, 0.5, min_channels=40)
+    assert len(keep["encoder3.1"]) == len(keep["encoder3.2"]) == 40
+    for tied in (True, False):
+        groups = [group for group in network.plan if (len(members[group]) == 2) == tied]
+        total = sum(network.plan[group] for group in groups)
+        assert sum(len(keep[group]) for group in groups) == total - int(total * 0.5)
 
 
 def test_select_keeps_the_channels_of_the_highest_scores():

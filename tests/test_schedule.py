@@ -5,7 +5,7 @@ import torch
 
 from models.errors import InputError
 from utils.config import TrainConfig
-from utils.train.device import autocast, choose
+from utils.device import autocast, choose
 from utils.train.schedule import factor
 
 TOTAL = 100

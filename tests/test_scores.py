@@ -3,6 +3,9 @@
 import csv
 import json
 import math
+import runpy
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,16 +13,19 @@ import torch
 
 import models
 from models.errors import InputError
+from models.files import save_network
 from tests.sets import disc, picture
 from utils.data.images import read_alpha, read_image, write_image
 from utils.data.trimap import make_trimap
-from utils.infer.predict import predict
+from utils.infer.predict import predict, without_tf32
 from utils.metrics import mse, sad
-from utils.report.scores import Scores, match, score_saved
+from utils.report.cost import milliseconds
+from utils.report.scores import Scores, match, match_saved, score_saved
 from utils.report.sheet import write_sheet
 from utils.report.table import table
 from utils.report.test_run import run_networks, summary
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 SIZES = {"a": (60, 70), "b": (81, 64), "c": (50, 50)}
 
 
@@ -39,6 +45,23 @@ def matched(folders, images="image"):
     return match(folders[images], folders["alpha"], folders["trimap"])
 
 
+@pytest.fixture
+def command(folders, tmp_path, monkeypatch):
+    """Run test.py on the pictures, with tiny.tar beside them, in an empty working folder."""
+    save_network(tmp_path / "tiny.tar", models.build("dim", models.scaled_plan("dim", 1 / 32)))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    script = runpy.run_path(str(REPOSITORY / "test.py"))["test"]
+
+    def run(*arguments):
+        truth = ("--alpha", str(folders["alpha"]), "--trimap", str(folders["trimap"]))
+        monkeypatch.setattr(sys, "argv", ["test.py", *arguments, *truth])
+        script()
+        return {str(path) for path in Path().rglob("*") if path.is_file()}
+
+    return run
+
+
 def test_files_are_matched_by_name_whatever_their_suffix(folders):
     assert [p.name for p in matched(folders)] == list(SIZES)
     assert matched(folders)[0].image.suffix == ".jpg"
@@ -49,6 +72,24 @@ def test_a_picture_without_matte_or_trimap_is_named(folders, folder):
     (folders[folder] / "b.png").unlink()
     with pytest.raises(InputError, match=rf"{folder}: nothing for b\.jpg; files that belong"):
         matched(folders)
+
+
+def test_pictures_may_be_fewer_than_mattes_and_trimaps(folders):
+    (folders["image"] / "b.jpg").unlink()
+    assert [p.name for p in matched(folders)] == ["a", "c"]
+
+
+@pytest.mark.parametrize("folder", ["alpha", "trimap"])
+def test_a_missing_prediction_is_named_not_skipped(folders, folder):
+    truth = folders["alpha"], folders["trimap"]
+    assert [p.name for p in match_saved(folders["pred"], *truth)] == list(SIZES)
+    (folders["pred"] / "b.png").unlink()
+    (folders["alpha" if folder == "trimap" else "trimap"] / "b.png").unlink()
+    with pytest.raises(InputError, match=r"pred: nothing for b\.png; files that belong"):
+        match_saved(folders["pred"], *truth)
+    (folders["pred"] / "c.png").unlink()
+    with pytest.raises(InputError, match=r"pred: nothing for b\.png \(and 1 more\);"):
+        match_saved(folders["pred"], *truth)
 
 
 def test_saved_mattes_are_scored_row_by_row(folders):
@@ -71,6 +112,38 @@ def test_a_trimap_without_unknown_pixels_is_named(folders, tmp_path):
     network = models.build("dim", models.scaled_plan("dim", 1 / 32)).eval()
     with pytest.raises(InputError, match=r"a\.png: the trimap has no unknown pixels"):
         run_networks({"n": network}, matched(folders), torch.device("cpu"), "float32", tmp_path)
+    with pytest.raises(InputError, match=r"a\.png: the trimap has no unknown pixels"):
+        list(score_saved(matched(folders, "pred")))
+
+
+def test_float16_on_a_cpu_is_refused_by_the_name_of_its_option(command, folders):
+    arguments = ("--network", "../tiny.tar", "--image", str(folders["image"]), "device=cpu")
+    with pytest.raises(InputError, match=r"^--precision: float16 needs a GPU"):
+        command(*arguments, "--precision", "float16")
+    assert not list(Path().iterdir())
+
+
+def test_saved_mattes_leave_scores_where_they_are_told_and_else_nothing(command, folders):
+    assert command("--pred", str(folders["pred"])) == set()
+    files = command("--pred", str(folders["pred"]), "--out", "out", "--json", "s.json")
+    assert files == {"out/pred.json", "out/pred.csv", "s.json"}
+    assert Path("out/pred.json").read_text() == Path("s.json").read_text()
+    assert len(Path("out/pred.csv").read_text().splitlines()) == 1 + len(SIZES)
+
+
+@pytest.mark.parametrize("option", [("--network", "../tiny.tar"), ("--image", "../image")])
+def test_saved_mattes_go_with_no_network(command, folders, option):
+    with pytest.raises(InputError, match=r"--pred takes no network; leave out --network and"):
+        command("--pred", str(folders["pred"]), *option)
+
+
+def test_a_named_network_on_ones_own_set_writes_under_the_name_of_the_set(command, tmp_path):
+    arguments = ("--network", "../tiny.tar", "device=cpu", "--image")
+    files = command(*arguments, "../image")
+    out = f"result/test/{tmp_path.name}/"
+    assert f"{out}sheet.png" in files and all(file.startswith(out) for file in files)
+    (tmp_path / "image").rename(tmp_path / "here" / "photographs")
+    assert "result/test/photographs/sheet.png" in command(*arguments, "photographs")
 
 
 def test_json_and_csv_hold_the_means_and_a_row_a_picture(tmp_path):
@@ -123,6 +196,29 @@ def test_known_pixels_of_a_matte_are_exactly_0_and_255():
     assert matte.dtype == np.uint8
     assert (matte[trimap == 0] == 0).all() and (matte[trimap == 255] == 255).all()
     assert len(np.unique(matte[trimap == 128])) > 1
+
+
+def test_float32_is_never_tf32_and_the_switches_come_back():
+    def switches():
+        return torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+
+    network = models.build("dim", models.scaled_plan("dim", 1 / 32)).eval()
+    seen = set()
+    network.register_forward_pre_hook(lambda *_: seen.add(switches()))
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        assert switches() == (True, True)
+        trimap = make_trimap(disc(40, 40), 3)
+        predict(network, picture(0, 40, 40), trimap, torch.device("cpu"))
+        milliseconds([network], side=32, runs=1)
+        with pytest.raises(KeyError), without_tf32():
+            raise KeyError
+        assert seen == {(False, False)}
+        assert switches() == (True, True)
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def test_a_sheet_has_a_row_a_picture_and_a_column_a_method(tmp_path):

@@ -23,6 +23,8 @@ Weight = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Radius = Annotated[int, Field(ge=1, le=LARGEST_RADIUS)]
 Name = Annotated[str, Field(min_length=1)]
+Scales = Annotated[tuple[Positive, ...], Field(min_length=1)]
+Stages = Annotated[tuple[str, ...], Field(min_length=1)]
 RESULT = Path("result")
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
@@ -52,11 +54,7 @@ class DataConfig(Section):
     root: str = "data"  # where data sets live
     backgrounds: str | None = None  # a folder; null: data/<dataset>/train/bg
     crop: Count = 320  # side of a training sample
-    crop_scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (
-        1.0,
-        1.5,
-        2.0,
-    )  # it is cut this much larger, then resized
+    crop_scales: Scales = (1.0, 1.5, 2.0)  # it is cut this much larger, then resized
     trimap: Literal["varied", "narrow"] = "varied"  # narrow: 1-2 px, as released by mistake
     trimap_radius: tuple[Radius, Radius] = (1, 30)  # pixels, drawn evenly; for varied
     flip: bool = True
@@ -88,12 +86,7 @@ class LossConfig(Section):
 class DistillConfig(Section):
     types: tuple[Literal["spatial", "channel", "batch"], ...] = ("spatial", "channel")
     weights: tuple[Weight, ...] | None = None  # one for each type; null: all 1
-    stages: Annotated[tuple[str, ...], Field(min_length=1)] = (
-        "encoder2",
-        "encoder3",
-        "encoder4",
-        "encoder5",
-    )
+    stages: Stages = ("encoder2", "encoder3", "encoder4", "encoder5")
     adapter_bias: bool = False  # SPKD's 1x1 adapters have one, DCP's do not
 
     @model_validator(mode="after")
@@ -146,7 +139,9 @@ class TrainConfig(Section):
 
 class Config(Section):
     save_dir: Name = "SPKD"  # results go to result/<save_dir>
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0  # decides split, crops and initialisation
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = (
+        0  # decides initialisation and crops; data_gen.py has its own
+    )
     device: str = "auto"  # auto, cpu, cuda, cuda:1
     teacher: str | None = None  # a checkpoint; null: result/<save_dir>/BEST_checkpoint.tar
     network: NetworkConfig = NetworkConfig()

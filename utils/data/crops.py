@@ -69,7 +69,9 @@ class CropSet(Dataset):
         self._per_foreground = per_foreground
         self._seed = seed
         self._augment = augment
-        self._cache = Cache(options.cache_mb << 20)
+        # Apart, or a large set of backgrounds, each seen once, would drive out the foregrounds.
+        self._cache = Cache(options.cache_mb * 3 << 18)
+        self._background_cache = Cache(options.cache_mb << 18)
         self._told: set[str] = set()
 
     def __len__(self) -> int:
@@ -116,7 +118,7 @@ class CropSet(Dataset):
     def _background(self, rng: np.random.Generator, size: tuple, window: tuple) -> np.ndarray:
         """The part behind `window` of a background laid at random, enlarged where it is smaller."""
         path = self._backgrounds[rng.integers(len(self._backgrounds))]
-        (picture,) = self._cache.get(path, lambda: (read_image(path),))
+        (picture,) = self._background_cache.get(path, lambda: (read_image(path),))
         scale = max(1.0, *(a / b for a, b in zip(size, picture.shape, strict=False)))
         sides = [span.stop - span.start for span in window]
         spans = []

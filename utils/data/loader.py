@@ -59,22 +59,22 @@ class Loader(DataLoader):
 def _one_line_errors(batches: Iterator[Sample]) -> Iterator[Sample]:
     try:
         yield from batches
-        return
     except InputError as error:
         # A worker sends its traceback as the message; the last line is what it had to say.
         line = str(error).strip().splitlines()[-1]
-        message = line.removeprefix(f"{InputError.__module__}.{InputError.__name__}: ")
-        error.__traceback__ = None
+        prefix = f"{InputError.__module__}.{InputError.__name__}: "
+        raise InputError(line.removeprefix(prefix)) from None
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
-        message = (
+        raise InputError(
             "data.workers: one was killed, probably for want of memory; lower it or data.cache_mb"
-        )
-        error.__traceback__ = None
-    # Ends the workers, which no signal does; the frames of the first exception would keep them.
-    del batches
-    raise InputError(message)
+        ) from None
+    finally:
+        # Workers ignore signals, and a traceback may keep their iterator alive: without this the
+        # interpreter would wait for them for ever at its end.
+        if hasattr(batches, "_shutdown_workers"):
+            batches._shutdown_workers()
 
 
 def training_loader(config: Config, batch_size: int, epochs: int, pin: bool) -> DataLoader:
@@ -124,6 +124,6 @@ def _start_worker(_: int) -> None:
     # Workers are the parallelism; OpenCV's own threads would fight over the same cores.
     cv2.setNumThreads(0)
     # Ctrl-C and a cluster's SIGTERM reach every process, but only the training loop ends workers
-    # (it lets go of their iterator), or it could not finish its step and save.
+    # (it closes their iterator), or it could not finish its step and save.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

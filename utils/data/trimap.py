@@ -6,7 +6,6 @@ import numpy as np
 from models.errors import InputError
 
 UNKNOWN = 128
-UNKNOWN = 128
 LARGEST_RADIUS = 254  # reaches are 8-bit
 
 

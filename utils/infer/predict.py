@@ -1,11 +1,14 @@
 """Matte one picture with a network."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 
 from models import Network
 from utils.data.trimap import UNKNOWN
-from utils.train.device import autocast
+from utils.device import autocast
 
 
 @torch.inference_mode()
@@ -27,7 +30,20 @@ def predict(
     """
     picture = torch.from_numpy(image).to(device).permute(2, 0, 1)[None].float() / 255
     known = torch.from_numpy(trimap).to(device)[None, None].float() / 255
-    with autocast(device, precision):
+    with autocast(device, precision, option="--precision"), without_tf32():
         alpha = network(picture, known)
     matte = (alpha[0, 0].float() * 255).round().to(torch.uint8).cpu().numpy()
     return np.where(trimap == UNKNOWN, matte, trimap)
+
+
+@contextmanager
+def without_tf32() -> Iterator[None]:
+    """Inside, float32 means float32; left alone, cuDNN convolves it in TF32, of 10 bits."""
+    convolutions, products = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+    torch.backends.cudnn.allow_tf32 = False
+    torch.set_float32_matmul_precision("highest")  # switches cuda.matmul.allow_tf32 off, too
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = convolutions
+        torch.set_float32_matmul_precision(products)

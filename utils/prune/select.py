@@ -45,11 +45,15 @@ def select(
         ties: `joint` ranks a group's channels by their joint score. `max_count` counts as the
             release of DCP does: every gate for itself against its part's threshold, the largest
             count of a tied group; only the counts mean something then.
-        min_channels: no group falls under it (but for a group that is narrower).
-        round_to: widths are rounded up to a multiple of it.
+        min_channels: no group falls under it (but for a group that is narrower). `joint` takes
+            what that costs from the other groups; the rate holds as long as floors leave room.
+        round_to: widths are then rounded up to a multiple of it, which keeps a little more.
     """
     ranked = scores(network)
-    counts = (_joint_counts if ties == "joint" else _max_counts)(network, ranked, rate)
+    if ties == "joint":
+        counts = _joint_counts(network, ranked, rate, min_channels)
+    else:
+        counts = _max_counts(network, rate)
     keep = {}
     for group, score in ranked.items():
         count = max(counts[group], min_channels)
@@ -59,12 +63,15 @@ def select(
     return keep
 
 
-def _joint_counts(network: Network, ranked: Scores, rate: float) -> dict[str, int]:
+def _joint_counts(
+    network: Network, ranked: Scores, rate: float, min_channels: int
+) -> dict[str, int]:
+    """The best of each group up to its floor come first, so that floors do not change the rate."""
     parts = {group: part_of(members) for group, members in gates(network).items()}
     counts = dict.fromkeys(ranked, 0)
     for part in set(parts.values()):
         groups = [group for group in ranked if parts[group] == part]
-        pool = torch.cat([ranked[group] for group in groups])
+        pool = torch.cat([_with_floor(ranked[group], min_channels) for group in groups])
         owner = [group for group in groups for _ in range(len(ranked[group]))]
         kept = len(pool) - int(len(pool) * rate)
         for index in pool.argsort(descending=True, stable=True)[:kept].tolist():
@@ -72,7 +79,12 @@ def _joint_counts(network: Network, ranked: Scores, rate: float) -> dict[str, in
     return counts
 
 
-def _max_counts(network: Network, ranked: Scores, rate: float) -> dict[str, int]:
+def _with_floor(score: Tensor, min_channels: int) -> Tensor:
+    best = score.argsort(descending=True, stable=True)[:min_channels]
+    return score.index_fill(0, best, math.inf)
+
+
+def _max_counts(network: Network, rate: float) -> dict[str, int]:
     """The release: threshold = sorted(|gamma|)[int(N * rate)], kept if above it."""
     threshold = {
         part: torch.cat(scales).sort().values[int(sum(map(len, scales)) * rate)]

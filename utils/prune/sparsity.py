@@ -8,7 +8,8 @@ from utils.prune.gates import gates
 
 
 class Sparsity:
-    """The penalty weight * (encoder_factor * sum_enc |gamma| + sum_dec |gamma|) over all gates."""
+    """The penalty weight * (encoder_factor * sum_enc |gamma| + sum_dec |gamma|) over the gates of
+    all prunable groups; the release counts the one scale before the matte in, too."""
 
     def __init__(self, network: Network, weight: float, encoder_factor: float) -> None:
         factors = {"encoder": weight * encoder_factor, "decoder": weight}

@@ -6,6 +6,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from models import Network, build
+from utils.infer.predict import without_tf32
 
 
 def parameters(network: Network) -> int:
@@ -27,6 +28,7 @@ def macs(network: Network, height: int, width: int) -> int:
 
 
 @torch.inference_mode()
+@without_tf32()
 def milliseconds(networks: list[Network], side: int = 320, runs: int = 7) -> list[float]:
     """The fastest of `runs` passes of each network over one square picture, batch 1, float32.
 

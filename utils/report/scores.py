@@ -72,15 +72,20 @@ def match(images: Path, alphas: Path, trimaps: Path) -> list[Picture]:
         InputError: a folder is missing or empty, or a picture lacks its matte or trimap.
     """
     found = [list_images(folder) for folder in (images, alphas, trimaps)]
-    for folder, files in ((alphas, found[1]), (trimaps, found[2])):
-        missing = [name for name in found[0] if name not in files]
-        if missing:
-            more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-            raise InputError(
-                f"{folder}: nothing for {found[0][missing[0]].name}{more}; "
-                "files that belong together have the same name"
-            )
+    _require_all(alphas, found[1], found[0])
+    _require_all(trimaps, found[2], found[0])
     return [Picture(name, *(files[name] for files in found)) for name in found[0]]
+
+
+def match_saved(mattes: Path, alphas: Path, trimaps: Path) -> list[Picture]:
+    """As `match`, for saved mattes: a mean over some pictures is not the mean of the set.
+
+    Raises:
+        InputError: as `match`; also when a saved matte is missing.
+    """
+    pictures = match(mattes, alphas, trimaps)
+    _require_all(mattes, list_images(mattes), list_images(trimaps) | list_images(alphas))
+    return pictures
 
 
 def score_saved(pictures: Sequence[Picture]) -> Iterator[dict]:
@@ -98,15 +103,25 @@ def score_network(
     for picture in pictures:
         image = read_image(picture.image)
         alpha, trimap = _truth(picture, image)
-        require_unknown(picture.trimap, trimap)
         predicted = matte(image, trimap)
         yield {"name": picture.name, **score(predicted, alpha, trimap)}, predicted
+
+
+def _require_all(folder: Path, files: dict[str, Path], wanted: dict[str, Path]) -> None:
+    missing = sorted(wanted.keys() - files.keys())
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise InputError(
+            f"{folder}: nothing for {wanted[missing[0]].name}{more}; "
+            "files that belong together have the same name"
+        )
 
 
 def _truth(picture: Picture, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     alpha, trimap = read_alpha(picture.alpha), read_trimap(picture.trimap)
     check_same_size(picture.image, image, picture.alpha, alpha)
     check_same_size(picture.image, image, picture.trimap, trimap)
+    require_unknown(picture.trimap, trimap)
     return alpha, trimap
 
 

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from models import Network
 from utils.data.images import read_alpha, read_image, read_trimap, write_image
+from utils.device import autocast
 from utils.infer.predict import predict
 from utils.report import cost
 from utils.report.scores import METRICS, Picture, Scores, score_network, score_saved
@@ -30,6 +31,7 @@ def run_networks(
 
     Writes out/LABEL/NAME.png (mattes), out/LABEL.json, out/LABEL.csv and out/sheet.png.
     """
+    autocast(device, precision, option="--precision")  # refuses what cannot be, before any work
     for network in networks.values():
         network.to(device)
     times = cost.milliseconds(list(networks.values()), LATENCY_SIDE)
@@ -57,10 +59,13 @@ def run_networks(
     return results
 
 
-def run_saved(pictures: Sequence[Picture], label: str) -> Scores:
-    """Score saved mattes."""
+def run_saved(pictures: Sequence[Picture], label: str, out: Path | None = None) -> Scores:
+    """Score saved mattes; write out/LABEL.json and out/LABEL.csv if `out` is given."""
     rows = tqdm(score_saved(pictures), desc=label, total=len(pictures), unit="image")
-    return Scores(label, list(rows))
+    result = Scores(label, list(rows))
+    if out:
+        _write(result, out)
+    return result
 
 
 def summary(results: Sequence[Scores]) -> str:

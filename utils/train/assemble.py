@@ -10,21 +10,24 @@ from models.errors import InputError
 from models.imagenet import load_encoder
 from utils.config import Config
 from utils.data.loader import training_loader, validation_loader
+from utils.device import choose
 from utils.prune.sparsity import Sparsity
 from utils.report.cost import parameters
-from utils.train.device import choose
 from utils.train.loop import Task
-from utils.train.objective import Objective, check_stages
+from utils.train.objective import Objective, stage_widths
 
 log = logging.getLogger(__name__)
 
 
-def fresh_network(config: Config) -> Network:
-    """The network of the config's `network` section, newly initialised."""
+def fresh_network(config: Config, resume: bool) -> Network:
+    """The network of the config's `network` section, newly initialised.
+
+    One that will be resumed takes its weights from the checkpoint, so nothing is downloaded for it.
+    """
     options = config.network
     plan = models.scaled_plan(options.name, options.width, convolutions=options.convolutions)
     network = models.build(options.name, plan, convolutions=options.convolutions)
-    if options.pretrained == "imagenet":
+    if options.pretrained == "imagenet" and not resume:
         load_encoder(network)
     return network
 
@@ -53,8 +56,12 @@ def assemble(
     """The task of a script: its data, its objective, its options and its files."""
     options = config.loop(script)
     device = choose(config.device)
+    files = {name: config.folder / name for name in (last, best) if name}
     if teacher is not None:
-        check_stages(network, config.distill.stages)
+        stage_widths(network, config.distill.stages)
+    for path in files.values():
+        if config.teacher and path.resolve() == config.teacher_path.resolve():
+            raise InputError(f"teacher: {path} would be overwritten; choose another save_dir")
     pin = device.type == "cuda"
     training = training_loader(config, options.batch_size, options.epochs, pin)
     log.info(
@@ -69,7 +76,7 @@ def assemble(
         options=options,
         config=config,
         device=device,
-        last=config.folder / last,
-        best=config.folder / best if best else None,
+        last=files[last],
+        best=files.get(best),
         sparsity=sparsity,
     )

@@ -10,12 +10,13 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from models import Network
+from models.errors import InputError
 from utils.config import Config, TrainConfig
 from utils.data.crops import Sample
+from utils.device import autocast
 from utils.prune.sparsity import Sparsity
 from utils.train import checkpoint, schedule
 from utils.train.board import Board
-from utils.train.device import autocast
 from utils.train.ledger import Ledger, check_finite
 from utils.train.objective import Objective
 from utils.train.signals import StopRequest
@@ -71,8 +72,7 @@ def fit(task: Task, resume: bool = False) -> None:
                 if stop.signal:
                     break
     finally:
-        # Ends the workers; no signal does, and the frame of an exception would keep them.
-        del batches
+        batches.close()  # ends the workers, which no signal does
     if stop.signal:
         log.info(
             f"{stop.signal.name} after step {run.step} of {run.total}; saved {task.last}, "
@@ -155,8 +155,9 @@ class _Run:
             return line
         self.best = result.alpha_loss
         if task.best:
-            config = task.config.model_dump()
-            checkpoint.save(task.best, self.network, epoch=epoch, scores=scores, config=config)
+            checkpoint.save(
+                task.best, self.network, task.config, options, epoch=epoch, scores=scores
+            )
         return f"{line}, the best so far"
 
     def save(self) -> None:
@@ -167,19 +168,27 @@ class _Run:
         checkpoint.save(
             self.task.last,
             self.network,
+            self.task.config,
+            self.task.options,
             optimizer=self.optimizer.state_dict(),
             objective=self.objective.state_dict(),
             scaler=self.scaler.state_dict(),
             random_state=torch.get_rng_state(),
             step=self.step,
             best=self.best,
-            config=self.task.config.model_dump(),
         )
 
     def _restore(self) -> None:
-        state = checkpoint.resume(self.task.last, self.network)
-        self.optimizer.load_state_dict(state["optimizer"])
+        task = self.task
+        state = checkpoint.resume(task.last, self.network, task.config, task.options)
+        if state["step"] > self.total:
+            raise InputError(
+                f"{task.last}: has done {state['step']} steps, more than the {self.total} of "
+                "train.epochs; raise it, or start without --resume"
+            )
         self.objective.load_state_dict(state["objective"])
-        self.scaler.load_state_dict(state["scaler"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if state["scaler"]:  # empty unless it was trained in float16
+            self.scaler.load_state_dict(state["scaler"])
         torch.set_rng_state(state["random_state"])
         self.best, self.step = state["best"], state["step"]

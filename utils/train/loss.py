@@ -33,3 +33,8 @@ def alpha_loss(pred: Tensor, target: Tensor, unknown: Tensor) -> Tensor:
     # 1e-12 is nothing in half precision, so the square must not be taken there.
     distance = ((pred.to(dtype) - target.to(dtype)).square() + 1e-12).sqrt()
     return (distance * weight).sum() / (weight.sum() + 1e-6)
+
+
+def unknown_region(trimap: Tensor) -> Tensor:
+    """Where the matte is to be found: bool, of a trimap (N,1,H,W) in [0, 1]."""
+    return (trimap > 0.25) & (trimap < 0.75)

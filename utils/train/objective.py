@@ -12,7 +12,7 @@ from utils.distill import (
     channel_similarity_loss,
     spatial_similarity_loss,
 )
-from utils.train.loss import alpha_loss
+from utils.train.loss import alpha_loss, unknown_region
 
 SIMILARITIES = {
     "spatial": spatial_similarity_loss,
@@ -20,11 +20,6 @@ SIMILARITIES = {
     "batch": batch_similarity_loss,
 }
 SAME_WIDTH = ("channel",)  # these compare channel with channel, so widths must agree
-
-
-def unknown_pixels(trimap: Tensor) -> Tensor:
-    """Where the matte is to be found, bool, of a trimap in [0, 1]."""
-    return (trimap > 0.25) & (trimap < 0.75)
 
 
 class Objective(nn.Module):
@@ -67,7 +62,7 @@ class Objective(nn.Module):
         self, network: Network, image: Tensor, trimap: Tensor, alpha: Tensor
     ) -> tuple[dict[str, Tensor], Tensor]:
         """The weighted terms, scalars to be summed, and the predicted alpha (N,1,H,W)."""
-        unknown = unknown_pixels(trimap)
+        unknown = unknown_region(trimap)
         loss, teacher = self._loss, self._teacher[0]
         if not self._kinds:
             predicted = network(image, trimap)
@@ -78,7 +73,10 @@ class Objective(nn.Module):
             return terms, predicted
 
         with torch.no_grad():
-            wanted, teacher_stages = teacher.forward_features(image, trimap)
+            if self._kinds:
+                wanted, teacher_stages = teacher.forward_features(image, trimap)
+            else:
+                wanted = teacher(image, trimap)
         if loss.alpha_teacher:
             distance = alpha_loss(predicted, wanted, unknown)
             terms["alpha_teacher"] = loss.alpha_teacher * distance
@@ -96,7 +94,7 @@ class Objective(nn.Module):
         return {name: stages[name].activation for name in self._stages}
 
 
-def check_stages(network: Network, names: tuple[str, ...]) -> dict[str, int]:
+def stage_widths(network: Network, names: tuple[str, ...]) -> dict[str, int]:
     """The widths of the named stages.
 
     Raises:
@@ -119,5 +117,5 @@ def check_stages(network: Network, names: tuple[str, ...]) -> dict[str, int]:
 def _widths(
     student: Network, teacher: Network, names: tuple[str, ...]
 ) -> dict[str, tuple[int, int]]:
-    ours, theirs = check_stages(student, names), check_stages(teacher, names)
+    ours, theirs = stage_widths(student, names), stage_widths(teacher, names)
     return {name: (ours[name], theirs[name]) for name in names}

@@ -8,9 +8,8 @@ from torch.utils.data import DataLoader
 
 from models import Network
 from utils.data.crops import Sample
-from utils.train.device import autocast
-from utils.train.loss import alpha_loss
-from utils.train.objective import unknown_pixels
+from utils.device import autocast
+from utils.train.loss import alpha_loss, unknown_region
 
 
 class Validation(NamedTuple):
@@ -44,7 +43,7 @@ def validate(
         image, trimap, alpha = to_device(batch, device, channels_last)
         with autocast(device, precision):
             predicted = network(image, trimap)
-        unknown = unknown_pixels(trimap)
+        unknown = unknown_region(trimap)
         for p, a, u in zip(predicted.float(), alpha, unknown, strict=True):
             losses.append(alpha_loss(p, a, u))
             sads.append(((p - a).abs() * u).sum() / 1000)

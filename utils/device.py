@@ -27,12 +27,14 @@ def choose(name: str) -> torch.device:
     return torch.device(name)
 
 
-def autocast(device: torch.device, precision: str) -> torch.autocast:
+def autocast(
+    device: torch.device, precision: str, option: str = "train.precision"
+) -> torch.autocast:
     """The mixed-precision context of a forward pass; none in float32.
 
     Raises:
         InputError: float16 on a CPU, which has no loss scaling and little speed there.
     """
     if precision == "float16" and device.type == "cpu":
-        raise InputError("train.precision: float16 needs a GPU; use bfloat16 on the CPU")
+        raise InputError(f"{option}: float16 needs a GPU; use bfloat16 on the CPU")
     return torch.autocast(device.type, TYPES[precision], enabled=precision != "float32")
