@@ -42,10 +42,16 @@ class EncoderBlock(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(the last map before its ReLU, the pooled map after it, the places of the maxima)."""
-        for unit in self.units:
-            pre = unit(x)
-            x = F.relu(pre)
-        pooled, places = F.max_pool2d(x, 2, return_indices=True)
+        *inner, last = self.units
+        for unit in inner:
+            x = F.relu(unit(x))
+        # The places are all that the decoder sees of fine detail. In half precision neighbours
+        # round to equal values and the first wins: of a photograph bfloat16 moves 8 to 28 % of
+        # the places, with this one convolution in full precision 1 to 6 %.
+        device = "cpu" if x.is_meta else x.device.type
+        with torch.autocast(device, enabled=False):
+            pre = last(x.to(last.conv.weight.dtype))
+        pooled, places = F.max_pool2d(F.relu(pre), 2, return_indices=True)
         return pre, pooled, places
 
 
