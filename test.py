@@ -17,9 +17,9 @@ from pathlib import Path
 from models.errors import InputError
 from utils import config as configs
 from utils.command import main
-from utils.config import Config
 from utils.device import choose
 from utils.infer.networks import named_networks, open_network, trained_networks
+from utils.options import RESULT, Config
 from utils.report.scores import Picture, match, match_saved
 from utils.report.test_run import run_networks, run_saved, summary
 
@@ -86,7 +86,7 @@ def _default_out(arguments: argparse.Namespace, config: Config) -> Path:
         return config.folder / "test"
     folders = [f.resolve() for f in (arguments.image, arguments.alpha, arguments.trimap)]
     together = len({folder.parent for folder in folders}) == 1
-    return configs.RESULT / "test" / (folders[0].parent if together else folders[0]).name
+    return RESULT / "test" / (folders[0].parent if together else folders[0]).name
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import torch
 import models
 from models.network import Network
 from utils import config as configs
-from utils.config import Config
+from utils.options import Config
 from utils.train import loop
 from utils.train.assemble import assemble
 

@@ -8,13 +8,13 @@ import pytest
 
 from models.errors import InputError
 from tests.sets import disc, picture
-from utils.config import DataConfig
 from utils.data.cache import Cache
 from utils.data.compose import compose
 from utils.data.crops import CropSet, Sample
 from utils.data.images import write_image
 from utils.data.pairs import Foreground
 from utils.data.trimap import make_trimap, narrow_trimap
+from utils.options import DataConfig
 
 PLAIN = {"crop_scales": (1.0,), "flip": False, "jitter": 0.0}
 FLAT = (30, 160, 220)

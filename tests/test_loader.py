@@ -8,9 +8,9 @@ import torch
 from models.errors import InputError
 from tests.sets import write_set
 from utils import config as configs
-from utils.config import Config
 from utils.data.loader import Batches, training_loader, validation_loader
 from utils.data.split import write_split
+from utils.options import Config
 
 
 @pytest.fixture(scope="module")

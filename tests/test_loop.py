@@ -14,7 +14,7 @@ import models
 from models import files
 from models.errors import InputError
 from tests.tasks import TINY, tiny_config, tiny_network, tiny_task
-from utils import config as configs
+from utils.options import Config
 from utils.prune import Sparsity, gates, open_gates
 from utils.train import loop
 from utils.train.assemble import assemble
@@ -37,7 +37,7 @@ def test_training_lowers_the_loss_and_leaves_last_and_best(data, tmp_path):
     assert last["step"] == 8 * 4
     assert last["best"] == best["scores"]["alpha"]
     assert best["scores"]["alpha"] < 0.9 * untrained.alpha_loss
-    again = configs.Config.model_validate(last["config"])
+    again = Config.model_validate(last["config"])
     assert again == config and again.loop("train_prune") == config.loop("train_prune")
     loaded = models.load(task.last)
     assert same_weights(loaded, task.network)

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from models.errors import InputError
-from utils.config import TrainConfig
 from utils.device import autocast, choose
+from utils.options import TrainConfig
 from utils.train.schedule import factor
 
 TOTAL = 100

@@ -1,7 +1,7 @@
-"""Every option of every script: its name, type, bounds, default and meaning, in this one place.
+"""Read a config: a YAML file holds what differs from the defaults, `key=value` overrides it.
 
-A YAML file holds what differs from the defaults; `key=value` arguments override it. Unknown keys,
-wrong types and impossible values end in one line that names the file, the key and what is allowed.
+Unknown keys, wrong types and impossible values end in one line that names the file, the key and
+what is allowed.
 """
 
 import argparse
@@ -9,165 +9,14 @@ import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError
 
 from models.errors import InputError
-from utils.data.trimap import LARGEST_RADIUS
+from utils.options import Config
 
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Weight = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-Radius = Annotated[int, Field(ge=1, le=LARGEST_RADIUS)]
-Name = Annotated[str, Field(min_length=1)]
-Scales = Annotated[tuple[Positive, ...], Field(min_length=1)]
-Stages = Annotated[tuple[str, ...], Field(min_length=1)]
-RESULT = Path("result")
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
-
-
-class Section(BaseModel):
-    """A part of the config that takes its own keys only."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _may_be_empty(cls, content: object) -> object:
-        return {} if content is None else content  # a section whose keys are all commented out
-
-
-class NetworkConfig(Section):
-    """The network that train.py trains; the pruning scripts take the teacher's instead."""
-
-    name: Literal["dim"] = "dim"
-    width: Positive = 1.0  # every width times this
-    convolutions: tuple[Count, Count, Count, Count, Count] = (2, 2, 3, 3, 3)  # per encoder block
-    pretrained: Literal["imagenet"] | None = None  # start the encoder from ImageNet's VGG-16
-
-
-class DataConfig(Section):
-    dataset: Name = "sample"  # the folder data/<dataset>
-    root: str = "data"  # where data sets live
-    backgrounds: str | None = None  # a folder; null: data/<dataset>/train/bg
-    crop: Count = 320  # side of a training sample
-    crop_scales: Scales = (1.0, 1.5, 2.0)  # it is cut this much larger, then resized
-    trimap: Literal["varied", "narrow"] = "varied"  # narrow: 1-2 px, as released by mistake
-    trimap_radius: tuple[Radius, Radius] = (1, 30)  # pixels, drawn evenly; for varied
-    flip: bool = True
-    jitter: Share = 0.125  # brightness, contrast, saturation and hue by up to this
-    backgrounds_per_foreground: Count = 100  # an epoch is so many samples of each foreground
-    valid_backgrounds: Count = 4  # samples of each validation foreground
-    workers: Annotated[int, Field(ge=0)] = 4  # processes that make samples
-    cache_mb: Annotated[int, Field(ge=0)] = 2048  # decoded pictures kept by each worker
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "DataConfig":
-        if self.trimap_radius[0] > self.trimap_radius[1]:
-            raise ValueError("trimap_radius: give the smaller one first")
-        return self
-
-    @property
-    def folder(self) -> Path:
-        return Path(self.root) / self.dataset
-
-
-class LossConfig(Section):
-    """Weights of the terms; the two alpha terms and each similarity (distill.weights times kd)."""
-
-    alpha: Weight = 1.0  # to the true matte
-    alpha_teacher: Weight = 1.0  # to the teacher's matte
-    kd: Weight = 1.0  # all similarities together
-
-
-class DistillConfig(Section):
-    types: tuple[Literal["spatial", "channel", "batch"], ...] = ("spatial", "channel")
-    weights: tuple[Weight, ...] | None = None  # one for each type; null: all 1
-    stages: Stages = ("encoder2", "encoder3", "encoder4", "encoder5")
-    adapter_bias: bool = False  # SPKD's 1x1 adapters have one, DCP's do not
-
-    @model_validator(mode="after")
-    def _one_weight_each(self) -> "DistillConfig":
-        for key in ("types", "stages"):
-            names = getattr(self, key)
-            twice = [name for name in names if names.count(name) > 1]
-            if twice:
-                raise ValueError(f"{key}: {twice[0]} stands twice")
-        if self.weights is not None and len(self.weights) != len(self.types):
-            raise ValueError(f"weights: {len(self.weights)} for {len(self.types)} types")
-        return self
-
-
-class PruneConfig(Section):
-    rate: Share = 0.5  # share of the channels to cut
-    sparsity: Weight = 1e-5  # pull of the gates towards zero
-    encoder_factor: Weight = 10.0  # this much stronger in the encoder
-    ties: Literal["joint", "max_count"] = "joint"  # max_count reproduces the release
-    min_channels: Count = 8  # no group falls under it
-    round_to: Count = 1  # widths are rounded up to multiples of it
-    weights: Literal["scratch", "inherit"] = "scratch"  # how the cut network starts
-
-    @model_validator(mode="after")
-    def _counts_carry_no_weights(self) -> "PruneConfig":
-        if self.ties == "max_count" and self.weights == "inherit":
-            raise ValueError("weights: inherit needs ties=joint; max_count decides widths only")
-        return self
-
-
-class TrainConfig(Section):
-    """The loop. Sections train_prune and train_pruned override it for their scripts."""
-
-    epochs: Count = 30
-    batch_size: Count = 16
-    lr: Positive = 0.01  # Adam
-    weight_decay: Weight = 0.0
-    schedule: Literal["constant", "step", "cosine"] = "constant"
-    warmup: Share = 0.0  # share of all steps during which the rate rises from zero
-    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.67, 0.87)  # for step: shares
-    decay: Annotated[float, Field(gt=0, le=1)] = 0.1  # for step: the rate times this at each
-    clip: Positive | None = 5.0  # every gradient entry is clamped to +- this
-    precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    channels_last: bool = True
-    print_every: Count = 20  # steps
-    validate_every: Count = 1  # epochs
-    save_every: Count = 1  # epochs
-    picture_every: Count = 1  # epochs
-
-
-class Config(Section):
-    save_dir: Name = "SPKD"  # results go to result/<save_dir>
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = (
-        0  # decides initialisation and crops; data_gen.py has its own
-    )
-    device: str = "auto"  # auto, cpu, cuda, cuda:1
-    teacher: str | None = None  # a checkpoint; null: result/<save_dir>/BEST_checkpoint.tar
-    network: NetworkConfig = NetworkConfig()
-    data: DataConfig = DataConfig()
-    loss: LossConfig = LossConfig()
-    distill: DistillConfig = DistillConfig()
-    prune: PruneConfig = PruneConfig()
-    train: TrainConfig = TrainConfig()
-    train_prune: TrainConfig = TrainConfig()  # only what is set here counts, over train
-    train_pruned: TrainConfig = TrainConfig()  # likewise
-
-    @property
-    def folder(self) -> Path:
-        """Where results go."""
-        return RESULT / self.save_dir
-
-    @property
-    def teacher_path(self) -> Path:
-        return Path(self.teacher) if self.teacher else self.folder / "BEST_checkpoint.tar"
-
-    def loop(self, script: Literal["train", "train_prune", "train_pruned"]) -> TrainConfig:
-        """The loop's options for a script: `train` with the script's own section over it."""
-        if script == "train":
-            return self.train
-        own = getattr(self, script).model_dump(exclude_unset=True)
-        return self.train.model_copy(update=own)
 
 
 def load(path: Path | str | None, overrides: Sequence[str] = ()) -> Config:

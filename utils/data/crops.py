@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
-from utils.config import DataConfig
 from utils.data.augment import jitter
 from utils.data.cache import Cache
 from utils.data.compose import compose
 from utils.data.images import check_same_size, read_alpha, read_image
 from utils.data.pairs import Foreground
 from utils.data.trimap import UNKNOWN, draw_radius, narrow_trimap, reach, trimap_from_reach
+from utils.options import DataConfig
 
 log = logging.getLogger(__name__)
 

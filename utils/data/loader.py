@@ -9,10 +9,10 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 
 from models.errors import InputError
-from utils.config import Config
 from utils.data.crops import CropSet, Sample
 from utils.data.pairs import Foreground, backgrounds, foregrounds
 from utils.data.split import read_split
+from utils.options import Config
 
 Key = tuple[int, int]
 

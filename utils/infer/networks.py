@@ -5,7 +5,7 @@ from pathlib import Path
 import models
 from models import Network
 from models.errors import InputError
-from utils.config import Config
+from utils.options import Config
 
 PRETRAINED = Path(__file__).resolve().parents[2] / "pretrained"
 

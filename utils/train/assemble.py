@@ -8,9 +8,9 @@ import models
 from models import Network
 from models.errors import InputError
 from models.imagenet import load_encoder
-from utils.config import Config
 from utils.data.loader import training_loader, validation_loader
 from utils.device import choose
+from utils.options import Config
 from utils.prune.sparsity import Sparsity
 from utils.report.cost import parameters
 from utils.train.loop import Task

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from models import Network, files
 from models.errors import InputError
-from utils.config import Config, TrainConfig
+from utils.options import Config, TrainConfig
 
 # What a resumed training may change; all else decides its samples or its loss.
 MAY_CHANGE = (

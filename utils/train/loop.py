@@ -11,9 +11,9 @@ from tqdm import tqdm
 
 from models import Network
 from models.errors import InputError
-from utils.config import Config, TrainConfig
 from utils.data.crops import Sample
 from utils.device import autocast
+from utils.options import Config, TrainConfig
 from utils.prune.sparsity import Sparsity
 from utils.train import checkpoint, schedule
 from utils.train.board import Board

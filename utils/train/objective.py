@@ -5,13 +5,13 @@ from torch import Tensor, nn
 
 from models import Network, Stage
 from models.errors import InputError
-from utils.config import DistillConfig, LossConfig
 from utils.distill import (
     Adapters,
     batch_similarity_loss,
     channel_similarity_loss,
     spatial_similarity_loss,
 )
+from utils.options import DistillConfig, LossConfig
 from utils.train.loss import alpha_loss, unknown_region
 
 SIMILARITIES = {

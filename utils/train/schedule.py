@@ -2,7 +2,7 @@
 
 import math
 
-from utils.config import TrainConfig
+from utils.options import TrainConfig
 
 
 def factor(options: TrainConfig, step: int, total: int) -> float:
