@@ -10,12 +10,15 @@ validation alpha loss, into result/<save_dir>; --resume continues from checkpoin
 """
 
 import argparse
+from pathlib import Path
 
 import torch
 
 from utils import config as configs
 from utils.command import main
+from utils.data.loader import training_samples
 from utils.device import choose
+from utils.report.samples import write_samples
 from utils.train.assemble import assemble, fresh_network, frozen_teacher
 from utils.train.loop import fit
 
@@ -24,6 +27,9 @@ def train() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     configs.add_arguments(parser, "student_SPKD.yaml")
     parser.add_argument("--resume", action="store_true", help="continue where it was stopped")
+    parser.add_argument(
+        "--sheet", type=Path, metavar="FILE", help="draw a sheet of training samples, train nothing"
+    )
     seeds = parser.add_argument_group("the flags of SPKD's release")
     seeds.add_argument("--batch-size", metavar="N", help="train.batch_size=N")
     seeds.add_argument("--KD_type", metavar="A,B", help="distill.types=[A,B]")
@@ -32,6 +38,10 @@ def train() -> None:
     arguments = parser.parse_intermixed_args()
     config = configs.load(arguments.config, [*configs.spkd_flags(arguments), *arguments.overrides])
 
+    if arguments.sheet:
+        write_samples(arguments.sheet, training_samples(config))
+        print(f"{arguments.sheet}: what the network will see")
+        return
     torch.manual_seed(config.seed)
     teacher = frozen_teacher(config, choose(config.device)) if config.teacher else None
     network = fresh_network(config, arguments.resume)

@@ -6,7 +6,6 @@ At 80 x 80, 128 channels, batch 1: forward and backward, as in the second stage 
 Targets: 25 times faster; a twentieth of the memory; a relative error of 1e-3 at a distance of 1e-3.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.timing import compare, peak_above_inputs
+from benchmarks.timing import compare, peak_above_inputs, report
 from utils.distill import spatial_similarity_loss
 
 SHAPE = (1, 128, 80, 80)
@@ -77,10 +76,6 @@ def errors(distance: float) -> tuple[float, float]:
     value = (spatial_similarity_loss(student, teacher) - exact).abs().item() / exact.item()
     gradient = our_step(student, teacher).double()
     return value, float((gradient - exact_gradient).norm() / exact_gradient.norm())
-
-
-def report(name: str, value: float, unit: str) -> None:
-    print(json.dumps({"name": name, "value": value, "unit": unit}), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Measure two callables against each other: time on one thread, and peak memory."""
 
+import json
 import multiprocessing
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,11 @@ class Comparison(NamedTuple):
     def ratio(self) -> float:
         """How many times faster ours is."""
         return self.reference / self.ours
+
+
+def report(name: str, value: float, unit: str) -> None:
+    """Print one measurement as a line of JSON."""
+    print(json.dumps({"name": name, "value": value, "unit": unit}), flush=True)
 
 
 def compare(

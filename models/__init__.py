@@ -1,8 +1,23 @@
 """Matting networks on channel plans: build one by name, load one from a file."""
 
-from models import published
-from models.files import load
-from models.network import Network, Stage
-from models.registry import NETWORKS, build, scaled_plan
+import importlib
 
-__all__ = ["NETWORKS", "Network", "Stage", "build", "load", "published", "scaled_plan"]
+PLACES = {
+    "NETWORKS": "models.registry",
+    "Network": "models.network",
+    "Stage": "models.network",
+    "build": "models.registry",
+    "load": "models.files",
+    "scaled_plan": "models.registry",
+}
+__all__ = [*PLACES, "published"]
+
+
+def __getattr__(name: str) -> object:
+    # On demand: preparing data needs `models.errors` alone, in many processes, and importing
+    # PyTorch would take each of them seconds.
+    if name == "published":
+        return importlib.import_module("models.published")
+    if name in PLACES:
+        return getattr(importlib.import_module(PLACES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,13 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.sets import write_set
-from utils.data.split import write_split
+from tests.sets import prepare, write_set
 
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory) -> Path:
-    """A tiny data set, split."""
-    root = write_set(tmp_path_factory.mktemp("data") / "tiny")
-    write_split(root, 0.25, seed=0)
-    return root
+    """A tiny data set, ready to train on."""
+    return prepare(write_set(tmp_path_factory.mktemp("data") / "tiny"))

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 
 from utils.data.images import write_image
+from utils.data.split import write_split
+from utils.data.store import build_store
 
 
 def disc(height: int, width: int, softness: float = 3.0) -> np.ndarray:
@@ -20,6 +22,13 @@ def picture(seed: int, height: int, width: int) -> np.ndarray:
     """A smooth coloured picture, uint8 (H,W,3)."""
     coarse = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), np.uint8)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def prepare(root: Path, valid_share: float = 0.25) -> Path:
+    """Split a set and decode its store, as pre_process.py and data_gen.py do."""
+    write_split(root, valid_share, seed=0)
+    build_store(root)
+    return root
 
 
 def write_set(root: Path, train: int = 4, test: int = 2, size: tuple[int, int] = (72, 88)) -> Path:

@@ -1,95 +1,402 @@
-"""Colour jitter stays a picture, leaves grey grey, and is torchvision's."""
+"""Colours, fusion and degradations are what they are named after, on 8 bits and on one crop."""
 
+import cv2
 import numpy as np
 import pytest
-import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from PIL import Image
 
-from tests.sets import picture
-from utils.data.augment import jitter
+from tests.sets import disc, picture
+from utils.data.augment import blur, fuse, gamma, jitter, jitter_foreground, jpeg, noise
+from utils.data.augment.degrade import BLUR, GAMMA, JPEG_QUALITY, NOISE
+
+GREY = np.array([0.299, 0.587, 0.114])
+DEGRADATIONS = (gamma, noise, jpeg, blur)
 
 
 class Drawn:
-    """A generator that draws these factors and this turn of the hue."""
+    """A generator that draws these values, one after the other."""
 
-    def __init__(self, brightness=1.0, contrast=1.0, saturation=1.0, hue=0.0) -> None:
-        self._factors, self._hue = [brightness, contrast, saturation], hue
+    def __init__(self, *values) -> None:
+        self._values = list(values)
 
-    def uniform(self, low, high, count=None):
-        return self._hue if count is None else np.array(self._factors)
+    def _next(self, *_, **__):
+        return self._values.pop(0)
 
-
-def noise(seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (40, 50, 3), np.uint8)
+    uniform = integers = random = _next
 
 
-def largest_difference(a: np.ndarray, b: np.ndarray) -> int:
-    return int(np.abs(a.astype(int) - b).max())
+def factors(brightness=1.0, contrast=1.0, saturation=1.0, hue=0.0) -> Drawn:
+    """What `jitter` draws."""
+    return Drawn(np.array([brightness, contrast, saturation]), hue)
 
 
-def test_no_jitter_leaves_the_picture():
-    image = noise()
-    assert np.array_equal(jitter(image, 0.0, np.random.default_rng(0)), image)
+def speckle(seed: int = 0, height: int = 40, width: int = 50) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def test_factors_of_one_leave_the_picture():
-    for image in (noise(), picture(0, 40, 50)):
-        assert largest_difference(jitter(image, 0.1, Drawn()), image) <= 1
+PICTURES = {
+    "smooth": picture(2, 40, 50),
+    "speckle": speckle(2),
+    "dark": picture(3, 40, 50) // 4,
+    "bright": 255 - picture(4, 40, 50) // 4,
+}
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_the_result_is_a_new_picture_and_the_given_one_stays(seed):
-    image = picture(seed, 40, 50)
-    before = image.copy()
-    found = jitter(image, 0.5, np.random.default_rng(seed))
-    assert found.dtype == np.uint8 and found.shape == image.shape
-    assert np.array_equal(image, before)
-    assert not np.array_equal(found, image)
+def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.abs(a.astype(float) - b)
 
 
-def test_the_same_generator_gives_the_same_colours():
-    image = picture(0, 40, 50)
-    one, two, other = (jitter(image, 0.2, np.random.default_rng(seed)) for seed in (1, 1, 2))
+# --- all of them ------------------------------------------------------------------------------
+
+IMAGE, ALPHA = picture(0, 40, 50), disc(40, 50)
+LAYERS = [np.dstack([picture(seed, 40, 50), np.roll(ALPHA, 9 * seed, 1)]) for seed in (0, 1)]
+CALLS = {
+    "jitter": lambda rng: jitter(IMAGE, 0.3, rng),
+    "jitter_foreground": lambda rng: jitter_foreground(IMAGE, ALPHA, rng),
+    "fuse": lambda rng: fuse(*LAYERS),
+    **{one.__name__: lambda rng, one=one: one(IMAGE, rng) for one in DEGRADATIONS},
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_result_is_a_new_picture_and_the_given_ones_stay(name):
+    given_arrays = (IMAGE, ALPHA, *LAYERS)
+    before = [array.copy() for array in given_arrays]
+    found = CALLS[name](np.random.default_rng(0))
+    found_again = found.copy()
+    assert found.dtype == np.uint8
+    assert found.shape == (LAYERS[0] if name == "fuse" else IMAGE).shape
+    assert not np.array_equal(found, LAYERS[0] if name == "fuse" else IMAGE)
+    CALLS[name](np.random.default_rng(5))
+    assert np.array_equal(found, found_again)
+    assert all(np.array_equal(*pair) for pair in zip(given_arrays, before, strict=True))
+
+
+@pytest.mark.parametrize("name", [name for name in CALLS if name != "fuse"])
+def test_the_generator_alone_decides(name):
+    one, two, other = (CALLS[name](np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert np.array_equal(one, two) and not np.array_equal(one, other)
 
 
-@pytest.mark.parametrize("drawn", [Drawn(saturation=1.9), Drawn(hue=0.4), Drawn(1.2, 0.7, 0.1)])
-def test_grey_stays_grey(drawn):
+@given(array_shapes(min_dims=2, max_dims=2, max_side=5), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_parts_of_any_size_are_as_good_as_pictures_of_their_own(shape, seed):
+    large, alpha = speckle(seed, 9, 9), disc(9, 9)
+    window = tuple(slice(1, 1 + side) for side in shape)
+    part, mask = large[window], alpha[window]
+    own, own_mask = part.copy(), mask.copy()
+    for one in DEGRADATIONS:
+        found, wanted = (one(array, np.random.default_rng(seed)) for array in (part, own))
+        assert np.array_equal(found, wanted) and found.shape == part.shape
+    found, wanted = (jitter(array, 0.4, np.random.default_rng(seed)) for array in (part, own))
+    assert np.array_equal(found, wanted)
+    found = jitter_foreground(part, mask, np.random.default_rng(seed))
+    assert np.array_equal(found, jitter_foreground(own, own_mask, np.random.default_rng(seed)))
+    layer = np.dstack([large, alpha])
+    found = fuse(layer[window], layer[::-1][window])
+    assert np.array_equal(found, fuse(layer, layer[::-1].copy())[window])
+
+
+# --- jitter -----------------------------------------------------------------------------------
+
+
+def test_no_jitter_leaves_the_picture():
+    image = speckle()
+    assert np.array_equal(jitter(image, 0.0, np.random.default_rng(0)), image)
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_factors_of_one_leave_the_picture(kind):
+    assert np.array_equal(jitter(PICTURES[kind], 0.1, factors()), PICTURES[kind])
+
+
+@given(st.floats(0.1, 1.9), st.floats(0.1, 1.9), st.floats(0.1, 1.9), st.floats(-0.9, 0.9))
+@settings(max_examples=60, deadline=None)
+def test_grey_stays_grey(brightness, contrast, saturation, hue):
     grey = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
-    found = jitter(grey, 0.5, drawn).astype(int)
-    assert (found.max(axis=2) - found.min(axis=2)).max() <= 1
+    found = jitter(grey, 0.9, factors(brightness, contrast, saturation, hue))
+    assert not np.ptp(found, axis=2).any()
+    toned = jitter(grey, 0.9, factors(brightness, contrast))
+    assert np.array_equal(found, toned), "neither saturation nor hue changes a grey"
 
 
-def test_a_turn_by_a_third_swaps_the_channels():
+@pytest.mark.parametrize("hue", [1 / 3, -2 / 3])
+def test_a_turn_by_a_third_swaps_the_channels(hue):
     image = picture(1, 40, 50)
-    found = jitter(image, 0.5, Drawn(hue=1 / 3))
-    assert largest_difference(found, image[..., [2, 0, 1]]) <= 1
+    found = differences(jitter(image, 0.9, factors(hue=hue)), image[..., [2, 0, 1]])
+    assert found.mean() < 1.5 and found.max() <= 12  # two steps of the hue
 
 
 def test_values_stay_inside_eight_bits():
     white, black = (np.full((2, 2, 3), value, np.uint8) for value in (255, 0))
-    assert np.array_equal(jitter(white, 0.5, Drawn(brightness=1.5)), white)
-    assert np.array_equal(jitter(black, 0.5, Drawn(brightness=1.5)), black)
+    assert np.array_equal(jitter(white, 0.5, factors(brightness=1.5)), white)
+    assert np.array_equal(jitter(black, 0.5, factors(brightness=1.5)), black)
     half = np.zeros((2, 2, 3), np.uint8)
     half[0] = 250
-    assert np.array_equal(np.unique(jitter(half, 0.9, Drawn(contrast=1.9))), [0, 255])
+    assert np.array_equal(np.unique(jitter(half, 0.9, factors(contrast=1.9))), [0, 255])
 
 
-def theirs(image, brightness=1.0, contrast=1.0, saturation=1.0, hue=0.0) -> np.ndarray:
-    functional = pytest.importorskip("torchvision.transforms.functional")
-    pixels = torch.from_numpy(image).permute(2, 0, 1)
-    pixels = functional.adjust_brightness(pixels, brightness)
-    pixels = functional.adjust_contrast(pixels, contrast)
-    pixels = functional.adjust_saturation(pixels, saturation)
-    return functional.adjust_hue(pixels, hue).permute(1, 2, 0).numpy()
-
-
-@pytest.mark.parametrize("kind", ["smooth", "noise", "bright"])
-def test_it_is_torchvisions(kind):
-    image = {"smooth": picture(2, 40, 50), "noise": noise(2), "bright": picture(3, 40, 50) // 4}
-    image = 255 - image[kind] if kind == "bright" else image[kind]
+@pytest.mark.parametrize("kind", PICTURES)
+@pytest.mark.parametrize("amount", [0.125, 0.5])
+def test_tone_and_saturation_are_the_written_ones_clipped_after_each(kind, amount):
     rng = np.random.default_rng(0)
+    for _ in range(6):
+        brightness, contrast, saturation = rng.uniform(1 - amount, 1 + amount, 3)
+        pixels = (PICTURES[kind] * brightness).clip(0, 255)
+        mean = (pixels @ GREY).mean()
+        pixels = ((pixels - mean) * contrast + mean).clip(0, 255)
+        grey = (pixels @ GREY)[..., None]
+        pixels = ((pixels - grey) * saturation + grey).clip(0, 255)
+        found = jitter(PICTURES[kind], amount, factors(brightness, contrast, saturation))
+        assert differences(found, pixels).max() <= 2.5  # rounded three times, and enlarged by 1.5
+        assert differences(found, pixels).mean() < 0.75
+        assert abs((found - pixels).mean()) < 0.5
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+@pytest.mark.parametrize("amount", [0.125, 0.5])
+def test_it_is_torchvisions_but_rounded_where_that_cuts_off(kind, amount):
+    rng = np.random.default_rng(1)
     for _ in range(8):
-        factors = [*rng.uniform(0.875, 1.125, 3), rng.uniform(-0.125, 0.125)]
-        ours = jitter(image, 0.125, Drawn(*factors))
-        assert largest_difference(ours, theirs(image, *factors)) <= 6  # theirs rounds four times
-        assert np.abs(ours.astype(int) - theirs(image, *factors)).mean() < 2
+        draws = [*rng.uniform(1 - amount, 1 + amount, 3), rng.uniform(-amount, amount)]
+        ours, wanted = jitter(PICTURES[kind], amount, factors(*draws)), theirs(kind, *draws)
+        assert differences(ours, wanted).max() <= 24  # two steps of both hues
+        assert differences(ours, wanted).mean() < 2.6
+        assert 0 <= (ours - wanted.astype(float)).mean() < 2
+
+
+def theirs(kind: str, brightness: float, contrast: float, saturation: float, hue: float):
+    functional = pytest.importorskip("torchvision.transforms.functional")
+    image = functional.adjust_brightness(Image.fromarray(PICTURES[kind]), brightness)
+    image = functional.adjust_contrast(image, contrast)
+    image = functional.adjust_saturation(image, saturation)
+    return np.asarray(functional.adjust_hue(image, hue))
+
+
+def test_the_amount_bounds_every_change():
+    grey = np.full((4, 4, 3), 100, np.uint8)
+    draws = [jitter(grey, 0.2, np.random.default_rng(seed))[0, 0, 0] for seed in range(300)]
+    assert min(draws) in (80, 81) and max(draws) in (119, 120)
+    red = np.tile(np.array([200, 60, 60], np.uint8), (4, 4, 1))
+    hues = []
+    for seed in range(300):
+        found = jitter(red, 0.1, np.random.default_rng(seed))
+        hues.append(int(cv2.cvtColor(found, cv2.COLOR_RGB2HSV_FULL)[0, 0, 0].astype(np.int8)))
+    assert -28 <= min(hues) < -22 and 22 < max(hues) <= 28
+
+
+# --- the foreground alone ---------------------------------------------------------------------
+
+
+def shifted(colour: np.ndarray, alpha: np.ndarray, degrees: int, draws: np.ndarray) -> np.ndarray:
+    """What `jitter_foreground` should give, in float32."""
+    hsv = cv2.cvtColor(colour.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0] + degrees) % 360
+    for channel, drawn in zip((1, 2), draws, strict=True):
+        room = 1.1 - hsv[..., channel][alpha > 0].mean()
+        values = np.abs(hsv[..., channel] + (drawn * room / 5 - room / 10))
+        hsv[..., channel] = np.where(values > 1, 2 - values, values)
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB) * 255
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_the_foreground_is_shifted_in_hue_saturation_and_value(kind):
+    rng = np.random.default_rng(0)
+    colour, alpha = PICTURES[kind], disc(40, 50)
+    for degrees in (-40, -17, 0, 5, 39):
+        draws = rng.random(2)
+        found = jitter_foreground(colour, alpha, Drawn(degrees, draws))
+        wanted = shifted(colour, alpha, degrees, draws)
+        assert differences(found, wanted).mean() < 2.5
+        assert differences(found, wanted).max() <= 14  # two steps of the hue
+
+
+@pytest.mark.parametrize("draw", [0.0, 0.999])
+def test_saturation_and_value_are_reflected_at_both_ends(draw):
+    ramp = np.arange(256, dtype=np.uint8)
+    hsv = np.zeros((2, 256, 3), np.uint8)
+    hsv[0, :, 1], hsv[0, :, 2] = ramp, 255
+    hsv[1, :, 1], hsv[1, :, 2] = 255, ramp
+    colour = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL)
+    alpha = np.zeros((2, 256), np.uint8)
+    alpha[:, :64] = 1
+    found = jitter_foreground(colour, alpha, Drawn(0, np.array([draw, draw])))
+    wanted = shifted(colour, alpha, 0, np.array([draw, draw]))
+    assert differences(found, wanted).max() <= 2
+    back = cv2.cvtColor(found, cv2.COLOR_RGB2HSV_FULL).astype(int)
+    inside = back[0, :, 1] if draw else back[0, ::-1, 1]
+    assert 0 < np.argmax(inside) < 255 or 0 < np.argmin(inside) < 255
+
+
+def test_what_is_invisible_has_no_part_in_the_means():
+    alpha = disc(40, 50)
+    one, other = PICTURES["smooth"].copy(), PICTURES["smooth"].copy()
+    one[alpha == 0], other[alpha == 0] = (255, 0, 0), (9, 9, 9)
+    found = [jitter_foreground(each, alpha, np.random.default_rng(3)) for each in (one, other)]
+    assert np.array_equal(found[0][alpha > 0], found[1][alpha > 0])
+    assert not np.array_equal(found[0][alpha > 0], one[alpha > 0])
+
+
+def test_an_invisible_foreground_stays():
+    image = speckle()
+    alpha = np.zeros(image.shape[:2], np.uint8)
+    assert np.array_equal(jitter_foreground(image, alpha, np.random.default_rng(0)), image)
+
+
+def test_the_hue_turns_by_40_degrees_back_to_39_on():
+    red = np.tile(np.array([200, 40, 40], np.uint8), (3, 3, 1))
+    opaque = np.full((3, 3), 255, np.uint8)
+    turns = []
+    for seed in range(500):
+        found = jitter_foreground(red, opaque, np.random.default_rng(seed))
+        hue = cv2.cvtColor(found.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)[0, 0, 0]
+        turns.append((hue + 180) % 360 - 180)
+    assert -42 < min(turns) < -37 and 36 < max(turns) < 41
+    assert abs(np.mean(turns)) < 5
+
+
+# --- two foregrounds made one -----------------------------------------------------------------
+
+pairs = st.tuples(*[arrays(np.uint8, (3, 5, 4))] * 2)
+
+
+@given(pairs)
+@settings(max_examples=60, deadline=None)
+def test_fused_foregrounds_are_the_releases(layers):
+    front, behind = layers
+    a, b = (layer[..., 3] / 255 for layer in layers)
+    found = fuse(front, behind)
+    alpha = 1 - (1 - a) * (1 - b)
+    colour = a[..., None] * front[..., :3] + (1 - a[..., None]) * behind[..., :3]
+    if np.all(np.rint(255 * alpha) == 255):
+        assert found is front
+        return
+    assert np.array_equal(found[..., 3], np.rint(255 * alpha))
+    assert differences(found[..., :3], colour).max() <= 1.001
+    assert np.all(found[..., 3] >= np.maximum(front[..., 3], behind[..., 3]))
+
+
+def test_every_pair_of_alphas_is_fused_exactly_and_keeps_a_common_colour():
+    a, b = np.meshgrid(*[np.arange(256, dtype=np.uint8)] * 2)
+    front, behind = (np.dstack([a, b, np.full_like(a, 255), alpha]) for alpha in (a, b))
+    found = fuse(front, behind)
+    inverse = (255 - a.astype(int)) * (255 - b.astype(int)) / 255
+    assert np.array_equal(found[..., 3], 255 - np.rint(inverse))
+    assert differences(found[..., :3], front[..., :3]).max() <= 1
+    assert np.all(found[..., 2] == 255)
+
+
+def test_the_front_hides_what_is_behind_and_shows_it_where_it_is_empty():
+    front, behind = LAYERS
+    found = fuse(front, behind)
+    opaque, empty = (front[..., 3] == value for value in (255, 0))
+    assert opaque.any() and empty.any()
+    assert np.array_equal(found[opaque], front[opaque])
+    assert np.array_equal(found[empty], behind[empty])
+
+
+def test_the_front_stays_itself_where_nothing_would_be_left_to_matte():
+    front, behind = (layer.copy() for layer in LAYERS)
+    behind[..., 3] = 255
+    assert fuse(front, behind) is front
+    behind[0, 0, 3] = front[0, 0, 3] = 250
+    assert fuse(front, behind) is front, "0.9996 is 255 of 255"
+    behind[0, 0, 3] = front[0, 0, 3] = 200
+    assert fuse(front, behind) is not front
+
+
+# --- degradations -----------------------------------------------------------------------------
+
+RAMP = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+
+
+@pytest.mark.parametrize("exponent", [0.7, 1.0, 1.4])
+def test_gamma_is_a_power_on_zero_to_one(exponent):
+    found = gamma(RAMP, Drawn(np.log(exponent)))
+    assert differences(found, 255 * (RAMP / 255) ** exponent).max() <= 0.5
+
+
+def test_gamma_is_drawn_evenly_in_its_logarithm():
+    grey = np.full((1, 1, 3), 128, np.uint8)
+    found = [gamma(grey, np.random.default_rng(seed))[0, 0, 0] for seed in range(400)]
+    exponents = np.log(np.array(found) / 255) / np.log(128 / 255)
+    assert exponents.min() == pytest.approx(GAMMA[0], abs=0.02)
+    assert exponents.max() == pytest.approx(GAMMA[1], abs=0.02)
+    assert np.log(exponents).mean() == pytest.approx(np.log(GAMMA).mean(), abs=0.03)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 2.0, 5.0, 10.0])
+def test_noise_is_normal_of_the_drawn_deviation_and_independent(sigma):
+    image = np.full((200, 220, 3), 120, np.uint8)
+    added = noise(image, Drawn(sigma, 12345)).astype(float) - 120
+    assert abs(added.mean()) < 0.1
+    assert added.std() == pytest.approx(np.hypot(sigma, 0.29 if sigma else 0), rel=0.02)
+    if sigma:
+        beyond = (np.abs(added) > 2 * sigma + 0.5).mean()
+        assert 0.02 < beyond < 0.05  # 4.6 % of a normal distribution, less a rounding
+        for axis in range(3):
+            shifted_by_one = np.roll(added, 1, axis)
+            assert abs((added * shifted_by_one).mean()) / sigma**2 < 0.02
+
+
+def test_noise_is_drawn_up_to_its_largest_deviation_and_differs_each_time():
+    image = np.full((30, 30, 3), 120, np.uint8)
+    fields = [noise(image, np.random.default_rng(seed)).astype(float) - 120 for seed in range(200)]
+    deviations = np.array([field.std() for field in fields])
+    assert deviations.min() < 0.5 and 0.9 * NOISE < deviations.max() < 1.1 * NOISE
+    assert deviations.mean() == pytest.approx(NOISE / 2, rel=0.15)
+    strong = [field.ravel() for field in fields if field.std() > 2]
+    alike = np.corrcoef(strong) - np.eye(len(strong))
+    assert np.mean(np.abs(alike) > 0.2) < 0.001
+
+
+def test_noise_is_clipped_not_wrapped():
+    for value in (0, 255):
+        found = noise(np.full((50, 50, 3), value, np.uint8), Drawn(NOISE, 0))
+        assert differences(found, value).max() < 45
+
+
+@pytest.mark.parametrize("quality", JPEG_QUALITY)
+def test_jpeg_is_that_of_another_library_at_the_same_quality(quality, tmp_path):
+    image = picture(5, 64, 80)
+    Image.fromarray(image).save(tmp_path / "one.jpg", quality=quality, subsampling="4:2:0")
+    theirs = np.asarray(Image.open(tmp_path / "one.jpg"))
+    found = jpeg(image, Drawn(quality))
+    assert differences(found, theirs).mean() < 0.5
+    assert differences(found, image).mean() > 0.3
+
+
+def test_jpeg_loses_more_at_a_lower_quality_and_keeps_red_red():
+    image = cv2.addWeighted(picture(5, 64, 80), 0.8, speckle(5, 64, 80), 0.2, 0)
+    losses = [differences(jpeg(image, Drawn(quality)), image).mean() for quality in (40, 70, 95)]
+    assert losses[0] > losses[1] > 1.1 * losses[2] > 1
+    red = np.tile(np.array([220, 30, 10], np.uint8), (32, 32, 1))
+    assert differences(jpeg(red, Drawn(95)), red).max() <= 3
+
+
+@pytest.mark.parametrize("sigma", [0.5, 0.8, 1.0, 1.3, 1.5])
+def test_blur_spreads_a_point_by_nearly_sigma(sigma):
+    point = np.zeros((31, 31, 3), np.uint8)
+    point[15, 15] = 255
+    found = blur(point, Drawn(sigma))[..., 0].astype(float)
+    assert np.array_equal(found, found.T) and np.array_equal(found, found[::-1, ::-1])
+    # 255 levels are too few to see the tails, so they are measured on an edge.
+    edge = np.zeros((31, 31, 3), np.uint8)
+    edge[:, 16:] = 255
+    line = np.diff(blur(edge, Drawn(sigma))[15, :, 0].astype(float)) / 255
+    places = np.arange(30) - 15
+    spread = np.sqrt((line * places**2).sum())
+    assert 0.85 * sigma < spread < 1.05 * sigma
+
+
+def test_blur_leaves_what_is_flat_and_draws_within_its_bounds():
+    flat = np.tile(np.array([7, 130, 251], np.uint8), (20, 20, 1))
+    assert np.array_equal(blur(flat, Drawn(BLUR[1])), flat)
+    image = speckle()
+    spreads = [blur(image, np.random.default_rng(seed)).std() for seed in range(60)]
+    weakest, strongest = (blur(image, Drawn(sigma)).std() for sigma in BLUR)
+    assert weakest >= max(spreads) > 0.97 * weakest
+    assert strongest <= min(spreads) < 1.1 * strongest

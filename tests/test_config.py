@@ -82,7 +82,7 @@ def test_an_unknown_key_of_an_override_names_the_override(tmp_path):
         ("train: {epochs: '2'}", "train.epochs: input should be a valid integer, not '2'"),
         ("train: {lr: yes}", "train.lr: input should be a valid number, not True"),
         ("train: {lr: fast}", "train.lr: input should be a valid number, not 'fast'"),
-        ("data: {flip: 1}", "data.flip: input should be a valid boolean, not 1"),
+        ("augment: {flip: 1}", "augment.flip: input should be a valid boolean, not 1"),
         ("save_dir: 3", "save_dir: input should be a valid string, not 3"),
         ("data: {crop_scales: 2}", "data.crop_scales: input should be a valid list, not 2"),
         ("data: {trimap_radius: [1, x]}", "data.trimap_radius: input should be a valid integer"),

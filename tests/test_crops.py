@@ -6,55 +6,75 @@ import cv2
 import numpy as np
 import pytest
 
-from models.errors import InputError
 from tests.sets import disc, picture
 from utils.data.cache import Cache
 from utils.data.compose import compose
-from utils.data.crops import CropSet, Sample
+from utils.data.crops import CropSet, Item, Made
 from utils.data.images import write_image
-from utils.data.pairs import Foreground
-from utils.data.trimap import make_trimap, narrow_trimap
-from utils.options import DataConfig
+from utils.data.pairs import foregrounds
+from utils.data.store import Store, build_store
+from utils.data.trimap import distance_trimap, make_trimap, narrow_trimap
+from utils.options import AugmentConfig, DataConfig
 
-PLAIN = {"crop_scales": (1.0,), "flip": False, "jitter": 0.0}
+KINDS = ("varied", "independent", "distance", "narrow")
+PLAIN = {"flip": False, "jitter": 0.0}
+EVERYTHING = {
+    "jitter": 0.1,
+    "jitter_foreground": True,
+    "fuse": 0.5,
+    "affine": True,
+    "squash": 0.25,
+    "random_interpolation": True,
+    "gamma": 0.5,
+    "blur": 0.5,
+    "noise": 0.5,
+    "jpeg": 0.5,
+}
 FLAT = (30, 160, 220)
 
 
-def foreground(folder: Path, alpha: np.ndarray, name: str = "one", seed: int = 0) -> Foreground:
-    fg, matte = folder / "fg" / f"{name}.png", folder / "alpha" / f"{name}.png"
-    write_image(fg, picture(seed, *alpha.shape))
-    write_image(matte, alpha)
-    return Foreground(name, fg, matte)
+def write_foreground(root: Path, name: str, alpha: np.ndarray, colours: np.ndarray) -> None:
+    write_image(root / "train" / "fg" / f"{name}.png", colours)
+    write_image(root / "train" / "alpha" / f"{name}.png", alpha)
 
 
-def background(folder: Path, name: str = "flat", colours: np.ndarray | None = None) -> Path:
-    path = folder / "bg" / f"{name}.png"
+def background(root: Path, name: str = "flat", colours: np.ndarray | None = None) -> Path:
+    path = root / "train" / "bg" / f"{name}.png"
     write_image(path, np.full((50, 60, 3), FLAT, np.uint8) if colours is None else colours)
     return path
 
 
+def crop_set(
+    root: Path, behind: list[Path], each: int = 10, seed: int = 0, augment: dict = PLAIN, **data
+) -> CropSet:
+    """Crops of all foregrounds of a set over any of the backgrounds."""
+    build_store(root)
+    items = [Item(one) for one in foregrounds(root, "train") for _ in range(each)]
+    options = DataConfig(**{"crop": 32, "crop_scales": (1.0,), **data})
+    return CropSet(Store(root), items, behind, options, AugmentConfig(**augment), seed)
+
+
 def crops(
-    folder: Path,
+    root: Path,
     alpha: np.ndarray,
+    scenery: np.ndarray | None = None,
     colours: np.ndarray | None = None,
-    seed: int = 0,
-    augment: bool = True,
     **options,
 ) -> CropSet:
     """Crops of one foreground over one background, by default a flat one."""
-    options = DataConfig(**{"crop": 32, **PLAIN, **options})
-    sources = [foreground(folder, alpha)]
-    return CropSet(sources, [background(folder, "bg", colours)], options, 10, seed, augment)
+    colours = picture(0, *alpha.shape) if colours is None else colours
+    write_foreground(root, "one", alpha, colours)
+    return crop_set(root, [background(root, "bg", scenery)], **options)
 
 
-def arrays(sample: Sample) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def arrays(sample: Made) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(image (H,W,3), trimap (H,W), alpha (H,W))."""
-    image, trimap, alpha = sample
+    image, trimap, alpha = sample.sample
     return image.permute(1, 2, 0).numpy(), trimap[0].numpy(), alpha[0].numpy()
 
 
-def same(a: Sample, b: Sample) -> bool:
-    return all(one.equal(other) for one, other in zip(a, b, strict=True))
+def same(a: Made, b: Made) -> bool:
+    return all(one.equal(other) for one, other in zip(a.sample, b.sample, strict=True))
 
 
 def soft(alpha: np.ndarray) -> np.ndarray:
@@ -68,13 +88,15 @@ def speckled(height: int, width: int) -> np.ndarray:
     return ((large - 128) * 4 + 128).clip(0, 255).astype(np.uint8)
 
 
-def test_a_sample_depends_on_seed_epoch_and_index_alone(tmp_path):
-    sources = [foreground(tmp_path, disc(80, 90 + 9 * i), f"f{i}", i) for i in range(3)]
+@pytest.mark.parametrize("augment", [{}, EVERYTHING], ids=["default", "everything"])
+def test_a_sample_depends_on_seed_epoch_and_index_alone(tmp_path, augment):
+    for i in range(3):
+        write_foreground(tmp_path, f"f{i}", disc(80, 90 + 9 * i), picture(i, 80, 90 + 9 * i))
     behind = [background(tmp_path, f"b{i}", picture(50 + i, 60, 70)) for i in range(3)]
 
     def make(seed: int = 0, cache_mb: int = 64) -> CropSet:
-        options = DataConfig(crop=32, crop_scales=(1.0, 1.5, 2.0), cache_mb=cache_mb)
-        return CropSet(sources, behind, options, 4, seed)
+        scales = (1.0, 1.5, 2.0)
+        return crop_set(tmp_path, behind, 4, seed, augment, crop_scales=scales, cache_mb=cache_mb)
 
     keys = [(epoch, index) for epoch in (0, 1, 5) for index in range(12)]
     first, again, uncached = make(), make(), make(cache_mb=0)
@@ -82,17 +104,17 @@ def test_a_sample_depends_on_seed_epoch_and_index_alone(tmp_path):
     assert all(same(again[key], wanted[key]) for key in reversed(keys))
     assert all(same(uncached[key], wanted[key]) for key in keys[::5])
     assert all(same(first[key], wanted[key]) for key in keys[::5])
-    images = {sample.image.numpy().tobytes() for sample in wanted.values()}
+    images = {made.sample.image.numpy().tobytes() for made in wanted.values()}
     assert len(images) == len(keys), "every epoch and index sees something else"
     assert not any(same(make(seed=1)[key], wanted[key]) for key in keys[::5])
 
 
 def test_an_epoch_has_so_many_samples_of_each_foreground_in_order(tmp_path):
-    sources = [foreground(tmp_path, np.full((40, 40), i, np.uint8), f"f{i}") for i in range(3)]
-    options = DataConfig(crop=32, **PLAIN)
-    samples = CropSet(sources, [background(tmp_path)], options, 2, 0)
+    for i in range(3):
+        write_foreground(tmp_path, f"f{i}", np.full((40, 40), i, np.uint8), picture(i, 40, 40))
+    samples = crop_set(tmp_path, [background(tmp_path)], 2)
     assert len(samples) == 6
-    assert [int(samples[0, i].alpha[0, 0, 0]) for i in range(6)] == [0, 0, 1, 1, 2, 2]
+    assert [int(samples[0, i].sample.alpha[0, 0, 0]) for i in range(6)] == [0, 0, 1, 1, 2, 2]
 
 
 def test_a_plain_sample_is_the_composition_of_a_window(tmp_path):
@@ -112,7 +134,7 @@ def test_a_plain_sample_is_the_composition_of_a_window(tmp_path):
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
-@pytest.mark.parametrize("trimap", ["varied", "narrow"])
+@pytest.mark.parametrize("trimap", KINDS)
 def test_the_centre_is_unknown_where_the_picture_is_larger_than_the_crop(tmp_path, scale, trimap):
     samples = crops(
         tmp_path, disc(200, 220), crop_scales=(scale,), trimap=trimap, trimap_radius=(3, 20)
@@ -123,20 +145,27 @@ def test_the_centre_is_unknown_where_the_picture_is_larger_than_the_crop(tmp_pat
         assert unknown[16, 16] or scale != 1
 
 
-def test_the_centre_is_drawn_evenly_over_unknown_pixels(tmp_path):
+@pytest.mark.parametrize(
+    ("trimap", "radius", "make"),
+    [
+        ("varied", (1, 1), lambda alpha: make_trimap(alpha, 1)),
+        ("varied", (4, 4), lambda alpha: make_trimap(alpha, 4)),
+        ("distance", (2, 2), lambda alpha: distance_trimap(alpha, 2)),
+    ],
+)
+def test_the_centre_is_drawn_evenly_over_unknown_pixels(tmp_path, trimap, radius, make):
     alpha = np.zeros((40, 48), np.uint8)
     alpha[15:18, 20:24] = 255
     alpha[30, 30] = 90
-    expected = make_trimap(alpha, 1) == 128
-    samples = crops(tmp_path, alpha, crop=9, trimap_radius=(1, 1))
-    # Where the centre fell is read from a background, foreground and matte that tell every place.
+    expected = make(alpha) == 128
+    # Where the centre fell is read from a background and a foreground that tell every place.
     y, x = np.mgrid[:40, :48].astype(np.uint8)
-    write_image(tmp_path / "fg" / "one.png", np.dstack([y, x, y * 0]))
-    write_image(tmp_path / "bg" / "bg.png", np.dstack([y, x, y * 0]))
+    places = np.dstack([y, x, y * 0])
+    samples = crops(tmp_path, alpha, places, places, crop=9, trimap=trimap, trimap_radius=radius)
     counts = np.zeros(alpha.shape)
     draws = 25 * int(expected.sum())
     for epoch in range(draws):
-        image = samples[epoch, 0].image
+        image = samples[epoch, 0].sample.image
         row, column, _ = image[:, 0, 0].tolist()  # no soft pixel is a corner, so it is exact
         counts[row + 4, column + 4] += 1
     assert np.array_equal(counts > 0, expected)
@@ -145,11 +174,12 @@ def test_the_centre_is_drawn_evenly_over_unknown_pixels(tmp_path):
     assert abs(statistic - freedom) < 4 * (2 * freedom) ** 0.5
 
 
-def test_every_soft_pixel_is_unknown_and_known_pixels_have_their_alpha(tmp_path):
-    for trimap in ("varied", "narrow"):
+@pytest.mark.parametrize("augment", [{}, EVERYTHING], ids=["default", "everything"])
+def test_every_soft_pixel_is_unknown_and_known_pixels_have_their_alpha(tmp_path, augment):
+    for trimap in KINDS:
         for scale in (1.0, 1.3, 1.5, 2.0, 0.4):
             samples = crops(
-                tmp_path, speckled(96, 112), crop_scales=(scale,), trimap=trimap, flip=True
+                tmp_path, speckled(96, 112), crop_scales=(scale,), trimap=trimap, augment=augment
             )
             for index in range(4):
                 image, found, alpha = arrays(samples[0, index])
@@ -185,11 +215,12 @@ def test_narrow_trimaps_are_the_released_ones(tmp_path):
 def test_flipping_keeps_image_trimap_and_alpha_aligned(tmp_path):
     alpha = speckled(32, 32)
     alpha[:, :16] //= 2
-    colour = np.repeat(alpha[..., None], 3, axis=2)
-    samples = crops(tmp_path, alpha, np.zeros((32, 32, 3), np.uint8), flip=True)
     # The foreground's colour is its matte, so the composition is the matte squared.
-    write_image(tmp_path / "fg" / "one.png", colour)
-    squared = compose(colour, alpha, np.zeros_like(colour))[..., 0]
+    colours = np.repeat(alpha[..., None], 3, axis=2)
+    samples = crops(
+        tmp_path, alpha, np.zeros((32, 32, 3), np.uint8), colours, augment={"jitter": 0.0}
+    )
+    squared = compose(colours, alpha, np.zeros_like(colours))[..., 0]
     turned = 0
     for index in range(10):
         image, trimap, matte = arrays(samples[0, index])
@@ -203,20 +234,26 @@ def test_flipping_keeps_image_trimap_and_alpha_aligned(tmp_path):
     assert 0 < turned < 10
 
 
-def test_without_augmentation_nothing_is_flipped_or_recoloured(tmp_path):
+def test_without_augmentation_a_sample_is_the_plain_one(tmp_path):
     alpha = speckled(32, 32)
-    samples = crops(tmp_path, alpha, augment=False, flip=True, jitter=0.5)
+    samples = crops(tmp_path, alpha)
+    items = [Item(one) for one in foregrounds(tmp_path, "train")] * 4
+    data = DataConfig(crop=32, crop_scales=(1.0,))
+    behind = [tmp_path / "train" / "bg" / "bg.png"]
+    none = CropSet(Store(tmp_path), items, behind, data, None, 0)
+    assert all(same(none[0, index], samples[0, index]) for index in range(4))
     expected = compose(picture(0, 32, 32), alpha, np.full((32, 32, 3), FLAT, np.uint8))
-    for index in range(4):
-        image, _, matte = arrays(samples[0, index])
-        assert np.array_equal(image, expected) and np.array_equal(matte, alpha)
+    image, _, matte = arrays(none[0, 0])
+    assert np.array_equal(image, expected) and np.array_equal(matte, alpha)
 
 
 def test_jitter_recolours_the_image_alone(tmp_path):
     alpha = disc(80, 80)
-    one, other = (crops(tmp_path, alpha, jitter=amount) for amount in (0.0, 0.3))
+    one, other = (
+        crops(tmp_path, alpha, augment={"flip": False, "jitter": amount}) for amount in (0.0, 0.3)
+    )
     for index in range(3):
-        plain, coloured = one[0, index], other[0, index]
+        plain, coloured = one[0, index].sample, other[0, index].sample
         assert not plain.image.equal(coloured.image)
         assert plain.trimap.equal(coloured.trimap) and plain.alpha.equal(coloured.alpha)
 
@@ -228,21 +265,27 @@ def test_a_foreground_smaller_than_the_crop_is_enlarged_with_one_warning(tmp_pat
         assert image.shape == (32, 32, 3) and trimap.shape == alpha.shape == (32, 32)
         assert np.all(trimap[soft(alpha)] == 128)
     (record,) = caplog.records
-    assert f"{tmp_path / 'fg' / 'one.png'}: 45 x 20 is smaller than a crop" in record.message
+    assert (
+        f"{tmp_path / 'train' / 'fg' / 'one.png'}: 45 x 20 is smaller than a crop" in record.message
+    )
 
 
 def test_a_foreground_smaller_than_the_largest_scale_only_is_nothing_to_warn_of(tmp_path, caplog):
     samples = crops(tmp_path, disc(40, 45), crop_scales=(2.0,))
-    assert all(samples[0, index].image.shape == (3, 32, 32) for index in range(3))
+    assert all(samples[0, index].sample.image.shape == (3, 32, 32) for index in range(3))
     assert not caplog.records
 
 
-@pytest.mark.parametrize("value", [0, 128, 255])
-@pytest.mark.parametrize("trimap", ["varied", "narrow"])
-def test_a_matte_of_one_value_still_gives_samples(tmp_path, value, trimap):
-    samples = crops(tmp_path, np.full((50, 60), value, np.uint8), trimap=trimap)
-    _, found, alpha = arrays(samples[0, 0])
-    assert np.all(alpha == value) and np.all(found == value)
+@pytest.mark.parametrize("value", [0, 255])
+@pytest.mark.parametrize("trimap", KINDS)
+@pytest.mark.parametrize("augment", [{}, EVERYTHING], ids=["default", "everything"])
+def test_a_matte_of_one_value_still_gives_samples(tmp_path, value, trimap, augment):
+    samples = crops(tmp_path, np.full((50, 60), value, np.uint8), trimap=trimap, augment=augment)
+    for index in range(4):
+        _, found, alpha = arrays(samples[0, index])
+        assert found.shape == alpha.shape == (32, 32)
+        if not augment:
+            assert np.all(alpha == value) and np.all(found == value)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 9), (30, 200), (200, 30), (72, 88), (150, 160)])
@@ -273,22 +316,12 @@ def test_a_larger_background_is_cut_from_anywhere_and_not_resized(tmp_path):
     assert len(places) > 4
 
 
-def test_image_and_alpha_of_different_size_are_named(tmp_path):
-    samples = crops(tmp_path, disc(50, 60))
-    write_image(tmp_path / "alpha" / "one.png", disc(50, 61))
-    with pytest.raises(InputError) as error:
-        samples[0, 0]
-    for folder in ("fg", "alpha"):
-        assert str(tmp_path / folder / "one.png") in str(error.value)
-    assert len(str(error.value).splitlines()) == 1
-
-
 def test_changing_a_sample_does_not_change_the_next_one(tmp_path):
     samples = crops(tmp_path, disc(32, 32))
-    wanted = [part.clone() for part in samples[0, 0]]
-    for part in samples[0, 0]:
+    wanted = [part.clone() for part in samples[0, 0].sample]
+    for part in samples[0, 0].sample:
         part.zero_()
-    assert same(samples[0, 0], wanted)
+    assert all(one.equal(two) for one, two in zip(samples[0, 0].sample, wanted, strict=True))
 
 
 def test_the_cache_keeps_what_was_used_last_within_its_limit():

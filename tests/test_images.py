@@ -14,6 +14,7 @@ import pytest
 from models.errors import InputError
 from utils.data.images import (
     check_same_size,
+    image_size,
     list_images,
     read_alpha,
     read_image,
@@ -73,6 +74,43 @@ def test_jpeg_is_written_by_suffix(tmp_path, noise):
     write_image(tmp_path / "a.jpg", smooth)
     assert (tmp_path / "a.jpg").read_bytes()[:2] == b"\xff\xd8"
     assert np.abs(read_image(tmp_path / "a.jpg").astype(int) - smooth).max() < 12
+
+
+@pytest.mark.parametrize("shrink", [2, 4, 8])
+def test_a_jpeg_can_be_read_smaller(tmp_path, noise, shrink):
+    large = cv2.resize(cv2.GaussianBlur(noise, (0, 0), 9), (203, 149))
+    write_image(tmp_path / "a.jpg", large)
+    small = read_image(tmp_path / "a.jpg", shrink)
+    assert small.shape == (-(-149 // shrink), -(-203 // shrink), 3)
+    wanted = cv2.resize(large, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - wanted).mean() < 3
+
+
+def test_a_smaller_jpeg_is_not_turned_by_its_orientation_either(tmp_path, noise):
+    write_image(tmp_path / "a.jpg", noise)
+    data = (tmp_path / "a.jpg").read_bytes()
+    length = struct.pack(">H", len(ORIENTATION_6) + 2)
+    (tmp_path / "a.jpg").write_bytes(data[:2] + b"\xff\xe1" + length + ORIENTATION_6 + data[2:])
+    assert read_image(tmp_path / "a.jpg").shape == (37, 53, 3)
+    assert read_image(tmp_path / "a.jpg", 2).shape == (19, 27, 3)
+    assert image_size(tmp_path / "a.jpg") == (37, 53)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_the_size_is_told_without_decoding(tmp_path, noise, suffix):
+    path = tmp_path / f"a{suffix}"
+    write_image(path, noise)
+    assert image_size(path) == (37, 53)
+    path.write_bytes(path.read_bytes()[:-9])
+    assert image_size(path) == (37, 53)
+
+
+def test_what_is_no_picture_has_no_size(tmp_path):
+    assert "no such file" in refused(image_size, tmp_path / "none.png")
+    (tmp_path / "text.png").write_text("not a picture")
+    assert "text.png: not a whole picture" in refused(image_size, tmp_path / "text.png")
+    (tmp_path / "empty.png").touch()
+    assert "empty.png: not a whole picture" in refused(image_size, tmp_path / "empty.png")
 
 
 def test_image_ignores_its_alpha_channel(tmp_path):

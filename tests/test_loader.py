@@ -2,22 +2,24 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from models.errors import InputError
-from tests.sets import write_set
+from tests.sets import picture, prepare, write_set
 from utils import config as configs
-from utils.data.loader import Batches, training_loader, validation_loader
-from utils.data.split import write_split
+from utils.data.images import write_image
+from utils.data.loader import Batches, training_loader, training_samples, validation_loader
+from utils.data.pairs import foregrounds
+from utils.data.split import read_split, write_split
+from utils.data.store import store_folder
 from utils.options import Config
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    root = write_set(tmp_path_factory.mktemp("data") / "tiny", test=0)
-    write_split(root, 0.25, seed=0)
-    return root
+    return prepare(write_set(tmp_path_factory.mktemp("data") / "tiny", test=0))
 
 
 def options(root: Path, *overrides: str) -> Config:
@@ -111,7 +113,7 @@ def test_validation_gives_the_same_crops_each_time_and_all_of_them(data):
 
 
 def test_validation_neither_flips_nor_recolours(data):
-    plain = options(data, "data.flip=false", "data.jitter=0")
+    plain = options(data, "augment.flip=false", "augment.jitter=0")
     both = (validation_loader(config, 3, pin=False) for config in (plain, options(data)))
     assert same(*map(list, both))
 
@@ -132,9 +134,8 @@ def test_fewer_samples_than_a_batch_are_refused(data):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_bad_picture_ends_in_one_line_and_no_worker_stays(tmp_path, workers):
-    root = write_set(tmp_path / "bad", train=2, test=0)
-    write_split(root, 0.5, seed=0)
+def test_a_bad_picture_among_few_ends_in_one_line_and_no_worker_stays(tmp_path, workers):
+    root = prepare(write_set(tmp_path / "bad", train=2, test=0), 0.5)
     for file in (root / "train" / "bg").iterdir():
         file.write_bytes(b"no picture")
     loader = training_loader(options(root, f"data.workers={workers}"), 1, epochs=1, pin=False)
@@ -143,3 +144,113 @@ def test_a_bad_picture_ends_in_one_line_and_no_worker_stays(tmp_path, workers):
     message = str(error.value)
     assert message.startswith(str(root / "train" / "bg")) and len(message.splitlines()) == 1
     assert not torch.multiprocessing.active_children()
+
+
+def with_many_backgrounds(root: Path, count: int = 150) -> Path:
+    """A prepared set whose backgrounds are so many that one bad one is less than 1 %."""
+    write_set(root, test=0)
+    for index in range(count):
+        write_image(root / "train" / "bg" / f"b{index:03d}.png", picture(index, 20, 24))
+    return prepare(root)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("harm", ["corrupt", "vanished"])
+def test_one_bad_background_among_many_is_named_once_counted_and_replaced(
+    tmp_path, caplog, workers, harm
+):
+    root = with_many_backgrounds(tmp_path / "many")
+    config = options(root, f"data.workers={workers}", "data.backgrounds_per_foreground=200")
+    loader = training_loader(config, 5, epochs=3, pin=False)
+    bad = root / "train" / "bg" / "b007.png"
+    if harm == "corrupt":
+        bad.write_bytes(bad.read_bytes()[:-20])
+    else:
+        bad.unlink()
+    assert str(loader.failures) == ""
+    batches = list(loader)
+    assert len(batches) == 3 * loader.batch_sampler.per_epoch
+    assert all(batch.image.shape == (5, 3, 32, 32) for batch in batches)
+    told = [record.message for record in caplog.records]
+    assert len(told) == 1 and told[0].startswith(f"left out: {bad}: ")
+    assert str(loader.failures) == "1 of 157 pictures left out"
+
+
+def test_more_than_one_percent_bad_is_an_error(tmp_path):
+    root = with_many_backgrounds(tmp_path / "many")
+    loader = training_loader(
+        options(root, "data.backgrounds_per_foreground=200"), 5, epochs=3, pin=False
+    )
+    for index in (7, 8):
+        (root / "train" / "bg" / f"b{index:03d}.png").unlink()
+    with pytest.raises(InputError, match=r"b00[78]\.png: no such file.*and 1 more of 157 pictures"):
+        list(loader)
+
+
+def test_a_disk_that_is_gone_is_an_error_at_once(tmp_path):
+    root = with_many_backgrounds(tmp_path / "many")
+    loader = training_loader(options(root), 5, epochs=3, pin=False)
+    for file in (root / "train" / "bg").iterdir():
+        file.unlink()
+    with pytest.raises(InputError, match="no such file; check the name"):
+        list(loader)
+
+
+def test_a_listed_background_that_is_missing_among_many_is_left_out(tmp_path, caplog):
+    root = with_many_backgrounds(tmp_path / "many")
+    names = [path.name for path in (root / "train" / "bg").iterdir()]
+    (root / "train" / "train_bg_names.txt").write_text("\n".join([*names, "gone.jpg"]))
+    loader = training_loader(options(root), 5, epochs=1, pin=False)
+    assert "left out" in caplog.text and "gone.jpg" in caplog.text
+    assert len(list(loader)) == 2
+
+
+def test_a_foreground_that_vanishes_from_the_store_is_replaced(tmp_path, caplog):
+    root = with_many_backgrounds(tmp_path / "many")
+    loader = training_loader(options(root), 3, epochs=2, pin=False)
+    names = (root / "train_names.txt").read_text().split()
+    path = store_folder(root) / f"{names[0]}.safetensors"
+    path.unlink()
+    assert len(list(loader)) == 8
+    assert [record.message for record in caplog.records] == [
+        f"left out: {path}: no such file; run python pre_process.py --dataset many"
+    ]
+
+
+def test_without_a_store_the_command_is_named(tmp_path):
+    root = write_set(tmp_path / "bare", test=0)
+    write_split(root, 0.25, seed=0)
+    with pytest.raises(InputError, match=r"no training store; run python pre_process\.py"):
+        training_loader(options(root), 1, epochs=1, pin=False)
+
+
+def test_unshuffled_backgrounds_are_the_published_ones(tmp_path):
+    root = write_set(tmp_path / "pairs", train=4, test=0)
+    for index in range(9):
+        flat = np.full((80, 90, 3), 10 * index, np.uint8)
+        write_image(root / "train" / "bg" / f"train{index}.png", flat)
+    for name in ("fg", "alpha"):
+        for path in (root / "train" / name).iterdir():
+            write_image(path, np.zeros((40, 44) if name == "alpha" else (40, 44, 3), np.uint8))
+    prepare(root)
+    config = options(root, "data.shuffle_backgrounds=false", "augment.jitter=0")
+    samples = training_samples(config)
+    names = [one.name for one in foregrounds(root, "train")]
+    kept = [name for name in names if name in read_split(root).train]
+    wanted = [10 * ((4 * names.index(name) + k) % 9) for name in kept for k in range(4)]
+    assert [int(samples[3, i].sample.image.max()) for i in range(len(samples))] == wanted
+
+
+def test_a_split_by_composite_trains_and_validates_the_composites_it_lists(tmp_path):
+    root = write_set(tmp_path / "composites", test=0)
+    for index in range(9):
+        flat = np.full((80, 90, 3), 10 * index, np.uint8)
+        write_image(root / "train" / "bg" / f"train{index}.png", flat)
+    prepare(root)
+    found = write_split(root, 0.25, seed=1, per_foreground=4)
+    samples = training_samples(options(root))
+    assert len(samples) == sum(map(len, found.train.values())) == 12
+    loader = validation_loader(options(root), 16, pin=False)
+    assert len(next(iter(loader)).image) == sum(len(ks[:2]) for ks in found.valid.values())
+    with pytest.raises(InputError, match=r"backgrounds_per_foreground: 2, but the split lists"):
+        training_samples(options(root, "data.backgrounds_per_foreground=2"))

@@ -60,6 +60,16 @@ def test_backgrounds_are_the_sets_own_or_those_of_a_folder(tmp_path):
     assert backgrounds(tmp_path / "set", "train", other) == [other / "x.jpg"]
 
 
+def test_a_list_of_other_photographs_leaves_a_folder_alone_and_one_of_some_does_not(tmp_path):
+    root = lay_out(tmp_path / "set", "train", [], [], ["b.jpg", "a.jpg"])
+    other = lay_out(tmp_path / "other", "train", [], [], ["x.jpg", "y.jpg"]) / "train" / "bg"
+    (root / "train" / "train_bg_names.txt").write_text("b.jpg\na.jpg\n")
+    assert backgrounds(root, "train", other) == [other / "x.jpg", other / "y.jpg"]
+    (other / "a.jpg").touch()
+    assert "lists b.jpg, which is not in" in refused(backgrounds, root, "train", other)
+    assert [path.name for path in backgrounds(root, "train")] == ["b.jpg", "a.jpg"]
+
+
 def test_name_lists_decide_the_order_as_in_composition_1k(tmp_path):
     lay_out(tmp_path, "test", ["a.jpg", "b.jpg"], ["a.png", "b.png"], ["1.jpg", "2.jpg", "3.jpg"])
     (tmp_path / "test" / "test_fg_names.txt").write_text("b.png\r\na.png\r\n")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -216,11 +217,64 @@ def test_saved_mattes_score_as_matlab_scores_them(tmp_path):
         ("test.py", ["--network", "nothing.tar"], "nothing.tar: no such checkpoint"),
         ("test.py", ["--pred", "data/tiny/test/fg"], "--alpha and --trimap"),
         ("pre_process.py", ["--dataset", "gone"], "data/gone"),
+        ("pre_process.py", ["--dataset", "gone", "--check"], "data/gone"),
+        ("pre_process.py", ["--dataset", "gone", "--merged"], "data/gone"),
+        (
+            "pre_process.py",
+            ["--dataset", "new", "--from", "nowhere.zip", "--kind", "distinctions-646"],
+            "nowhere.zip",
+        ),
         ("data_gen.py", ["--dataset", "gone"], "data/gone"),
     ],
 )
 def test_bad_input_ends_in_one_line_and_exit_code_2(place, script, arguments, words):
     assert words in refused(place, script, *arguments)
+
+
+def test_a_set_is_brought_checked_mended_and_merged(place):
+    parts = [place / "data" / "tiny" / "train" / kind for kind in ("fg", "alpha")]
+    bring = ("--dataset", "brought", "--kind", "pairs", "--part", "train", "--from")
+    source = place / "theirs"
+    for part in parts:
+        shutil.copytree(part, source / part.name)
+    ended = run(place, "pre_process.py", *bring, str(source), "--link")
+    assert ended.returncode == 0, ended.stderr
+    assert "4 train/fg, 4 train/alpha" in ended.stdout
+    photographs = ("--dataset", "brought", "--kind", "photographs", "--part", "train")
+    behind = place / "data" / "tiny" / "train" / "bg"
+    assert run(place, "pre_process.py", *photographs, "--from", str(behind)).returncode == 0
+
+    check = ("--dataset", "brought", "--check", "--workers", "0")
+    ended = run(place, "pre_process.py", *check)
+    assert (ended.returncode, ended.stdout) == (0, "data/brought: nothing is wrong\n")
+    bad = [source / "fg" / "train1.png", source / "alpha" / "train2.png"]
+    for path in bad:
+        path.write_bytes(b"no picture")
+    ended = run(place, "pre_process.py", *check)
+    assert ended.returncode == 2
+    assert [line.split(":")[0] for line in ended.stdout.splitlines()] == [
+        "data/brought/train/alpha/train2.png",
+        "data/brought/train/fg/train1.png",
+    ]
+    for path in bad:
+        path.write_bytes((parts[path.parent.name == "alpha"] / path.name).read_bytes())
+    merged = ("--dataset", "brought", "--merged", ".jpg", "--per-foreground", "2", "--workers", "0")
+    ended = run(place, "pre_process.py", *merged)
+    assert ended.returncode == 0, ended.stderr
+    assert len(list((place / "data" / "brought" / "train" / "merged").glob("*.jpg"))) == 8
+
+
+@pytest.mark.parametrize("config", ["dim", "indexnet", "gca"])
+def test_a_published_training_set_is_drawn_on_a_sheet(place, config):
+    ended = run(
+        place,
+        "train.py",
+        *("--config", str(REPOSITORY / "configs" / f"{config}.yaml"), "--sheet", f"{config}.png"),
+        *("data.dataset=tiny", "data.crop=32", "save_dir=none"),
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert read_image(place / f"{config}.png").shape[0] > 8 * 240
+    assert not (place / "result" / "none").exists()
 
 
 def test_a_truncated_teacher_is_named(place, path):

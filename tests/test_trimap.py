@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from models.errors import InputError
-from utils.data.trimap import draw_radius, make_trimap, narrow_trimap, reach, trimap_from_reach
+from utils.data.trimap import (
+    distance_trimap,
+    draw_radius,
+    make_trimap,
+    narrow_trimap,
+    reach,
+    trimap_from_reach,
+)
 
 mattes = arrays(
     np.uint8,
@@ -105,3 +112,13 @@ def test_impossible_radii_are_refused(low, high):
         draw_radius(np.random.default_rng(0), low, high)
     with pytest.raises(InputError, match="trimap radius"):
         make_trimap(np.zeros((3, 3), np.uint8), 255)
+
+
+@given(mattes, st.integers(1, 6))
+def test_a_distance_trimap_is_unknown_around_soft_pixels_alone(alpha, radius):
+    rows, columns = np.nonzero((alpha > 0) & (alpha < 255))
+    y, x = np.indices(alpha.shape)
+    near = np.zeros(alpha.shape, bool)
+    for row, column in zip(rows, columns, strict=True):
+        near |= (y - row) ** 2 + (x - column) ** 2 <= radius**2
+    assert np.array_equal(distance_trimap(alpha, radius), np.where(near, 128, alpha))

@@ -10,6 +10,7 @@ from utils.data.trimap import LARGEST_RADIUS
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Weight = Annotated[float, Field(ge=0)]
+Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Radius = Annotated[int, Field(ge=1, le=LARGEST_RADIUS)]
 Name = Annotated[str, Field(min_length=1)]
@@ -44,14 +45,16 @@ class DataConfig(Section):
     backgrounds: str | None = None  # a folder; null: data/<dataset>/train/bg
     crop: Count = 320  # side of a training sample
     crop_scales: Scales = (1.0, 1.5, 2.0)  # it is cut this much larger, then resized
-    trimap: Literal["varied", "narrow"] = "varied"  # narrow: 1-2 px, as released by mistake
-    trimap_radius: tuple[Radius, Radius] = (1, 30)  # pixels, drawn evenly; for varied
-    flip: bool = True
-    jitter: Share = 0.125  # brightness, contrast, saturation and hue by up to this
+    # independent: a radius for each side (GCA); distance: around soft pixels only (IndexNet);
+    # narrow: 1-2 px whatever the radius, as released by mistake
+    trimap: Literal["varied", "independent", "distance", "narrow"] = "varied"
+    # pixels, drawn evenly: of the foreground's picture; of the sample where it is bent or fused
+    trimap_radius: tuple[Radius, Radius] = (1, 30)
+    shuffle_backgrounds: bool = True  # false: sample k of a foreground has its k-th, as published
     backgrounds_per_foreground: Count = 100  # an epoch is so many samples of each foreground
     valid_backgrounds: Count = 4  # samples of each validation foreground
     workers: Annotated[int, Field(ge=0)] = 4  # processes that make samples
-    cache_mb: Annotated[int, Field(ge=0)] = 2048  # decoded pictures kept by each worker
+    cache_mb: Annotated[int, Field(ge=0)] = 512  # decoded backgrounds kept by each worker
 
     @model_validator(mode="after")
     def _ordered(self) -> "DataConfig":
@@ -62,6 +65,22 @@ class DataConfig(Section):
     @property
     def folder(self) -> Path:
         return Path(self.root) / self.dataset
+
+
+class AugmentConfig(Section):
+    """What is changed at random in a training sample; probabilities, or on and off."""
+
+    flip: bool = True  # left and right, half of the samples
+    jitter: Share = 0.125  # brightness, contrast, saturation and hue by up to this
+    jitter_foreground: bool = False  # hue, saturation and value of the foreground alone (GCA)
+    fuse: Probability = 0.0  # a second foreground behind the first (GCA)
+    affine: bool = False  # flipped, scaled, turned, sheared (GCA)
+    squash: Probability = 0.0  # resized to 640 x 640 first (GCA)
+    random_interpolation: bool = False  # nearest, linear or cubic (GCA)
+    gamma: Probability = 0.0  # of the composite, as the next three
+    blur: Probability = 0.0
+    noise: Probability = 0.0
+    jpeg: Probability = 0.0
 
 
 class LossConfig(Section):
@@ -112,6 +131,7 @@ class TrainConfig(Section):
     epochs: Count = 30
     batch_size: Count = 16
     lr: Positive = 0.01  # Adam
+    betas: tuple[Share, Share] = (0.9, 0.999)  # its means' decay
     weight_decay: Weight = 0.0
     schedule: Literal["constant", "step", "cosine"] = "constant"
     warmup: Share = 0.0  # share of all steps during which the rate rises from zero
@@ -135,6 +155,7 @@ class Config(Section):
     teacher: str | None = None  # a checkpoint; null: result/<save_dir>/BEST_checkpoint.tar
     network: NetworkConfig = NetworkConfig()
     data: DataConfig = DataConfig()
+    augment: AugmentConfig = AugmentConfig()
     loss: LossConfig = LossConfig()
     distill: DistillConfig = DistillConfig()
     prune: PruneConfig = PruneConfig()

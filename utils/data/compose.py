@@ -5,6 +5,8 @@ from math import ceil
 import cv2
 import numpy as np
 
+STRIP = 1 << 15  # pixels at a time: their float32 colours stay in the processor's cache
+
 
 def compose(fg: np.ndarray, alpha: np.ndarray, bg: np.ndarray) -> np.ndarray:
     """alpha fg + (1 - alpha) bg in float32, cut off to 8 bits (Xu et al., Deep Image Matting).
@@ -19,8 +21,22 @@ def compose(fg: np.ndarray, alpha: np.ndarray, bg: np.ndarray) -> np.ndarray:
     Returns:
         uint8 (H, W, 3).
     """
-    a = alpha[..., None].astype(np.float32) / 255
-    return (fg * a + bg * (1 - a)).astype(np.uint8)
+    image = np.empty(fg.shape, np.uint8)
+    height, width = alpha.shape
+    step = max(1, STRIP // width)
+    for top in range(0, height, step):
+        rows = slice(top, top + step)
+        weight = alpha[rows].astype(np.float32)
+        weight /= 255
+        # NumPy spreads one channel over three far slower than OpenCV.
+        weight = cv2.cvtColor(weight, cv2.COLOR_GRAY2RGB)
+        front = fg[rows].astype(np.float32)
+        front *= weight
+        np.subtract(1, weight, out=weight)
+        weight *= bg[rows]
+        front += weight
+        image[rows] = front
+    return image
 
 
 def fit_background(bg: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""Training samples composed on the fly: a crop on an unknown pixel, over a random background."""
+"""Training samples composed on the fly: the crop is cut first, then composed."""
 
 import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -10,15 +11,31 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
-from utils.data.augment import jitter
-from utils.data.cache import Cache
+from models.errors import InputError
+from utils.data.augment import blur, fuse, gamma, jitter, jitter_foreground, jpeg, noise
+from utils.data.background import Backgrounds
 from utils.data.compose import compose
-from utils.data.images import check_same_size, read_alpha, read_image
 from utils.data.pairs import Foreground
-from utils.data.trimap import UNKNOWN, draw_radius, narrow_trimap, reach, trimap_from_reach
-from utils.options import DataConfig
+from utils.data.store import Store, Stored
+from utils.data.view import (
+    INTERPOLATIONS,
+    View,
+    affine_canvas,
+    look,
+    plain_canvas,
+    stretched,
+    view_at,
+)
+from utils.data.widths import Widths, draw_widths, trimap_through, unknown_place
+from utils.options import AugmentConfig, DataConfig
 
 log = logging.getLogger(__name__)
+
+TRIES = 20  # so many pictures in a row that cannot be used are an error
+DEGRADATIONS = {"gamma": gamma, "blur": blur, "noise": noise, "jpeg": jpeg}
+
+Picture = TypeVar("Picture", Foreground, Path)
+Result = TypeVar("Result")
 
 
 class Sample(NamedTuple):
@@ -29,108 +46,146 @@ class Sample(NamedTuple):
     alpha: Tensor
 
 
-class Decoded(NamedTuple):
-    """A foreground ready to be cut from; `order` are its pixels, the nearest to the edge first."""
+class Item(NamedTuple):
+    """What a sample is made of; any background where it is None."""
 
-    colour: np.ndarray
-    alpha: np.ndarray
-    reach: np.ndarray
-    order: np.ndarray
-    within: np.ndarray  # [r]: how many of `order` are unknown in a trimap of radius r
+    foreground: Foreground
+    background: Path | None = None
+
+
+class Made(NamedTuple):
+    """A sample, and what was wrong with the pictures that it could not be made of."""
+
+    sample: Sample
+    problems: tuple[str, ...]
 
 
 class CropSet(Dataset):
-    """Samples by (epoch, index): index // `per_foreground` is the foreground, the rest is drawn.
+    """Samples by (epoch, index): `index` is the item, the rest is drawn.
 
     The random draws of a sample come from the seed, the epoch and the index alone, so that
-    neither the number of workers nor an interruption changes what a network sees.
+    neither the number of workers nor an interruption changes what a network sees. A picture that
+    cannot be used is replaced by another, drawn.
 
     Args:
-        foregrounds: the foregrounds with their mattes.
+        store: the decoded foregrounds.
+        items: what an epoch is made of.
         backgrounds: pictures to compose over.
-        options: crop, trimap and colour options.
-        per_foreground: samples of each foreground in an epoch.
+        data: crop and trimap options.
+        augment: what is changed at random; None for validation.
         seed: of all draws.
-        augment: flip and colour jitter; off for validation.
     """
 
     def __init__(
         self,
-        foregrounds: list[Foreground],
-        backgrounds: list[Path],
-        options: DataConfig,
-        per_foreground: int,
+        store: Store,
+        items: Sequence[Item],
+        backgrounds: Sequence[Path],
+        data: DataConfig,
+        augment: AugmentConfig | None,
         seed: int,
-        augment: bool = True,
     ) -> None:
-        self._foregrounds = foregrounds
+        self._store = store
+        self._items = items
+        self._foregrounds = list(dict.fromkeys(item.foreground for item in items))
         self._backgrounds = backgrounds
-        self._options = options
-        self._per_foreground = per_foreground
+        self._data = data
+        self._augment = augment or AugmentConfig(flip=False, jitter=0.0)
+        self._bends = self._augment.affine or self._augment.squash > 0
         self._seed = seed
-        self._augment = augment
-        # Apart, or a large set of backgrounds, each seen once, would drive out the foregrounds.
-        self._cache = Cache(options.cache_mb * 3 << 18)
-        self._background_cache = Cache(options.cache_mb << 18)
+        self._behind = Backgrounds(data.cache_mb)
         self._told: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self._foregrounds) * self._per_foreground
+        return len(self._items)
 
-    def __getitem__(self, key: tuple[int, int]) -> Sample:
+    @property
+    def pictures(self) -> int:
+        """How many foregrounds and backgrounds there are."""
+        return len(self._foregrounds) + len(self._backgrounds)
+
+    def __getitem__(self, key: tuple[int, int]) -> Made:
         epoch, index = key
         rng = np.random.default_rng([self._seed, epoch, index])
-        options = self._options
-        source = self._foregrounds[index // self._per_foreground]
-        foreground = self._decoded(source)
+        problems: list[str] = []
+        item, augment = self._items[index], self._augment
 
-        size = foreground.alpha.shape
-        if min(size) < options.crop:
-            self._tell_once(source, size)
-        side = max(1, min(round(options.crop * rng.choice(options.crop_scales)), *size))
-        if options.trimap == "narrow":
-            whole = narrow_trimap(foreground.alpha, int(rng.integers(1, 5)))
-            unknown = np.flatnonzero(whole == UNKNOWN)
-            window = _window(size, unknown, side, rng)
-            trimap = whole[window]
+        def usable(first: Picture | None, others: Sequence[Picture], read: Callable) -> Result:
+            """What `read` makes of the first, or of any of the others that it can be made of."""
+            for _ in range(TRIES):
+                one = others[rng.integers(len(others))] if first is None else first
+                try:
+                    return read(one)
+                except InputError as error:
+                    problems.append(str(error))
+                    first = None
+            raise InputError(f"{problems[-1]} (and {TRIES - 1} more, one after the other)")
+
+        source, stored = usable(item.foreground, self._foregrounds, self._read)
+        interpolation = _drawn(rng) if augment.random_interpolation else None
+        widths = draw_widths(self._data.trimap, self._data.trimap_radius, rng)
+        view = self._view(source, stored, widths, rng)
+        layer, trimap = self._layer(stored, widths, view, interpolation)
+        if augment.fuse and rng.random() < augment.fuse:
+            _, other = usable(None, self._foregrounds, self._read)
+            behind = stretched(view, stored.reach.shape, other.reach.shape)
+            second, second_trimap = self._layer(other, widths, behind, interpolation)
+            fused = fuse(layer, second)
+            if fused is not layer:
+                # Known foreground in either is known; what is background is so in both.
+                layer, trimap = fused, np.maximum(trimap, second_trimap)
+        colour, alpha = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB), cv2.extractChannel(layer, 3)
+        if augment.jitter_foreground:
+            colour = jitter_foreground(colour, alpha, rng)
+        scenery = usable(
+            item.background,
+            self._backgrounds,
+            lambda path: self._behind.behind(path, view, rng, interpolation),
+        )
+        image = jitter(compose(colour, alpha, scenery), augment.jitter, rng)
+        for name, degrade in DEGRADATIONS.items():
+            probability = getattr(augment, name)
+            if probability and rng.random() < probability:
+                image = degrade(image, rng)
+        planes = np.empty((5, *alpha.shape), np.uint8)
+        flipped = augment.flip and rng.random() < 0.5
+        for plane, part in zip(planes, (*cv2.split(image), trimap, alpha), strict=True):
+            if flipped:
+                cv2.flip(part, 1, dst=plane)
+            else:
+                plane[:] = part
+        stacked = torch.from_numpy(planes)
+        return Made(Sample(stacked[:3], stacked[3:4], stacked[4:]), tuple(problems))
+
+    def _read(self, source: Foreground) -> tuple[Foreground, Stored]:
+        return source, self._store.open(source)
+
+    def _view(
+        self, source: Foreground, stored: Stored, widths: Widths, rng: np.random.Generator
+    ) -> View:
+        data, augment, size = self._data, self._augment, stored.reach.shape
+        if self._bends:
+            canvas = affine_canvas(size, data.crop, augment.affine, augment.squash, rng)
         else:
-            radius = draw_radius(rng, *options.trimap_radius)
-            unknown = foreground.order[: foreground.within[radius]]
-            window = _window(size, unknown, side, rng)
-            trimap = trimap_from_reach(foreground.alpha[window], foreground.reach[window], radius)
-        alpha = foreground.alpha[window]
-        background = self._background(rng, size, window)
-        image = compose(foreground.colour[window], alpha, background)
-        image, trimap, alpha = _resize(image, trimap, alpha, options.crop)
+            canvas = plain_canvas(size)
+        if min(canvas.size) < data.crop:
+            self._tell_once(source, size)
+        scale = data.crop_scales[rng.integers(len(data.crop_scales))]
+        side = max(1, min(round(data.crop * scale), *canvas.size))
+        widths = self._in_pixels(widths, canvas.scale * side / data.crop)
+        return view_at(canvas, unknown_place(stored, widths, rng), side, data.crop)
 
-        if self._augment:
-            image = jitter(image, options.jitter, rng)
-            if options.flip and rng.random() < 0.5:
-                image, trimap, alpha = (array[:, ::-1] for array in (image, trimap, alpha))
-        planes = (image.transpose(2, 0, 1), trimap[None], alpha[None])
-        # Copied, since a plane may be a part of what the cache keeps.
-        return Sample(*(torch.from_numpy(plane.copy()) for plane in planes))
+    def _layer(
+        self, stored: Stored, widths: Widths, view: View, interpolation: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A foreground (crop, crop, 4) and its trimap as the view shows them."""
+        layer = look(stored.rgba, view, interpolation)
+        widths = self._in_pixels(widths, view.scale)
+        return layer, trimap_through(stored, widths, view, layer[..., 3])
 
-    def _decoded(self, source: Foreground) -> Decoded:
-        limit = self._options.trimap_radius[1]
-        return self._cache.get(source, lambda: _decode(source, limit))
-
-    def _background(self, rng: np.random.Generator, size: tuple, window: tuple) -> np.ndarray:
-        """The part behind `window` of a background laid at random, enlarged where it is smaller."""
-        path = self._backgrounds[rng.integers(len(self._backgrounds))]
-        (picture,) = self._background_cache.get(path, lambda: (read_image(path),))
-        scale = max(1.0, *(a / b for a, b in zip(size, picture.shape, strict=False)))
-        sides = [span.stop - span.start for span in window]
-        spans = []
-        for span, side, length, available in zip(window, sides, size, picture.shape, strict=False):
-            start = (span.start + rng.uniform() * (available * scale - length)) / scale
-            count = max(1, round(side / scale))
-            start = min(int(start), available - count)
-            spans.append(slice(start, start + count))
-        part = picture[tuple(spans)]
-        if part.shape[:2] == tuple(sides):
-            return part
-        return cv2.resize(part, tuple(sides[::-1]), interpolation=cv2.INTER_CUBIC)
+    def _in_pixels(self, widths: Widths, scale: float) -> Widths:
+        """Widths in pixels of the foreground's picture, `scale` of which are one of the sample."""
+        return widths.scaled(scale) if self._bends else widths
 
     def _tell_once(self, source: Foreground, size: tuple[int, int]) -> None:
         worker = get_worker_info()
@@ -143,42 +198,5 @@ class CropSet(Dataset):
             )
 
 
-def _decode(source: Foreground, limit: int) -> Decoded:
-    colour, alpha = read_image(source.fg), read_alpha(source.alpha)
-    check_same_size(source.fg, colour, source.alpha, alpha)
-    distance = reach(alpha, limit + 1)
-    near = np.flatnonzero(distance.ravel() <= limit)
-    by_reach = np.argsort(distance.ravel()[near], kind="stable")
-    within = np.bincount(distance.ravel()[near], minlength=limit + 1).cumsum()
-    return Decoded(colour, alpha, distance, near[by_reach].astype(np.int32), within)
-
-
-def _window(
-    size: tuple[int, int], unknown: np.ndarray, side: int, rng: np.random.Generator
-) -> tuple[slice, slice]:
-    """A square of `side` inside the picture, centred on an unknown pixel as nearly as that allows.
-
-    `unknown` are the places of these pixels in the flattened picture.
-    """
-    height, width = size
-    # A matte of one value has no unknown pixel; any place is as good.
-    place = unknown[rng.integers(len(unknown))] if len(unknown) else rng.integers(height * width)
-    starts = (
-        int(np.clip(centre - side // 2, 0, length - side))
-        for centre, length in zip(divmod(int(place), width), (height, width), strict=True)
-    )
-    return tuple(slice(start, start + side) for start in starts)
-
-
-def _resize(
-    image: np.ndarray, trimap: np.ndarray, alpha: np.ndarray, side: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    if image.shape[:2] == (side, side):
-        return image, trimap, alpha
-    smooth = cv2.INTER_AREA if side < len(image) else cv2.INTER_LINEAR
-    image = cv2.resize(image, (side, side), interpolation=smooth)
-    alpha = cv2.resize(alpha, (side, side), interpolation=smooth)
-    trimap = cv2.resize(trimap, (side, side), interpolation=cv2.INTER_NEAREST)
-    # Averaging can make a pixel that the nearest one calls known fractional.
-    known = (trimap != UNKNOWN) & ((alpha == 0) | (alpha == 255))
-    return image, np.where(known, alpha, np.uint8(UNKNOWN)), alpha
+def _drawn(rng: np.random.Generator) -> int:
+    return INTERPOLATIONS[rng.integers(len(INTERPOLATIONS))]

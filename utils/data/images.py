@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from models.atomic import atomic
 from models.errors import InputError
@@ -19,6 +20,7 @@ from utils.data.trimap import UNKNOWN
 log = logging.getLogger(__name__)
 # What it has to say about a file we cannot use, we say ourselves, in one line.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+Image.MAX_IMAGE_PIXELS = None  # only headers are read with it
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 GREY_TOLERANCE = 8  # channels of a grey matte may differ by this much, as lossy formats make them
@@ -26,15 +28,18 @@ TRIMAP_TOLERANCE = 16  # a value this near to 0, 128 or 255 is that level, blurr
 STRAY_SHARE = 0.01  # a trimap has no more pixels than this that are near no level
 
 
-def read_image(path: Path | str) -> np.ndarray:
+def read_image(path: Path | str, shrink: int = 1) -> np.ndarray:
     """A picture as uint8 (H, W, 3), RGB.
 
     Grey becomes RGB, a palette is expanded, 16 bits are scaled to 8, an alpha channel is ignored.
 
+    Args:
+        shrink: 1, 2, 4 or 8; a JPEG is decoded at a size that many times smaller, which is faster.
+
     Raises:
         InputError: the file is missing, unreadable, truncated or no picture.
     """
-    pixels = _decode(Path(path))
+    pixels = _decode(Path(path), shrink)
     if pixels.ndim == 2:
         return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
     return cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2RGB)
@@ -145,43 +150,77 @@ def write_image(path: Path | str, array: np.ndarray) -> None:
         temporary.write_bytes(data.tobytes())
 
 
-def list_images(folder: Path | str) -> dict[str, Path]:
+def list_images(folder: Path | str, problems: list[str] | None = None) -> dict[str, Path]:
     """The pictures of a folder, `{stem: path}`, sorted by name; hidden files are passed over.
+
+    Args:
+        problems: where to put all that is wrong, instead of raising the first of it.
 
     Raises:
         InputError: no such folder, no picture in it, or two pictures of the same stem.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; make it and put pictures into it")
     images: dict[str, Path] = {}
+    if not folder.is_dir():
+        complain(f"{folder}: no such folder; make it and put pictures into it", problems)
+        return images
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
             continue
-        if path.stem in images:
-            raise InputError(
-                f"{folder}: {images[path.stem].name} and {path.name} have the same name; remove one"
+        first = images.setdefault(path.stem, path)
+        if first is not path:
+            complain(
+                f"{folder}: {first.name} and {path.name} have the same name; remove one", problems
             )
-        images[path.stem] = path
     if not images:
-        raise InputError(f"{folder}: no pictures in it ({', '.join(IMAGE_SUFFIXES)}); add some")
+        complain(f"{folder}: no pictures in it ({', '.join(IMAGE_SUFFIXES)}); add some", problems)
     return images
+
+
+def complain(problem: str, problems: list[str] | None) -> None:
+    """Raise an `InputError` of `problem`, or add it to `problems` where they are collected."""
+    if problems is None:
+        raise InputError(problem)
+    problems.append(problem)
+
+
+def image_size(path: Path | str) -> tuple[int, int]:
+    """The (height, width) that a picture's header tells; nothing is decoded.
+
+    Raises:
+        InputError: the file is missing or no picture.
+    """
+    path = Path(path)
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; check the name") from None
+    except (OSError, ValueError, SyntaxError):  # what Pillow makes of a damaged header
+        raise InputError(f"{path}: not a whole picture; save it again as PNG or JPEG") from None
 
 
 def check_same_size(
     path_a: Path | str, array_a: np.ndarray, path_b: Path | str, array_b: np.ndarray
 ) -> None:
-    """Raise an `InputError` that names both files unless their heights and widths are the same."""
-    if array_a.shape[:2] == array_b.shape[:2]:
+    """`check_sizes` of two pictures."""
+    check_sizes(path_a, array_a.shape[:2], path_b, array_b.shape[:2])
+
+
+def check_sizes(
+    path_a: Path | str, size_a: tuple[int, int], path_b: Path | str, size_b: tuple[int, int]
+) -> None:
+    """Raise an `InputError` that names both files unless their (height, width) are the same."""
+    if size_a == size_b:
         return
     cure = "make them the same size"
-    if array_a.shape[:2] == array_b.shape[1::-1]:
+    if size_a == size_b[::-1]:
         cure = "turn one of them (an EXIF orientation is not applied)"
-    raise InputError(f"{path_a} is {_size(array_a)}, but {path_b} is {_size(array_b)}; {cure}")
-
-
-def _size(array: np.ndarray) -> str:
-    return f"{array.shape[1]} x {array.shape[0]}"
+    told = [
+        f"{path} is {width} x {height}"
+        for path, (height, width) in ((path_a, size_a), (path_b, size_b))
+    ]
+    raise InputError(f"{', but '.join(told)}; {cure}")
 
 
 def _share(count: int, size: int) -> str:
@@ -191,7 +230,7 @@ def _share(count: int, size: int) -> str:
 # --- decoding ---------------------------------------------------------------------------------
 
 
-def _decode(path: Path) -> np.ndarray:
+def _decode(path: Path, shrink: int = 1) -> np.ndarray:
     """The stored pixels as uint8 (H, W), (H, W, 3) BGR or (H, W, 4) BGRA."""
     try:
         data = path.read_bytes()
@@ -201,15 +240,17 @@ def _decode(path: Path) -> np.ndarray:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the file") from error
     if not data:
         raise InputError(f"{path}: the file is empty; copy it again")
+    flags = cv2.IMREAD_UNCHANGED
     try:
         if data.startswith(PNG_SIGNATURE):
             data = _plain_png(data)
         elif data.startswith(JPEG_START):
             _check_jpeg(data)
+            flags = SHRUNK[shrink]
     except (struct.error, IndexError, ValueError):
         raise InputError(f"{path}: the file is truncated or damaged; copy it again") from None
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         pixels = None
     if pixels is None:
@@ -227,6 +268,13 @@ def _decode(path: Path) -> np.ndarray:
     return pixels
 
 
+# The reduced forms would turn a picture by its EXIF orientation, and the whole one would not.
+SHRUNK = {
+    1: cv2.IMREAD_UNCHANGED,
+    2: cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_IGNORE_ORIENTATION,
+    4: cv2.IMREAD_REDUCED_COLOR_4 | cv2.IMREAD_IGNORE_ORIENTATION,
+    8: cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_IGNORE_ORIENTATION,
+}
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 JPEG_START = b"\xff\xd8"
@@ -266,4 +314,4 @@ def _check_jpeg(data: bytes) -> None:
             continue
         (length,) = struct.unpack_from(">H", data, at + 2)
         at += 2 + length
-    data.index(JPEG_END, at)
+    data.rindex(JPEG_END, at)  # from the end, where it is

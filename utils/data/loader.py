@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -9,12 +10,15 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 
 from models.errors import InputError
-from utils.data.crops import CropSet, Sample
-from utils.data.pairs import Foreground, backgrounds, foregrounds
+from utils.data.crops import CropSet, Item, Made, Sample
+from utils.data.failures import Failures, tolerate
+from utils.data.pairs import backgrounds, foregrounds
 from utils.data.split import read_split
-from utils.options import Config
+from utils.data.store import Store
+from utils.options import Config, DataConfig
 
 Key = tuple[int, int]
+LARGE_BLOCK = 31 << 20  # bytes; glibc adapts to blocks of less than 32 MiB
 
 
 class Batches(Sampler):
@@ -44,21 +48,37 @@ class Batches(Sampler):
 
 
 class Loader(DataLoader):
-    """A DataLoader whose workers' errors read as if there were no workers.
+    """A DataLoader of a `CropSet` whose workers' errors read as if there were no workers.
 
     It draws nothing from PyTorch's global generator, so that an interruption leaves that as it is.
+    What is wrong with pictures that had to be replaced is noted in `failures`.
     """
 
-    def __init__(self, *arguments, **options) -> None:
-        super().__init__(*arguments, generator=torch.Generator(), **options)
+    def __init__(self, samples: CropSet, **options) -> None:
+        super().__init__(
+            samples,
+            collate_fn=_collate,
+            worker_init_fn=_start_worker,
+            generator=torch.Generator(),
+            **options,
+        )
+        self.failures = Failures(samples.pictures)
 
     def __iter__(self) -> Iterator[Sample]:
-        return _one_line_errors(super().__iter__())
+        return _one_line_errors(super().__iter__(), self.failures)
 
 
-def _one_line_errors(batches: Iterator[Sample]) -> Iterator[Sample]:
+def _collate(made: list[Made]) -> Made:
+    parts = zip(*(one.sample for one in made), strict=True)
+    problems = tuple(problem for one in made for problem in one.problems)
+    return Made(Sample(*(torch.stack(part) for part in parts)), problems)
+
+
+def _one_line_errors(batches: Iterator[Made], failures: Failures) -> Iterator[Sample]:
     try:
-        yield from batches
+        for sample, problems in batches:
+            failures.add(problems)
+            yield sample
     except InputError as error:
         # A worker sends its traceback as the message; the last line is what it had to say.
         line = str(error).strip().splitlines()[-1]
@@ -77,52 +97,88 @@ def _one_line_errors(batches: Iterator[Sample]) -> Iterator[Sample]:
             batches._shutdown_workers()
 
 
-def training_loader(config: Config, batch_size: int, epochs: int, pin: bool) -> DataLoader:
+def training_loader(config: Config, batch_size: int, epochs: int, pin: bool) -> Loader:
     """Samples of the training foregrounds; its `batch_sampler` is a `Batches`.
 
     Raises:
-        InputError: no data, no split, or fewer samples in an epoch than in a batch.
+        InputError: no data, no split, no store, or fewer samples in an epoch than in a batch.
     """
-    options = config.data
-    chosen = _chosen(config, 0)
-    behind = backgrounds(options.folder, "train", options.backgrounds)
-    samples = CropSet(chosen, behind, options, options.backgrounds_per_foreground, config.seed)
+    samples = training_samples(config)
     if len(samples) < batch_size:
         raise InputError(
             f"train.batch_size: {batch_size} is more than the {len(samples)} samples of an epoch; "
             "lower it or raise data.backgrounds_per_foreground"
         )
     batches = Batches(len(samples), batch_size, epochs, config.seed)
-    return Loader(
-        samples,
-        batch_sampler=batches,
-        num_workers=options.workers,
-        pin_memory=pin,
-        worker_init_fn=_start_worker,
-    )
+    workers = config.data.workers
+    return Loader(samples, batch_sampler=batches, num_workers=workers, pin_memory=pin)
 
 
-def validation_loader(config: Config, batch_size: int, pin: bool) -> DataLoader:
-    """The same crops of the validation foregrounds each time, without flip and jitter."""
-    options = config.data
-    chosen = _chosen(config, 1)
-    behind = backgrounds(options.folder, "train", options.backgrounds)
-    samples = CropSet(
-        chosen, behind, options, options.valid_backgrounds, config.seed, augment=False
-    )
+def validation_loader(config: Config, batch_size: int, pin: bool) -> Loader:
+    """The same crops of the validation foregrounds each time, without augmentation."""
+    samples = _samples(config, "valid")
     keys = [(0, index) for index in range(len(samples))]
-    # In the main process, which keeps the few decoded pictures from one validation to the next.
+    # In the main process, which keeps the backgrounds from one validation to the next.
     return Loader(samples, sampler=keys, batch_size=batch_size, pin_memory=pin)
 
 
-def _chosen(config: Config, part: int) -> list[Foreground]:
-    names = set(read_split(config.data.folder)[part])
-    return [f for f in foregrounds(config.data.folder, "train") if f.name in names]
+def training_samples(config: Config) -> CropSet:
+    """What a training of `config` sees.
+
+    Raises:
+        InputError: no data, no split or no store.
+    """
+    return _samples(config, "train")
+
+
+def _samples(config: Config, part: Literal["train", "valid"]) -> CropSet:
+    options = config.data
+    everything = foregrounds(options.folder, "train")
+    problems: list[str] = []
+    behind = backgrounds(options.folder, "train", options.backgrounds, problems)
+    tolerate(problems, len(behind) + len(problems), "backgrounds")
+    store = Store(options.folder)
+    split = getattr(read_split(options.folder), part)
+    chosen = set(store.usable([one for one in everything if one.name in split]))
+    items = []
+    for place, one in enumerate(everything):
+        if one in chosen:
+            first = place * options.backgrounds_per_foreground
+            for number in _numbers(split[one.name], one.name, options, part):
+                own = None if number is None else behind[(first + number) % len(behind)]
+                items.append(Item(one, own))
+    augment = config.augment if part == "train" else None
+    return CropSet(store, items, behind, options, augment, config.seed)
+
+
+def _numbers(
+    composites: list[int] | None, name: str, options: DataConfig, part: str
+) -> list[int | None]:
+    """For each sample of a foreground which of its backgrounds it has; None: any."""
+    each = options.backgrounds_per_foreground
+    if composites is None:
+        if part == "valid":
+            return [None] * options.valid_backgrounds
+        return [None] * each if options.shuffle_backgrounds else list(range(each))
+    if max(composites) >= each:
+        raise InputError(
+            f"data.backgrounds_per_foreground: {each}, but the split lists {name}_{max(composites)}"
+            "; raise it, or run data_gen.py again"
+        )
+    return composites[: options.valid_backgrounds] if part == "valid" else composites
+
+
+def prepare_process() -> None:
+    """Make a process quick at samples, one thread of it."""
+    # Workers are the parallelism; OpenCV's own threads would fight over the same cores.
+    cv2.setNumThreads(0)
+    # Freeing a large block once makes glibc keep freed memory instead of giving it back, and
+    # faulting it in again takes longer than the arithmetic on it.
+    np.empty(LARGE_BLOCK, np.uint8)
 
 
 def _start_worker(_: int) -> None:
-    # Workers are the parallelism; OpenCV's own threads would fight over the same cores.
-    cv2.setNumThreads(0)
+    prepare_process()
     # Ctrl-C and a cluster's SIGTERM reach every process, but only the training loop ends workers
     # (it closes their iterator), or it could not finish its step and save.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,30 +1,45 @@
-"""Split the training foregrounds into train and valid, never the composites of one foreground."""
+"""Split the training set into train and valid: by foreground, or by composite as published."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from models.atomic import atomic
 from models.errors import InputError
+from utils.data.composites import composite_names, parse_composite
 from utils.data.pairs import foregrounds, read_names
 
 TRAIN_NAMES = "train_names.txt"
 VALID_NAMES = "valid_names.txt"
 
 
+class Split(NamedTuple):
+    """Which foregrounds train and which validate, {NAME: composites}, in the order of the set.
+
+    The composites are numbers k in order, of the composites NAME_k; None is the foreground over any
+    background. By foreground all are None and no NAME is on both sides; by composite none is None
+    and a NAME may be on both sides, but with different composites.
+    """
+
+    train: dict[str, list[int] | None]
+    valid: dict[str, list[int] | None]
+
+
 def split(names: Iterable[str], valid_share: float, seed: int) -> tuple[list[str], list[str]]:
-    """Split foreground names; the same for the same names and seed, in whatever order they come.
+    """Split names; the same for the same names and seed, in whatever order they come.
 
     Args:
-        valid_share: more than 0, less than 1; rounded to whole foregrounds, at least one on
-            either side.
+        names: of foregrounds, or of composites.
+        valid_share: more than 0, less than 1; rounded to whole names, at least one on either side.
 
     Returns:
         (train, valid), each sorted.
 
     Raises:
-        InputError: fewer than two foregrounds, a share out of range.
+        InputError: fewer than two names, a share out of range.
     """
     names = sorted(set(names))
     if not 0 < valid_share < 1:
@@ -39,59 +54,110 @@ def split(names: Iterable[str], valid_share: float, seed: int) -> tuple[list[str
     return [name for name in names if name not in valid], sorted(valid)
 
 
-def write_split(root: Path | str, valid_share: float, seed: int) -> tuple[list[str], list[str]]:
-    """Split the training foregrounds of `root` and save train_names.txt and valid_names.txt there.
+def write_split(
+    root: Path | str, valid_share: float, seed: int, per_foreground: int | None = None
+) -> Split:
+    """Split the training set of `root` and save train_names.txt and valid_names.txt there.
 
-    Returns:
-        (train, valid), the names.
+    Args:
+        per_foreground: None splits by foreground. A number n splits the composites NAME_0 to
+            NAME_(n - 1) of all foregrounds, as the published code does: nearly every foreground
+            is then on both sides, and validation rewards having learnt it by heart.
 
     Raises:
         InputError: as `split` and `foregrounds`, or the lists cannot be saved.
     """
     root = Path(root)
-    names = [one.name for one in foregrounds(root, "train")]
+    ours = [one.name for one in foregrounds(root, "train")]
+    lines = ours
+    if per_foreground is not None:
+        lines = [name for one in ours for name in composite_names(one, per_foreground)]
     try:
-        train, valid = split(names, valid_share, seed)
+        lists = split(lines, valid_share, seed)
     except InputError as error:
         raise InputError(f"{root / 'train' / 'fg'}: {error}") from None
-    for name, names in ((TRAIN_NAMES, train), (VALID_NAMES, valid)):
-        with atomic(root / name) as temporary:
-            temporary.write_text("".join(f"{one}\n" for one in names), encoding="utf-8")
-    return train, valid
+    for file, names in zip((TRAIN_NAMES, VALID_NAMES), lists, strict=True):
+        with atomic(root / file) as temporary:
+            temporary.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    return _read(root, ours)[0]
 
 
-def read_split(root: Path | str) -> tuple[list[str], list[str]]:
-    """The names in train_names.txt and valid_names.txt of `root`, (train, valid).
+def read_split(root: Path | str) -> Split:
+    """The split in train_names.txt and valid_names.txt of `root`.
 
     Raises:
-        InputError: a list is missing or empty, names a foreground that is not there, or shares one
-            with the other list.
+        InputError: a list is missing or empty, names what is not there, or shares an entry with the
+            other list.
+    """
+    names = [one.name for one in foregrounds(root, "train")]
+    split, problems = _read(Path(root), names)
+    if problems:
+        raise InputError(problems[0])
+    return split
+
+
+def split_problems(root: Path | str, names: Sequence[str]) -> list[str]:
+    """Everything that is wrong with the lists of `root`; nothing is when there is neither of them.
+
+    Args:
+        names: of the training foregrounds.
     """
     root = Path(root)
-    train, valid = (_read_list(root / name) for name in (TRAIN_NAMES, VALID_NAMES))
-    present = {one.name for one in foregrounds(root, "train")}
-    for file, names in ((TRAIN_NAMES, train), (VALID_NAMES, valid)):
-        for name in names:
-            if name not in present:
-                raise InputError(
-                    f"{root / file}: lists {name}, which is not in {root / 'train' / 'fg'}; "
-                    f"run {_command(root)} again"
-                )
-    shared = sorted(set(train) & set(valid))
-    if shared:
-        raise InputError(
-            f"{root / VALID_NAMES}: {shared[0]} is in {TRAIN_NAMES} too; run {_command(root)} again"
-        )
-    return train, valid
+    if not any((root / file).exists() for file in (TRAIN_NAMES, VALID_NAMES)):
+        return []
+    return _read(root, names)[1]
 
 
-def _read_list(path: Path) -> list[str]:
+def _read(root: Path, names: Sequence[str]) -> tuple[Split, list[str]]:
+    problems: list[str] = []
+    lists = {file: _read_list(root / file, problems) for file in (TRAIN_NAMES, VALID_NAMES)}
+    present = set(names)
+    # A foreground may be called as a composite of another is: cat_1.
+    by_composite = any(
+        line not in present and parse_composite(line, present)
+        for lines in lists.values()
+        for line in lines
+    )
+    command = _command(root) + (" --by composite" if by_composite else "")
+    what = "is no composite NAME_k of a foreground" if by_composite else "is not"
+    for file, lines in lists.items():
+        problems += [
+            f"{root / file}: lists {line}, which {what} in {root / 'train' / 'fg'}; "
+            f"run {command} again"
+            for line in lines
+            if not (parse_composite(line, present) if by_composite else line in present)
+        ]
+    train, valid = lists.values()
+    problems += [
+        f"{root / VALID_NAMES}: {line} is in {TRAIN_NAMES} too; run {command} again"
+        for line in sorted(set(train) & set(valid))
+    ]
+    return Split(*(_chosen(lines, names, by_composite) for lines in lists.values())), problems
+
+
+def _chosen(
+    lines: list[str], names: Sequence[str], by_composite: bool
+) -> dict[str, list[int] | None]:
+    if not by_composite:
+        chosen = set(lines)
+        return {name: None for name in names if name in chosen}
+    composites: dict[str, set[int]] = defaultdict(set)
+    present = set(names)
+    for line in lines:
+        if parsed := parse_composite(line, present):
+            composites[parsed[0]].add(parsed[1])
+    return {name: sorted(composites[name]) for name in names if name in composites}
+
+
+def _read_list(path: Path, problems: list[str]) -> list[str]:
     if not path.exists():
-        raise InputError(f"{path}: no such file; run {_command(path.parent)} first")
+        problems.append(f"{path}: no such file; run {_command(path.parent)} first")
+        return []
     try:
         return read_names(path)
     except InputError:
-        raise InputError(f"{path}: the split is empty; run {_command(path.parent)} again") from None
+        problems.append(f"{path}: the split is empty; run {_command(path.parent)} again")
+        return []
 
 
 def _command(root: Path) -> str:

@@ -84,6 +84,25 @@ def narrow_trimap(alpha: np.ndarray, kernel_size: int) -> np.ndarray:
     return trimap
 
 
+def distance_trimap(alpha: np.ndarray, radius: int) -> np.ndarray:
+    """A trimap as IndexNet makes it (Lu et al., ICCV 2019): unknown is what is near soft pixels.
+
+    Other than with `make_trimap`, an edge between 0 and 255 without a pixel between is known.
+
+    Args:
+        alpha: uint8 (H, W).
+        radius: the largest Euclidean distance, in pixels, to a pixel that is neither 0 nor 255.
+
+    Returns:
+        uint8 (H, W) of 0, 128, 255.
+    """
+    soft = (alpha > 0) & (alpha < 255)
+    if not soft.any():
+        return alpha.copy()
+    distance = cv2.distanceTransform((~soft).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.where(distance <= radius + 1e-3, np.uint8(UNKNOWN), alpha)
+
+
 def draw_radius(rng: np.random.Generator, low: int, high: int) -> int:
     """A radius, each of `low`..`high` equally likely.
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from models import Network
 from models.errors import InputError
 from utils.data.crops import Sample
+from utils.data.loader import Loader
 from utils.device import autocast
 from utils.options import Config, TrainConfig
 from utils.prune.sparsity import Sparsity
@@ -35,8 +35,8 @@ class Task:
 
     network: Network
     objective: Objective
-    training: DataLoader
-    validation: DataLoader
+    training: Loader
+    validation: Loader
     options: TrainConfig
     config: Config
     device: torch.device
@@ -67,6 +67,8 @@ def fit(task: Task, resume: bool = False) -> None:
                     bar.set_postfix_str(run.progress(len(batch.image), bar.format_dict["rate"]))
                 if ends or (ends_epoch and epoch % options.validate_every == 0):
                     bar.write(run.validate(epoch))
+                if ends_epoch and (left_out := str(task.training.failures)):
+                    bar.write(f"epoch {epoch}: {left_out}")
                 if stop.signal or ends or (ends_epoch and epoch % options.save_every == 0):
                     run.save()
                 if stop.signal:
@@ -94,7 +96,7 @@ class _Run:
         modules = (self.network, self.objective)
         self.parameters = [p for m in modules for p in m.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(
-            self.parameters, options.lr, weight_decay=options.weight_decay
+            self.parameters, options.lr, options.betas, weight_decay=options.weight_decay
         )
         half = options.precision == "float16"
         self.scaler = torch.amp.GradScaler(task.device.type, enabled=half)

@@ -1,0 +1,177 @@
+"""A check finds every fault of a data set in one go, each in one line, and none where none is."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.errors import InputError
+from tests.sets import disc, picture, write_set
+from utils.data.check import check_set
+from utils.data.images import write_image
+from utils.data.split import write_split
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    root = write_set(tmp_path / "mine", train=3, test=2)
+    write_split(root, 0.4, seed=0)
+    return root
+
+
+def trimap(height: int = 72, width: int = 88) -> np.ndarray:
+    trimap = np.zeros((height, width), np.uint8)
+    trimap[20:50], trimap[30:40] = 128, 255
+    return trimap
+
+
+def found(root: Path, **options) -> list[str]:
+    problems = check_set(root, **options)
+    assert not any("\n" in problem for problem in problems)
+    return [problem.replace(f"{root}/", "") for problem in problems]
+
+
+def test_sound_set_has_no_problems_and_is_summed_up(root, caplog):
+    write_image(root / "test" / "trimap" / "test0.png", trimap())
+    with caplog.at_level(logging.INFO):
+        assert found(root) == []
+    for part in ("train/fg 3", "train/alpha 3", "train/bg 3", "test/trimap 1", "0 problems"):
+        assert part in caplog.text
+
+
+def test_megapixels_are_those_of_every_file(root, caplog):
+    large = root / "train" / "bg" / "large.png"
+    write_image(large, np.zeros((2000, 3500, 3), np.uint8))
+    with caplog.at_level(logging.INFO):
+        assert found(root) == []
+    assert "7 megapixels" in caplog.text
+
+
+def test_every_fault_is_listed_not_only_the_first(root):
+    train, test = root / "train", root / "test"
+    (train / "alpha" / "train0.png").unlink()
+    (train / "fg" / "train1.png").unlink()
+    (train / "fg" / "train2.png").write_bytes(b"")
+    write_image(train / "fg" / "train2.jpg", picture(2, 72, 88))
+    whole = (train / "bg" / "train0.png").read_bytes()
+    (train / "bg" / "train0.png").write_bytes(whole[: len(whole) // 2])
+    (train / "bg" / "train1.png").write_bytes(b"not a picture")
+    write_image(test / "alpha" / "test0.png", disc(72, 80))
+    write_image(test / "alpha" / "test1.png", picture(0, 72, 88))
+    problems = found(root)
+    for beginning, said in (
+        ("train/fg/train0.png: ", "no picture of the same name in train/alpha"),
+        ("train/alpha/train1.png: ", "no picture of the same name in train/fg"),
+        ("train/fg: ", "train2.jpg and train2.png have the same name"),
+        ("train/bg/train0.png: ", "truncated"),
+        ("train/bg/train1.png: ", "not a whole picture"),
+        ("test/fg/test0.png ", "is 88 x 72, but test/alpha/test0.png is 80 x 72"),
+        ("test/alpha/test1.png: ", "a matte must be grey"),
+    ):
+        assert [one for one in problems if one.startswith(beginning) and said in one], said
+    split = [one for one in problems if "_names.txt: lists train1" in one]
+    assert len(split) == 1 and len(problems) == 8
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_constant_mattes_are_listed_unless_they_are_half_transparent(root, value):
+    write_image(root / "train" / "alpha" / "train0.png", np.full((72, 88), value, np.uint8))
+    write_image(root / "train" / "alpha" / "train1.png", np.full((72, 88), 77, np.uint8))
+    (problem,) = found(root)
+    assert problem.startswith(f"train/alpha/train0.png: {value} everywhere")
+
+
+def test_pictures_without_a_partner_are_decoded_too(root):
+    (root / "train" / "alpha" / "train0.png").unlink()
+    (root / "train" / "fg" / "train0.png").write_bytes(b"")
+    (root / "test" / "fg" / "test0.png").unlink()
+    write_image(root / "test" / "alpha" / "test0.png", np.zeros((72, 88), np.uint8))
+    problems = found(root)
+    assert [one.split(": ")[0] for one in problems] == [
+        "test/alpha/test0.png",
+        "test/alpha/test0.png",
+        "train/fg/train0.png",
+        "train/fg/train0.png",
+    ]
+
+
+def test_trimaps_are_compared_with_their_foreground(root):
+    folder = root / "test" / "trimap"
+    write_image(folder / "test0_0.png", trimap(72, 80))
+    write_image(folder / "test0_1.png", np.zeros((72, 88), np.uint8))
+    write_image(folder / "test0_2.png", disc(72, 88, softness=40))
+    write_image(folder / "test0_11.png", trimap())
+    write_image(folder / "other_1.png", trimap())
+    (folder / "test1.png").write_bytes(b"")
+    problems = found(root)
+    assert len(problems) == 5
+    for number, said in enumerate(
+        (
+            "other_1.png: belongs to no foreground",
+            "test0_0.png is 80 x 72, but test/fg/test0.png is 88 x 72",
+            "test0_1.png: the trimap has no unknown pixels",
+            "test0_2.png: no trimap",
+            "test1.png: the file is empty",
+        )
+    ):
+        assert problems[number].startswith(f"test/trimap/{said}")
+
+
+def test_lists_of_names_are_followed_to_the_end(root):
+    (root / "test" / "test_fg_names.txt").write_text("test0.png\nx.png\ny.png\ntest0.png\n")
+    (root / "test" / "test_bg_names.txt").write_text("z.jpg\n")
+    (root / "valid_names.txt").write_text("q\n")
+    assert [one.split(";")[0] for one in found(root)] == [
+        "test/test_bg_names.txt: lists z.jpg, which is not in test/bg",
+        "test/test_fg_names.txt: lists test0 twice",
+        "test/test_fg_names.txt: lists x.png, which is not in test/fg",
+        "test/test_fg_names.txt: lists y.png, which is not in test/fg",
+        "valid_names.txt: lists q, which is not in train/fg",
+    ]
+
+
+def test_missing_and_empty_folders_are_listed(root):
+    for path in (root / "train" / "fg").iterdir():
+        path.unlink()
+    for path in (root / "test" / "bg").iterdir():
+        path.unlink()
+    (root / "test" / "bg").rmdir()
+    problems = found(root)
+    assert [one for one in problems if one.startswith("train/fg: no pictures in it")]
+    assert [one for one in problems if one.startswith("test/bg: no such folder")]
+    assert len(problems) == 5  # the three mattes of train have no foreground
+
+
+def test_backgrounds_from_elsewhere_stand_in_for_missing_ones_and_are_checked(root, tmp_path):
+    other = tmp_path / "other"
+    (root / "train" / "bg").rename(other)
+    (other / "train0.png").write_bytes(b"")
+    (root / "test" / "bg" / "test0.png").write_bytes(b"")
+    problems = found(root, background_folder=other)
+    assert [one.split(": ")[0] for one in problems] == [
+        "test/bg/test0.png",
+        str(other / "train0.png"),
+    ]
+
+
+def test_set_of_one_part_is_whole_and_of_none_is_refused(root):
+    (root / "train").rename(root / "elsewhere")
+    assert found(root) == []
+    (root / "test").rename(root / "elsewhere" / "test")
+    with pytest.raises(InputError, match="neither train nor test"):
+        check_set(root)
+
+
+def test_workers_find_the_same(root):
+    write_image(root / "train" / "alpha" / "train0.png", np.zeros((72, 88), np.uint8))
+    (root / "test" / "bg" / "test1.png").write_bytes(b"")
+    alone = found(root)
+    assert len(alone) == 2
+    assert found(root, workers=2) == alone
+
+
+def test_nothing_is_changed(root):
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
+    check_set(root)
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before

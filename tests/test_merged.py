@@ -1,0 +1,144 @@
+"""Training composites are those of the published code; what is there stays, none is half made."""
+
+import errno
+import logging
+import os
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from models.errors import InputError
+from tests.sets import disc, picture, write_set
+from utils.data.compose import compose, fit_background
+from utils.data.images import list_images, read_alpha, read_image, write_image
+from utils.data.merged import BATCH, compose_training_set
+from utils.data.pairs import backgrounds
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    """Two foregrounds of different size, three backgrounds."""
+    root = write_set(tmp_path / "mine", train=3, test=0)
+    for kind in ("fg", "alpha"):
+        (root / "train" / kind / "train2.png").unlink()
+    write_image(root / "train" / "fg" / "train1.png", picture(7, 50, 40))
+    write_image(root / "train" / "alpha" / "train1.png", disc(50, 40))
+    return root
+
+
+def run(root: Path, **options) -> dict[str, bytes]:
+    """Compose; {name: content} of every picture that was written."""
+    behind = backgrounds(root, "train")
+    folder = compose_training_set(root, behind, **{"per_foreground": 2, **options})
+    return {path.name: path.read_bytes() for path in list_images(folder).values()}
+
+
+def refused(root: Path, **options) -> str:
+    with pytest.raises(InputError) as caught:
+        run(root, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_foreground_i_is_over_the_next_n_backgrounds_which_begin_again(root):
+    assert sorted(run(root)) == ["train0_0.png", "train0_1.png", "train1_0.png", "train1_1.png"]
+    folder = root / "train"
+    for name, behind in (("train0_1", 1), ("train1_0", 2), ("train1_1", 0)):
+        fg = read_image(folder / "fg" / f"{name[:6]}.png")
+        alpha = read_alpha(folder / "alpha" / f"{name[:6]}.png")
+        bg = fit_background(read_image(folder / "bg" / f"train{behind}.png"), *alpha.shape)
+        made = read_image(folder / "merged" / f"{name}.png")
+        assert np.array_equal(made, compose(fg, alpha, bg))
+
+
+def test_result_does_not_depend_on_workers(root):
+    count = BATCH + 1  # more than one job makes of a foreground
+    alone = run(root, per_foreground=count)
+    assert len(alone) == 2 * count
+    shutil.rmtree(root / "train" / "merged")
+    assert run(root, per_foreground=count, workers=1) == alone
+
+
+def test_what_is_there_stays_and_what_is_missing_or_older_is_made(root):
+    before = run(root)
+    folder = root / "train" / "merged"
+    stamps = {name: (folder / name).stat().st_mtime_ns for name in before}
+    (folder / "train0_1.png").unlink()
+    os.utime(folder / "train1_0.png", (0, 0))
+    assert run(root) == before
+    kept = {name for name in before if (folder / name).stat().st_mtime_ns == stamps[name]}
+    assert kept == {"train0_0.png", "train1_1.png"}
+
+
+def test_other_settings_make_all_again_and_leave_no_others(root):
+    before = run(root)
+    as_jpeg = run(root, suffix=".jpg")
+    assert set(as_jpeg) == {name.replace("png", "jpg") for name in before}
+    assert set(run(root, per_foreground=1)) == {"train0_0.png", "train1_0.png"}
+    assert run(root) == before
+
+
+def test_number_and_size_are_logged_before_the_first(root, caplog, monkeypatch):
+    monkeypatch.setattr("utils.data.merged.BYTES_PER_PIXEL", {".png": 1e6})
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1e12))
+    with caplog.at_level(logging.INFO):
+        run(root, per_foreground=3)
+    gigabytes = 3 * (72 * 88 + 50 * 40) / 1e3
+    assert f"6 composites to make, about {gigabytes:.1f} GB; 0 are there" in caplog.text
+
+
+def test_too_small_a_disk_is_refused_before_anything_is_made_or_removed(root, monkeypatch):
+    before = run(root)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    message = refused(root, per_foreground=50)
+    assert "train/merged: needs about" in message and "make room" in message
+    folder = root / "train" / "merged"
+    assert {path.name: path.read_bytes() for path in folder.glob("*.png")} == before
+    assert run(root) == before  # nothing to make needs no room
+
+
+def test_room_of_what_will_be_replaced_counts_as_free(root, monkeypatch):
+    run(root)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    monkeypatch.setattr("utils.data.merged.BYTES_PER_PIXEL", {".png": 0.5})
+    assert len(run(root, per_foreground=1)) == 2
+
+
+def test_pictures_that_were_not_made_here_are_not_removed(root):
+    other = root / "train" / "merged" / "0_0.png"
+    write_image(other, picture(0, 8, 8))
+    message = refused(root)
+    assert "0_0.png" in message and "not made here" in message
+    assert other.exists()
+
+
+def test_sizes_that_differ_are_refused_before_the_first(root):
+    write_image(root / "train" / "alpha" / "train1.png", disc(50, 41))
+    assert "fg/train1.png is 40 x 50" in refused(root)
+    assert not (root / "train" / "merged").exists()
+
+
+def test_unreadable_background_leaves_only_its_own_unmade(root, caplog):
+    (root / "train" / "bg" / "train1.png").write_bytes(b"not a picture")
+    message = refused(root, per_foreground=3)
+    assert "2 of 6 composites were not made" in message and "bg/train1.png" in message
+    assert caplog.text.count("bg/train1.png") == 1
+    made = {path.stem for path in (root / "train" / "merged").glob("*.png")}
+    assert made == {"train0_0", "train0_2", "train1_0", "train1_2"}
+
+
+def test_impossible_options_are_refused(root):
+    assert "0 composites" in refused(root, per_foreground=0)
+    assert ".gif: composites are saved as .png or .jpg" in refused(root, suffix=".gif")
+
+
+def test_full_disk_leaves_no_part_of_a_picture(root, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert "disk is full" in refused(root)
+    assert not list((root / "train" / "merged").iterdir())

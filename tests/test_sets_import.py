@@ -1,0 +1,724 @@
+"""Data sets of others arrive whole in our layout, or not at all; archives can do no harm."""
+
+import io
+import logging
+import os
+import shutil
+import struct
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from models.errors import InputError
+from tests.sets import disc, picture
+from utils.data.images import read_alpha, read_image, write_image
+from utils.data.pairs import backgrounds, foregrounds, read_names
+from utils.data.sets import archives, bring
+from utils.data.sets.cutouts import hidden_colours, suspicion
+from utils.data.sets.matching import picture_size
+from utils.data.sets.names import clean, key
+
+SIZE = (24, 32)
+
+
+def fg(path: Path, seed: int = 0, size: tuple[int, int] = SIZE) -> None:
+    write_image(path.with_suffix(".png"), picture(seed, *size))
+    path.with_suffix(".png").replace(path)
+
+
+def alpha(path: Path, softness: float = 3, size: tuple[int, int] = SIZE) -> None:
+    write_image(path.with_suffix(".png"), disc(*size, softness))
+    path.with_suffix(".png").replace(path)
+
+
+def text(path: Path, content: str | bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+@pytest.fixture
+def adobe(tmp_path) -> Path:
+    """Composition-1k as its authors send it, in small."""
+    source = tmp_path / "in" / "Combined_Dataset"
+    train, other = source / "Training_set/Adobe-licensed images", source / "Training_set/Other"
+    test = source / "Test_set/Adobe-licensed images"
+    fg(train / "fg/a man.JPG", 1)
+    alpha(train / "alpha/a man.jpg", 2)
+    fg(other / "fg/hair.v2.png", 2)
+    alpha(other / "alpha/hair.v2.png", 4)
+    fg(test / "fg/z.jpg.png", 3)
+    alpha(test / "alpha/z.png", 5)
+    fg(test / "fg/b.png", 4)
+    alpha(test / "alpha/B.PNG", 6)
+    for name in ("z_0", "z.jpg_1", "b_0"):
+        alpha(test / f"trimaps/{name}.png")
+    text(source / "Training_set/training_fg_names.txt", "Other/fg/hair.v2.png\r\na man.JPG\r\n")
+    text(source / "Training_set/training_bg_names.txt", "COCO_2.jpg\nCOCO_1.jpg\n")
+    text(source / "Test_set/test_fg_names.txt", b"\xef\xbb\xbfz.jpg.png\r\nb.png")
+    text(source / "Test_set/test_bg_names.txt", "2008_2.jpg\n2008_1.jpg\n")
+    text(source / "Adobe Deep Image Mattng Dataset License Agreement.pdf", "noncommercial")
+    text(source / "Test_set/.DS_Store", "junk")
+    text(test / "fg/Thumbs.db", "junk")
+    text(tmp_path / "in/__MACOSX/Combined_Dataset/Test_set/fg/._b.png", "junk")
+    text(tmp_path / "in/__MACOSX/Combined_Dataset/Test_set/alpha/._b.png", "junk")
+    return tmp_path / "in"
+
+
+ARRIVED = {
+    "Adobe Deep Image Mattng Dataset License Agreement.pdf",
+    "train/train_fg_names.txt",
+    "train/train_bg_names.txt",
+    "train/fg/a man.JPG",
+    "train/alpha/a man.jpg",
+    "train/fg/hair.v2.png",
+    "train/alpha/hair.v2.png",
+    "test/test_fg_names.txt",
+    "test/test_bg_names.txt",
+    "test/fg/z.jpg.png",
+    "test/alpha/z.jpg.png",
+    "test/fg/b.png",
+    "test/alpha/b.PNG",
+    "test/trimap/z.jpg_0.png",
+    "test/trimap/z.jpg_1.png",
+    "test/trimap/b_0.png",
+}
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+
+
+def pack(folder: Path, name: str) -> Path:
+    kind = {".zip": "zip", ".tar": "tar", ".tgz": "gztar"}[Path(name).suffix]
+    made = shutil.make_archive(str(folder.parent / "packed"), kind, folder)
+    return Path(made).replace(folder.parent / name)
+
+
+def refused(*arguments, **options) -> str:
+    with pytest.raises(InputError) as caught:
+        bring(*arguments, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# --- Composition-1k, Distinctions-646 ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("packed", [None, "set.zip", "set.tar", "set.tgz"])
+def test_composition_arrives_from_a_folder_and_from_every_archive(adobe, tmp_path, packed):
+    root = tmp_path / "data" / "set"
+    source = pack(adobe, packed) if packed else adobe
+    summary = bring("composition-1k", source, root)
+    assert set(files(root)) == ARRIVED
+    assert summary.folders == {
+        "train/fg": 2,
+        "train/alpha": 2,
+        "test/fg": 2,
+        "test/alpha": 2,
+        "test/trimap": 3,
+    }
+    assert (summary.written, summary.kept) == (11, 0)
+    assert np.array_equal(read_alpha(root / "test/alpha/z.jpg.png"), disc(*SIZE, 5))
+    assert np.array_equal(read_image(root / "test/fg/b.png"), picture(4, *SIZE))
+    assert list((tmp_path / "data").iterdir()) == [root]  # nothing unpacked is left
+    assert adobe.is_dir()
+
+
+def test_composition_keeps_the_published_order(adobe, tmp_path):
+    root = tmp_path / "data" / "set"
+    bring("composition-1k", adobe, root)
+    assert [one.name for one in foregrounds(root, "test")] == ["z.jpg", "b"]
+    assert [one.name for one in foregrounds(root, "train")] == ["hair.v2", "a man"]
+    for part, prefix in (("train", "COCO"), ("test", "2008")):
+        fg(tmp_path / f"{part}_photographs" / f"{prefix}_1.jpg")
+        fg(tmp_path / f"{part}_photographs" / f"{prefix}_2.jpg", 1)
+        bring("photographs", tmp_path / f"{part}_photographs", root, part=part)
+        names = [path.name for path in backgrounds(root, part)]
+        assert names == [f"{prefix}_2.jpg", f"{prefix}_1.jpg"]
+
+
+def test_one_part_can_be_brought_alone(adobe, tmp_path):
+    bring("composition-1k", adobe, tmp_path / "set", part="test")
+    assert not (tmp_path / "set" / "train").exists()
+    assert (tmp_path / "set" / "test" / "test_fg_names.txt").exists()
+
+
+def test_terms_that_bind_are_logged_and_kept_beside_those_of_other_sources(adobe, tmp_path, caplog):
+    root = tmp_path / "set"
+    licence = "Adobe Deep Image Mattng Dataset License Agreement.pdf"
+    text(root / licence, "others")
+    with caplog.at_level(logging.INFO):
+        bring("composition-1k", adobe, root)
+    assert "its terms (noncommercial) bind" in caplog.text
+    assert (root / licence).read_text() == "others"
+    assert (root / f"in-Combined_Dataset-{licence}").read_text() == "noncommercial"
+
+
+def test_set_that_is_not_of_the_published_size_is_said(adobe, tmp_path, caplog):
+    bring("composition-1k", adobe, tmp_path / "set")
+    assert "2 train foregrounds, not the 431" in caplog.text
+    assert "2 test foregrounds, not the 50" in caplog.text
+
+
+@pytest.fixture
+def flat(tmp_path) -> Path:
+    """The layout of other copies: no folders by licence, a matte for each composite."""
+    source = tmp_path / "in" / "Combined_Dataset"
+    fg(source / "Training_set/fg/a.png", 1)
+    alpha(source / "Training_set/alpha/a.png", 2)
+    for name in ("cat", "cat_1"):
+        fg(source / f"Test_set/fg/{name}.png", 3)
+    for k in range(3):
+        alpha(source / f"Test_set/alpha/cat_1_{k}.png", 5)
+        alpha(source / f"Test_set/trimaps/cat_1_{k}.png", 5)
+        fg(source / f"Test_set/merged/cat_1_{k}.png", 9)
+    alpha(source / "Test_set/alpha/cat.png", 4)
+    return tmp_path / "in"
+
+
+def test_mattes_numbered_by_composite_become_one_of_their_foreground(flat, tmp_path):
+    root = tmp_path / "set"
+    bring("composition-1k", pack(flat, "flat.zip"), root)
+    arrived = {name for name in files(root) if name.startswith("test")}
+    assert arrived == {
+        *(f"test/{kind}/{name}.png" for kind in ("fg", "alpha") for name in ("cat", "cat_1")),
+        *(f"test/trimap/cat_1_{k}.png" for k in range(3)),
+    }
+    assert np.array_equal(read_alpha(root / "test/alpha/cat_1.png"), disc(*SIZE, 5))
+
+
+def test_numbered_foregrounds_become_one_where_the_list_names_it(tmp_path):
+    part = tmp_path / "in" / "Test_set"
+    for k in range(2):
+        fg(part / f"fg/dog_{k}.png", 1)
+        alpha(part / f"alpha/dog_{k}.png", 2)
+    text(part / "test_fg_names.txt", "dog.png")
+    bring("composition-1k", tmp_path / "in", tmp_path / "set")
+    assert [one.name for one in foregrounds(tmp_path / "set", "test")] == ["dog"]
+
+
+def test_foreground_with_a_number_that_the_list_leaves_out_is_no_copy(flat, tmp_path, caplog):
+    text(flat / "Combined_Dataset/Test_set/test_fg_names.txt", "cat.png")
+    fg(flat / "Combined_Dataset/Test_set/fg/cat_1.png", 6)
+    bring("composition-1k", flat, tmp_path / "set")
+    assert (tmp_path / "set/test/fg/cat_1.png").exists()
+    assert "leaves out 1 foregrounds (such as cat_1)" in caplog.text
+
+
+def test_numbered_mattes_that_differ_are_refused(flat, tmp_path):
+    alpha(flat / "Combined_Dataset/Test_set/alpha/cat_1_2.png", 8)
+    message = refused("composition-1k", flat, tmp_path / "set")
+    assert "cat_1_0.png" in message and "cat_1_2.png should be copies" in message
+
+
+def test_distinctions_arrive_with_their_lists_of_backgrounds(tmp_path):
+    source = tmp_path / "in" / "Distinctions-646"
+    for part, name in (("Train", "1(2)"), ("Test", "7")):
+        fg(source / part / "FG" / f"{name}.png")
+        alpha(source / part / "GT" / f"{name}.png")
+    text(source / "Test/bg_test.txt", "2008_2.jpg\r\n2008_1.jpg")
+    root = tmp_path / "set"
+    bring("distinctions-646", source, root)
+    assert set(files(root)) == {
+        "train/fg/1(2).png",
+        "train/alpha/1(2).png",
+        "test/fg/7.png",
+        "test/alpha/7.png",
+        "test/test_bg_names.txt",
+    }
+    assert read_names(root / "test/test_bg_names.txt") == ["2008_2.jpg", "2008_1.jpg"]
+
+
+def test_test_foregrounds_never_become_training_ones_by_a_folder_around_both(adobe, tmp_path):
+    around = adobe.rename(tmp_path / "train")
+    root = tmp_path / "set"
+    bring("composition-1k", around, root)
+    assert set(files(root)) == ARRIVED
+
+
+def test_folder_without_the_set_says_what_was_looked_for(tmp_path):
+    fg(tmp_path / "in/holiday/1.png")
+    message = refused("composition-1k", tmp_path / "in", tmp_path / "set")
+    assert "Training_set or Train" in message and "(holiday)" in message
+    message = refused("composition-1k", pack(tmp_path / "in", "in.zip"), tmp_path / "set")
+    assert "Training_set or Train" in message and "holiday" in message
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_two_candidates_for_a_part_are_both_named(adobe, tmp_path):
+    shutil.copytree(adobe / "Combined_Dataset", adobe / "Copy")
+    message = refused("composition-1k", adobe, tmp_path / "set")
+    assert "Combined_Dataset/Training_set" in message and "Copy/Training_set" in message
+
+
+def test_list_that_names_what_is_not_there_is_refused(adobe, tmp_path):
+    text(adobe / "Combined_Dataset/Test_set/test_fg_names.txt", "b.png\nq.png\nb.png\n")
+    message = refused("composition-1k", adobe, tmp_path / "set")
+    assert "lists q.png" in message and "lists b.png twice" in message
+
+
+# --- pairs ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pairs(tmp_path) -> Path:
+    folder = tmp_path / "in" / "mine"
+    for index in range(3):
+        fg(folder / f"fg/{index}.png", index)
+        alpha(folder / f"alpha/{index}.png", 2 + index)
+    return folder
+
+
+def test_everything_that_does_not_fit_is_listed_before_anything_is_written(pairs, tmp_path, caplog):
+    (pairs / "alpha/0.png").unlink()
+    alpha(pairs / "alpha/1.png", size=(24, 31))
+    for index in range(7, 10):
+        alpha(pairs / f"alpha/{index}.png")
+    text(pairs / "fg/2.png", "no picture")
+    message = refused("pairs", pairs, tmp_path / "set", part="train")
+    assert "fg/0.png has no matte" in message and "6 are listed above" in message
+    assert "fg/1.png is 32 x 24, but alpha/1.png is 31 x 24" in caplog.text
+    assert "alpha/9.png has no foreground" in caplog.text
+    assert "fg/2.png: not a whole picture" in caplog.text
+    assert len(caplog.records) == 6
+    assert not (tmp_path / "set").exists()
+
+
+def test_pairs_go_to_their_part_and_stay_when_brought_again(pairs, tmp_path):
+    root = tmp_path / "set"
+    fg(pairs / "trimap/0.png")
+    first = bring("pairs", pairs, root, part="test")
+    stamps = {path: path.stat().st_mtime_ns for path in root.rglob("*.png")}
+    again = bring("pairs", pairs, root, part="test")
+    assert (first.written, again.written, again.kept) == (7, 0, 7)
+    assert stamps == {path: path.stat().st_mtime_ns for path in root.rglob("*.png")}
+    assert len(stamps) == 7 and all(path.parts[-3] == "test" for path in stamps)
+
+
+def test_brought_files_are_as_new_as_their_arrival(pairs, tmp_path):
+    for path in pairs.rglob("*.png"):
+        os.utime(path, (1e9, 1e9))
+    archive = pack(pairs, "mine.zip")
+    os.utime(archive, (1e9, 1e9))
+    for index, source in enumerate((pairs, archive)):
+        bring("pairs", source, tmp_path / f"{index}", part="train")
+        assert (tmp_path / f"{index}/train/fg/0.png").stat().st_mtime > 1.5e9
+
+
+@pytest.mark.parametrize("change", ["size", "content", "suffix"])
+def test_another_file_of_the_same_name_is_never_replaced(pairs, tmp_path, change):
+    root = tmp_path / "set"
+    bring("pairs", pairs, root, part="train")
+    before = files(root)
+    path = pairs / "alpha/1.png"
+    if change == "size":
+        alpha(path, 9)
+    elif change == "content":
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
+        os.utime(path, (4e9, 4e9))
+    else:
+        path.rename(pairs / "alpha/1.TIF")
+    message = refused("pairs", pairs, root, part="train")
+    assert "train/alpha/1.png is another file" in message and "alpha/1." in message
+    assert files(root) == before
+
+
+def test_two_places_of_pairs_are_not_mixed(pairs, tmp_path):
+    shutil.copytree(pairs, pairs.parent / "other")
+    message = refused("pairs", pairs.parent, tmp_path / "set", part="train")
+    assert "mine/fg and other/fg" in message
+
+
+def test_foregrounds_that_an_older_list_leaves_out_are_warned_of(pairs, tmp_path, caplog):
+    text(tmp_path / "set/train/train_fg_names.txt", "old.png\n")
+    bring("pairs", pairs, tmp_path / "set", part="train")
+    assert "does not list 0" in caplog.text
+
+
+def test_different_pictures_of_one_name_are_both_named(adobe, tmp_path):
+    fg(adobe / "Combined_Dataset/Training_set/Other/fg/a man.png", 7)
+    message = refused("composition-1k", adobe, tmp_path / "set")
+    assert "images/fg/a man.JPG" in message and "Other/fg/a man.png" in message
+
+
+def test_links_point_to_the_source_and_are_refused_where_they_cannot(pairs, tmp_path):
+    root = tmp_path / "set"
+    bring("pairs", pairs, root, part="train", link=True)
+    target = root / "train/fg/0.png"
+    assert target.is_symlink() and target.resolve() == pairs / "fg/0.png"
+    assert bring("pairs", pairs, root, part="train").kept == 6
+    assert "leave out --link" in refused("cutouts", pairs, root, part="train", link=True)
+    packed = pack(pairs, "mine.zip")
+    assert "leave out --link" in refused("pairs", packed, root, part="train", link=True)
+
+
+def test_nothing_is_written_through_a_linked_folder(pairs, tmp_path):
+    (tmp_path / "photographs").mkdir()
+    (tmp_path / "set/train").mkdir(parents=True)
+    (tmp_path / "set/train/bg").symlink_to(tmp_path / "photographs")
+    message = refused("photographs", pairs / "fg", tmp_path / "set", part="train")
+    assert "train/bg is a link" in message
+    assert not list((tmp_path / "photographs").iterdir())
+
+
+def test_impossible_arguments_are_one_line(pairs, tmp_path):
+    assert "choose one of composition-1k" in refused("adobe", pairs, tmp_path / "set")
+    assert "--part valid" in refused("pairs", pairs, tmp_path / "set", part="valid")
+    assert "--part train or --part test" in refused("pairs", pairs, tmp_path / "set")
+    assert "no such file" in refused("pairs", tmp_path / "q", tmp_path / "set", part="test")
+    text(tmp_path / "set.rar", "Rar!")
+    message = refused("distinctions-646", tmp_path / "set.rar", tmp_path / "set")
+    assert "unpack it and give the folder" in message
+
+
+def test_size_is_read_where_pillow_refuses_what_we_read(tmp_path):
+    path = tmp_path / "profile.png"
+    fg(path)
+    data = path.read_bytes()
+    profile = b"iCCP" + b"x\0\0" + zlib.compress(bytes(2 << 20))
+    chunk = struct.pack(">I", len(profile) - 4) + profile + struct.pack(">I", zlib.crc32(profile))
+    path.write_bytes(data[:33] + chunk + data[33:])  # behind the header
+    with pytest.raises((OSError, ValueError)):
+        Image.open(path)
+    assert picture_size(path) == (32, 24)
+
+
+# --- photographs ------------------------------------------------------------------------------
+
+
+def test_of_voc_only_the_photographs_arrive_from_one_archive_after_the_other(tmp_path):
+    root = tmp_path / "set"
+    for name in ("2008_1", "2008_2"):
+        voc = tmp_path / name / "VOCdevkit" / "VOC2008"
+        fg(voc / f"JPEGImages/{name}.jpg")
+        fg(voc / f"SegmentationClass/{name}.png", 5)
+        bring("photographs", pack(tmp_path / name, f"{name}.tar"), root, part="test")
+    assert set(files(root)) == {"test/bg/2008_1.jpg", "test/bg/2008_2.jpg"}
+
+
+def test_photographs_of_one_name_in_two_folders_are_both_named_unless_they_are_the_same(tmp_path):
+    source, root = tmp_path / "in", tmp_path / "set"
+    fg(source / "a/1.jpg")
+    fg(source / "b/c/1.jpg")
+    assert bring("photographs", source, root, part="train").folders == {"train/bg": 1}
+    fg(source / "b/c/1.jpg", 1)
+    message = refused("photographs", source, root, part="train")
+    assert "a/1.jpg and b/c/1.jpg are different" in message
+
+
+# --- archives ---------------------------------------------------------------------------------
+
+
+def zipped(path: Path, *names: str | zipfile.ZipInfo) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, b"0123456789" * 100)
+    return path
+
+
+def tarred(path: Path, *members: tarfile.TarInfo) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for member in members:
+            archive.addfile(member, io.BytesIO(bytes(member.size)))
+    return path
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+OUTSIDE = ("../x.png", "a/../../x.png", "/x.png", "C:\\x.png", "..\\x.png", "\\x.png")
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_entries_that_would_leave_the_data_set_are_refused(tmp_path, name):
+    place = tmp_path / "deep" / "deeper"
+    place.mkdir(parents=True)
+    before = set(tmp_path.rglob("*"))
+    for archive in (zipped(place / "a.zip", "1.png", name), tarred(place / "a.tar", member(name))):
+        message = refused("photographs", archive, place / "set", part="train")
+        assert name in message and "outside" in message
+        archive.unlink()
+    assert set(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE]
+)
+def test_links_and_devices_in_a_tar_are_refused_by_name(tmp_path, kind):
+    archive = tarred(tmp_path / "a.tar", member("1.png"), member("evil.png", kind, "/etc/passwd"))
+    message = refused("photographs", archive, tmp_path / "set", part="train")
+    assert "evil.png is a link or a device" in message
+    assert list(tmp_path.iterdir()) == [archive]
+
+
+def test_links_in_a_zip_are_refused_by_name(tmp_path):
+    info = zipfile.ZipInfo("evil.png")
+    info.external_attr = 0o120777 << 16
+    archive = zipped(tmp_path / "a.zip", "1.png", info)
+    assert "evil.png is a link" in refused("photographs", archive, tmp_path / "set", part="train")
+
+
+def forged(path: Path, **fields: int) -> Path:
+    """A zip of 1.png whose directory says something else than is true."""
+    zipped(path, "1.png")
+    data = bytearray(path.read_bytes())
+    entry = data.index(b"PK\x01\x02")
+    for name, value in fields.items():
+        offset, form = {"flags": (8, "<H"), "method": (10, "<H"), "size": (24, "<I")}[name]
+        struct.pack_into(form, data, entry + offset, value)
+        if name == "method":
+            struct.pack_into(form, data, 8, value)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"flags": 1}, "1.png is encrypted"),
+        ({"method": 9}, "unpack it with another program"),
+        ({"size": 10}, "damaged"),  # holds more than it says
+        ({"size": 5000}, "holds 1000 bytes, not 5000"),
+    ],
+)
+def test_zips_that_lie_or_cannot_be_read_leave_nothing(tmp_path, fields, words):
+    archive = forged(tmp_path / "a.zip", **fields)
+    assert words in refused("photographs", archive, tmp_path / "set", part="train")
+    assert list(tmp_path.iterdir()) == [archive]
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tgz"])
+def test_archives_cut_off_leave_nothing(adobe, tmp_path, name):
+    archive = pack(adobe, name)
+    archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
+    before = set(tmp_path.iterdir())
+    assert "damaged" in refused("composition-1k", archive, tmp_path / "set")
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_tar_with_a_damaged_header_is_not_taken_for_a_shorter_one(tmp_path):
+    archive = tarred(tmp_path / "a.tar", *(member(f"{index}.png") for index in range(3)))
+    data = bytearray(archive.read_bytes())
+    data[512] ^= 1  # the second header
+    archive.write_bytes(data)
+    message = refused("photographs", archive, tmp_path / "set", part="train")
+    assert "bad header after 1 entries" in message
+
+
+def test_compressed_tar_is_read_to_its_checksum(adobe, tmp_path):
+    archive = pack(adobe, "a.tgz")
+    data = bytearray(archive.read_bytes())
+    data[-8] ^= 1
+    archive.write_bytes(data)
+    assert "CRC" in refused("composition-1k", archive, tmp_path / "set")
+
+
+def free(monkeypatch, count: int) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=count))
+
+
+def test_archive_larger_than_the_disk_is_refused_with_both_numbers(tmp_path, monkeypatch):
+    archive = zipped(tmp_path / "a.zip", "1.png", "2.png")
+    free(monkeypatch, 1900)
+    message = refused("photographs", archive, tmp_path / "set", part="train")
+    assert "takes 2 kB, but 1.9 kB are free" in message
+    assert list(tmp_path.iterdir()) == [archive]
+
+
+def test_folder_larger_than_the_disk_is_refused_before_copying(pairs, tmp_path, monkeypatch):
+    free(monkeypatch, 0)
+    message = refused("pairs", pairs, tmp_path / "set", part="train")
+    assert "kB, but 0 bytes are free" in message
+    assert not (tmp_path / "set").exists()
+
+
+def test_interrupted_unpacking_goes_on_where_it_stopped(pairs, tmp_path, monkeypatch):
+    archive, root = pack(pairs, "mine.zip"), tmp_path / "data" / "set"
+    read, unpacked = archives._read, []
+
+    def interrupted(archive, entry):
+        if len(unpacked) == 4:
+            raise KeyboardInterrupt
+        unpacked.append(entry.path)
+        return read(archive, entry)
+
+    monkeypatch.setattr(archives, "_read", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bring("pairs", archive, root, part="train")
+    assert not root.exists()
+    first = unpacked.copy()
+    unpacked.clear()
+    assert bring("pairs", archive, root, part="train").written == 6
+    assert len(unpacked) == 2 and not set(unpacked) & set(first)
+    assert list((tmp_path / "data").iterdir()) == [root]
+
+
+def test_files_of_another_archive_of_that_name_are_not_taken_for_its_own(pairs, tmp_path):
+    archive, root = pack(pairs, "mine.zip"), tmp_path / "set"
+    stale = tmp_path / ".set.mine.zip" / "fg" / "0.png"
+    text(stale, bytes((pairs / "fg/0.png").stat().st_size))
+    bring("pairs", archive, root, part="train")
+    assert (root / "train/fg/0.png").read_bytes() == (pairs / "fg/0.png").read_bytes()
+
+
+def test_names_that_no_list_can_hold_are_renamed(pairs, tmp_path):
+    archive = tmp_path / "a.tar"
+    with tarfile.open(archive, "w", format=tarfile.GNU_FORMAT, encoding="latin-1") as file:
+        for kind in ("fg", "alpha"):
+            file.add(pairs / kind / "0.png", f"{kind}/é\n0 .png")
+    root = tmp_path / "set"
+    bring("pairs", archive, root, part="train")
+    assert [one.name for one in foregrounds(root, "train")] == ["__0"]
+
+
+@given(st.text())
+def test_clean_names_are_one_line_of_text_and_stay_as_they_are(name):
+    line = clean(name)
+    assert line.encode() and line.splitlines() == [line] and clean(line) == line
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_one_name_written_differently_has_one_key(name):
+    assert key(key(name)) == key(name) == key(f"{name}.PNG") == key(f"{name}.jpg.Png")
+
+
+# --- cut-outs ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cutout() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Known colours, a soft matte, and what a program stores: the hidden black, 8-bit products."""
+    truth, alpha = picture(3, 480, 640)[180:300, 240:400], disc(120, 160, softness=30)
+    product = np.rint(truth * (alpha[..., None] / 255.0))
+    stored = np.rint(product * 255 / np.maximum(alpha, 1)[..., None]).clip(0, 255)
+    return truth, alpha, stored.astype(np.uint8)
+
+
+def test_hidden_colours_are_near_the_truth_and_visible_ones_stay(cutout):
+    truth, alpha, stored = cutout
+    colours = hidden_colours(stored, alpha)
+    error = np.abs(colours.astype(int) - truth).mean(axis=2)
+    before = np.abs(stored.astype(int) - truth).mean(axis=2)
+    assert np.array_equal(colours[alpha >= 16], stored[alpha >= 16])
+    assert error[(alpha >= 16) & (alpha < 255)].mean() < 1.5
+    faint = (alpha > 0) & (alpha < 16)
+    assert error[faint].mean() < 0.6 * before[faint].mean()
+    near = (cv2.dilate(alpha, np.ones((9, 9))) > 0) & (alpha == 0)
+    assert error[near].mean() < 10 < 60 < before[near].mean()
+
+
+def test_over_black_a_cutout_stays_what_it_was(cutout):
+    _, alpha, stored = cutout
+    colours = hidden_colours(stored, alpha)
+    weight = alpha[..., None] / 255
+    assert np.abs(weight * colours - weight * stored).max() <= 0.5
+
+
+def test_faint_and_fully_visible_cutouts_keep_their_colours(cutout):
+    _, alpha, stored = cutout
+    faint = np.minimum(alpha, 9)
+    assert np.array_equal(hidden_colours(stored, faint)[faint == 9], stored[faint == 9])
+    assert np.array_equal(hidden_colours(stored, np.maximum(alpha, 99)), stored)
+
+
+@pytest.mark.parametrize("name", ["cat.png", "cat.webp", "cat.tif"])
+def test_cutouts_become_colours_and_mattes(cutout, tmp_path, name):
+    _, alpha, stored = cutout
+    (tmp_path / "in").mkdir()
+    options = {"lossless": True, "exact": True} if name.endswith("webp") else {}
+    Image.fromarray(np.dstack((stored, alpha))).save(tmp_path / "in" / name, **options)
+    root = tmp_path / "set"
+    summary = bring("cutouts", tmp_path / "in", root, part="train")
+    assert summary.folders == {"train/fg": 1, "train/alpha": 1}
+    assert np.array_equal(read_alpha(root / "train/alpha/cat.png"), alpha)
+    assert np.array_equal(read_image(root / "train/fg/cat.png"), hidden_colours(stored, alpha))
+
+
+def test_grey_palette_and_16_bit_cutouts_are_read(cutout, tmp_path):
+    _, alpha, stored = cutout
+    folder, root = tmp_path / "in", tmp_path / "set"
+    folder.mkdir()
+    Image.fromarray(np.dstack((stored[..., 0], alpha)), "LA").save(folder / "grey.png")
+    bgra = np.dstack((stored[..., ::-1], alpha)).astype(np.uint16) * 257
+    cv2.imwrite(str(folder / "deep.png"), bgra)
+    palette = Image.fromarray((alpha // 128).astype(np.uint8), "P")
+    palette.putpalette([9, 9, 9, 200, 100, 50, 0, 0, 0])
+    palette.save(folder / "palette.png", transparency=0)
+    bring("cutouts", folder, root, part="test")
+    for name in ("grey", "deep"):
+        assert np.array_equal(read_alpha(root / f"test/alpha/{name}.png"), alpha)
+    assert np.array_equal(read_alpha(root / "test/alpha/palette.png"), alpha // 128 * 255)
+    fg = read_image(root / "test/fg/deep.png")
+    assert np.array_equal(fg, hidden_colours(stored, alpha))
+    assert np.unique(read_image(root / "test/fg/palette.png").reshape(-1, 3), axis=0).tolist() == [
+        [200, 100, 50]
+    ]
+
+
+def test_every_file_that_is_no_cutout_is_listed_before_work(cutout, tmp_path, caplog):
+    _, alpha, stored = cutout
+    folder = tmp_path / "in"
+    write_image(folder / "good.png", np.dstack((stored, alpha)))
+    write_image(folder / "rgb.png", stored)
+    write_image(folder / "opaque.png", np.dstack((stored, np.full_like(alpha, 255))))
+    write_image(folder / "empty.png", np.dstack((stored, np.zeros_like(alpha))))
+    text(folder / "broken.png", (folder / "good.png").read_bytes()[:900])
+    message = refused("cutouts", folder, tmp_path / "set", part="train")
+    assert "4 are listed above" in message
+    for words in (
+        "rgb.png has no alpha channel",
+        "the alpha of opaque.png is 255",
+        "the alpha of empty.png is 0",
+        "broken.png is no whole picture",
+    ):
+        assert words in caplog.text
+    assert not (tmp_path / "set").exists()
+
+
+def test_cutouts_that_are_there_stay_and_others_are_not_replaced(cutout, tmp_path):
+    _, alpha, stored = cutout
+    folder, root = tmp_path / "in", tmp_path / "set"
+    write_image(folder / "a.png", np.dstack((stored, alpha)))
+    bring("cutouts", folder, root, part="train")
+    write_image(folder / "b.png", np.dstack((stored, alpha)))
+    again = bring("cutouts", folder, root, part="train", workers=2)
+    assert (again.written, again.kept) == (2, 2)
+    assert files(root)["train/fg/a.png"] == files(root)["train/fg/b.png"]  # by processes or not
+    write_image(folder / "a.png", np.dstack((stored, 255 - alpha)))
+    assert "another matte" in refused("cutouts", folder, root, part="train")
+    (root / "train/fg/b.png").rename(root / "train/fg/b.jpg")
+    assert "b.jpg is there" in refused("cutouts", folder, root, part="train")
+
+
+def test_cutouts_without_pymatting_say_how_to_get_it(tmp_path, monkeypatch):
+    write_image(tmp_path / "in/a.png", picture(0, 8, 8))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    message = refused("cutouts", tmp_path / "in", tmp_path / "set", part="train")
+    assert "pip install pymatting" in message
+
+
+def test_colours_that_are_not_the_foregrounds_alone_are_suspected(cutout):
+    truth, alpha, stored = cutout
+    assert suspicion(stored, alpha) is None
+    product = (truth * (alpha[..., None] / 255.0)).astype(np.uint8)
+    assert "multiplied" in suspicion(product, alpha)
+    photograph = np.random.default_rng(0).integers(0, 256, truth.shape, np.uint8)
+    assert "a picture is left" in suspicion(photograph, alpha)

@@ -1,0 +1,200 @@
+"""The training store: what was decoded, resumed, checked against its sources, never read broken."""
+
+import logging
+import os
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.errors import InputError
+from tests.sets import disc, picture, write_set
+from utils.data import store as store_module
+from utils.data.images import read_alpha, read_image, write_image
+from utils.data.pairs import foregrounds
+from utils.data.store import Store, build_store, store_folder
+from utils.data.trimap import make_trimap, reach
+
+COMMAND = "run python pre_process.py --dataset set"
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    return write_set(tmp_path / "set", train=3, test=0)
+
+
+def many(root: Path, count: int = 101) -> Path:
+    """A set of so many small foregrounds that one bad one is less than 1 %."""
+    for index in range(count):
+        write_image(root / "train" / "fg" / f"f{index:03d}.png", picture(index, 8, 9))
+        write_image(root / "train" / "alpha" / f"f{index:03d}.png", disc(8, 9))
+    return root
+
+
+def files(root: Path) -> dict[str, tuple[int, int]]:
+    """What the store holds, and what changes when a file is made again."""
+    found = store_folder(root).iterdir()
+    return {one.name: (one.stat().st_ino, one.stat().st_mtime_ns) for one in found}
+
+
+def test_it_holds_what_was_decoded_and_where_the_edges_are(root):
+    build_store(root)
+    for source in foregrounds(root, "train"):
+        stored = Store(root).open(source)
+        alpha = read_alpha(source.alpha)
+        assert np.array_equal(stored.rgba[..., :3], read_image(source.fg))
+        assert np.array_equal(stored.rgba[..., 3], alpha)
+        assert np.array_equal(stored.reach, reach(alpha))
+        for radius in (0, 1, 7, 254):
+            unknown = make_trimap(alpha, radius) == 128
+            assert np.array_equal(stored.counts[radius], unknown.sum(axis=1))
+
+
+def test_it_is_mapped_not_read_and_cannot_be_written_to(root):
+    build_store(root)
+    stored = Store(root).open(foregrounds(root, "train")[0])
+    base = stored.rgba
+    while base.base is not None and not isinstance(base, np.memmap):
+        base = base.base
+    assert isinstance(base, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        stored.rgba[0, 0, 0] = 1
+
+
+def test_workers_change_nothing(root, tmp_path):
+    other = shutil.copytree(root, tmp_path / "other" / "set")
+    build_store(root)
+    build_store(other, workers=2)
+    for source in foregrounds(root, "train"):
+        ours, theirs = Store(root).open(source), Store(other).open(source)
+        assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_a_second_build_makes_only_what_has_changed(root):
+    build_store(root)
+    before = files(root)
+    build_store(root)
+    assert files(root) == before
+
+    write_image(root / "train" / "alpha" / "train1.png", disc(72, 88, 30))
+    build_store(root)
+    after = files(root)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"train1.safetensors"}
+    stored = Store(root).open(foregrounds(root, "train")[1])
+    assert np.array_equal(stored.rgba[..., 3], disc(72, 88, 30))
+
+
+def test_what_belongs_to_no_foreground_is_removed(root):
+    build_store(root)
+    for kind in ("fg", "alpha"):
+        (root / "train" / kind / "train2.png").unlink()
+    (store_folder(root) / ".train0.123.safetensors").write_bytes(b"left by a build that was killed")
+    build_store(root)
+    assert set(files(root)) == {"train0.safetensors", "train1.safetensors"}
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "garbage", "version", "headless"])
+def test_a_broken_file_or_one_of_another_version_is_never_read_and_made_again(root, damage):
+    build_store(root)
+    source = foregrounds(root, "train")[0]
+    path = store_folder(root) / "train0.safetensors"
+    whole, arrays = path.read_bytes(), Store(root).open(source)
+    wanted = [array.copy() for array in arrays]
+    broken = {
+        "cut": whole[:-1],
+        "emptied": b"",
+        "garbage": bytes(range(256)) * 40,
+        "version": whole.replace(b'"version":"1"', b'"version":"0"'),
+        "headless": whole[8:],
+    }[damage]
+    assert broken != whole
+    path.write_bytes(broken)
+    with pytest.raises(InputError, match=f"train0.safetensors: .*; {COMMAND}"):
+        Store(root).open(source)
+    with pytest.raises(InputError, match=COMMAND):
+        Store(root).usable([source])
+    build_store(root)
+    again = Store(root).open(source)
+    assert all(np.array_equal(a, b) for a, b in zip(again, wanted, strict=True))
+
+
+def test_a_store_of_changed_sources_is_refused(root):
+    build_store(root)
+    sources = foregrounds(root, "train")
+    assert Store(root).usable(sources) == sources
+    os.utime(sources[1].fg, ns=(0, 0))
+    with pytest.raises(InputError) as error:
+        Store(root).usable(sources)
+    assert f"{sources[1].fg} or {sources[1].alpha} has changed" in str(error.value)
+    assert COMMAND in str(error.value)
+
+
+def test_no_store_and_a_foreground_that_is_not_in_it_name_the_command(root):
+    with pytest.raises(InputError, match=f"train/store: no training store; {COMMAND}"):
+        Store(root)
+    build_store(root)
+    sources = foregrounds(root, "train")
+    (store_folder(root) / "train2.safetensors").unlink()
+    with pytest.raises(InputError, match=f"train2.safetensors: no such file; {COMMAND}"):
+        Store(root).usable(sources)
+
+
+def test_one_bad_foreground_in_a_hundred_is_named_and_left_out(tmp_path, caplog):
+    root = many(tmp_path / "set")
+    bad = root / "train" / "fg" / "f007.png"
+    content = bad.read_bytes()
+    bad.write_bytes(content[: len(content) // 2])
+    build_store(root)
+    told = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(told) == 1 and told[0].startswith(f"left out: {bad}: ")
+    usable = Store(root).usable(foregrounds(root, "train"))
+    assert len(usable) == 100 and "f007" not in {one.name for one in usable}
+
+
+def test_two_bad_foregrounds_in_a_hundred_are_an_error(tmp_path):
+    root = many(tmp_path / "set")
+    for name in ("f007", "f050"):
+        (root / "train" / "fg" / f"{name}.png").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"f007\.png: .* \(and 1 more of 101 foregrounds\)"):
+        build_store(root)
+    assert len(files(root)) == 99, "what could be read is kept for the next time"
+
+
+def test_all_pairs_of_different_size_are_listed_before_anything_is_made(root, caplog):
+    for name in ("train0", "train2"):
+        write_image(root / "train" / "alpha" / f"{name}.png", disc(72, 89))
+    with pytest.raises(InputError, match=r"train0\.png is 88 x 72.*\(and 1 more pairs\)"):
+        build_store(root)
+    told = " ".join(record.message for record in caplog.records)
+    assert "train0.png" in told and "train2.png" in told and "train1.png" not in told
+    assert not store_folder(root).exists()
+
+
+def test_it_says_its_size_before_it_starts_and_what_it_says_is_right(root, caplog):
+    caplog.set_level(logging.INFO)
+    Usage = namedtuple("Usage", "total used free")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        pytest.raises(InputError, match=r"train/store: needs 0\.00 GB, but 0\.00 GB are free"),
+    ):
+        patch.setattr(store_module.shutil, "disk_usage", lambda _: Usage(1, 1, 0))
+        build_store(root)
+    assert "train/store: 3 foregrounds" in caplog.text and "3 to make" in caplog.text
+    build_store(root)
+    content = sum(path.stat().st_size for path in store_folder(root).iterdir())
+    assert store_module._bytes(72, 88) * 3 == pytest.approx(content, rel=0.03)
+
+
+def test_few_files_are_open_at_a_time(root, monkeypatch):
+    monkeypatch.setattr(store_module, "OPEN_FILES", 2)
+    build_store(root)
+    store, sources = Store(root), foregrounds(root, "train")
+    first = store.open(sources[0])
+    assert store.open(sources[0]) is first
+    for source in sources[1:]:
+        store.open(source)
+    again = store.open(sources[0])
+    assert again is not first and np.array_equal(again.rgba, first.rgba)

@@ -1,0 +1,7 @@
+"""What is changed at random in a training sample, on 8-bit RGB pictures."""
+
+from utils.data.augment.colour import jitter, jitter_foreground
+from utils.data.augment.degrade import blur, gamma, jpeg, noise
+from utils.data.augment.fuse import fuse
+
+__all__ = ["blur", "fuse", "gamma", "jitter", "jitter_foreground", "jpeg", "noise"]

@@ -1,0 +1,169 @@
+"""Look at every file of a data set and list everything that is wrong with it."""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Container
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from models.errors import InputError
+from utils.data.composites import parse_composite
+from utils.data.images import (
+    check_same_size,
+    list_images,
+    read_alpha,
+    read_image,
+    read_trimap,
+    require_unknown,
+)
+from utils.data.jobs import run
+from utils.data.pairs import Part, backgrounds, foregrounds
+from utils.data.split import split_problems
+
+log = logging.getLogger(__name__)
+
+PARTS: tuple[Part, ...] = ("train", "test")
+
+
+def check_set(
+    root: Path | str, workers: int = 0, background_folder: Path | str | None = None
+) -> list[str]:
+    """All that is wrong with a data set, one line each, sorted.
+
+    Decodes every foreground, matte, trimap and background of the parts (train, test) that there
+    are, and compares their names, their sizes and the lists of names. What is made of them
+    (`composed`, `merged`, `store`) is not looked at. A summary is logged.
+
+    Args:
+        root: the folder of the data set.
+        workers: processes; 0 does all in this one.
+        background_folder: checked too; with it, the set needs no backgrounds of its own.
+
+    Returns:
+        The problems; none when all is well.
+
+    Raises:
+        InputError: there is neither `root/train` nor `root/test`, or a worker was killed.
+    """
+    root = Path(root)
+    parts = [part for part in PARTS if (root / part).is_dir()]
+    if not parts:
+        raise InputError(f"{root}: neither train nor test is in it; see data/README.md")
+    problems: list[str] = []
+    jobs: list[_Job] = []
+    for part in parts:
+        jobs += _pair_jobs(root, part, problems)
+        jobs += _background_jobs(root, part, background_folder, problems)
+    names = list(list_images(root / "train" / "fg", []))
+    if names:
+        problems += split_problems(root, names)
+
+    jobs = list(dict.fromkeys(jobs))
+    counts = Counter(path.parent for job in jobs for path in job.files)
+    pixels = 0
+    with tqdm(total=sum(counts.values()), desc="checking", unit="file") as progress:
+        for found in run(_check, jobs, workers, root):
+            problems += found.problems
+            pixels += found.pixels
+            progress.update(found.files)
+    problems = sorted(set(problems))
+    log.info(
+        "%s: %.0f megapixels, %d problems",
+        ", ".join(f"{folder} {count}" for folder, count in counts.items()),
+        *(pixels / 1e6, len(problems)),
+    )
+    return problems
+
+
+class _Job(NamedTuple):
+    """A foreground and what belongs to it, as far as it is there; or a background, as `colour`."""
+
+    colour: Path | None = None
+    matte: Path | None = None
+    trimaps: tuple[Path, ...] = ()
+
+    @property
+    def files(self) -> list[Path]:
+        return [path for path in (self.colour, self.matte, *self.trimaps) if path is not None]
+
+
+class _Found(NamedTuple):
+    files: int
+    pixels: int
+    problems: list[str]
+
+
+def _pair_jobs(root: Path, part: Part, problems: list[str]) -> list[_Job]:
+    """The foregrounds, mattes and trimaps of a part, also those that have no partner."""
+    foregrounds(root, part, problems)
+    colours, mattes = (list_images(root / part / kind, []) for kind in ("fg", "alpha"))
+    names = dict.fromkeys([*colours, *mattes])
+    trimaps: dict[str, list[Path]] = defaultdict(list)
+    strays = []
+    folder = root / part / "trimap"
+    if part == "test" and folder.is_dir():
+        for stem, path in list_images(folder, problems).items():
+            name = _foreground_of(stem, names)
+            if name is None:
+                problems.append(f"{path}: belongs to no foreground; rename it, or remove it")
+                strays.append(_Job(trimaps=(path,)))
+            else:
+                trimaps[name].append(path)
+    jobs = [_Job(colours.get(name), mattes.get(name), tuple(trimaps[name])) for name in names]
+    return jobs + strays
+
+
+def _foreground_of(trimap: str, names: Container[str]) -> str | None:
+    """The foreground of a trimap NAME or NAME_k."""
+    if trimap in names:
+        return trimap
+    parsed = parse_composite(trimap, names)
+    return parsed[0] if parsed else None
+
+
+def _background_jobs(
+    root: Path, part: Part, elsewhere: Path | str | None, problems: list[str]
+) -> list[_Job]:
+    """The backgrounds of a part, and those that are taken instead."""
+    backgrounds(root, part, elsewhere, problems)  # also looks at the list of their names
+    folders = [] if elsewhere is None else [Path(elsewhere)]
+    own = root / part / "bg"
+    if own.is_dir() or not folders:
+        folders.append(own)
+    return [_Job(path) for folder in folders for path in list_images(folder, problems).values()]
+
+
+def _check(job: _Job) -> _Found:
+    """Decode the files of one job and compare them."""
+    problems: list[str] = []
+
+    def tell(function: Callable[..., np.ndarray | None], *arguments) -> np.ndarray | None:
+        try:
+            return function(*arguments)
+        except InputError as error:
+            problems.append(str(error))
+            return None
+
+    colour = tell(read_image, job.colour) if job.colour else None
+    matte = tell(read_alpha, job.matte) if job.matte else None
+    pixels = sum(one.shape[0] * one.shape[1] for one in (colour, matte) if one is not None)
+    if colour is not None and matte is not None:
+        tell(check_same_size, job.colour, colour, job.matte, matte)
+    if matte is not None and np.ptp(matte) == 0 and matte.max() in (0, 255):
+        problems.append(
+            f"{job.matte}: {matte.max()} everywhere, so there is nothing to learn from it; "
+            "remove it and its foreground"
+        )
+    path, picture = (job.matte, matte) if colour is None else (job.colour, colour)
+    for one in job.trimaps:  # one after the other: a foreground may bring twenty
+        trimap = tell(read_trimap, one)
+        if trimap is None:
+            continue
+        pixels += trimap.size
+        tell(require_unknown, one, trimap)
+        if picture is not None:
+            tell(check_same_size, one, trimap, path, picture)
+    return _Found(len(job.files), pixels, problems)

@@ -1,0 +1,53 @@
+"""Do many jobs in several processes, with one line for what goes wrong in them."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+
+from models.errors import InputError
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+AHEAD = 4  # jobs for each worker that wait or run; a hundred thousand at once would fill the memory
+
+
+def run(
+    function: Callable[[Job], Result], jobs: Sequence[Job], workers: int, place: Path | str
+) -> Iterator[Result]:
+    """Yield `function(job)` for each job, in the order in which they are done.
+
+    Args:
+        function: of the top level of a module, so that a process can find it.
+        workers: processes; 0 does the jobs in this one.
+        place: what is worked on, for the error.
+
+    Raises:
+        InputError: what a job raises, or a worker was killed.
+    """
+    if workers < 1 or not jobs:
+        yield from map(function, jobs)
+        return
+    # Spawned, since a forked child may inherit a lock of OpenCV's or PyTorch's threads.
+    context = multiprocessing.get_context("spawn")
+    workers = min(workers, len(jobs))
+    pool = ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,))
+    left = iter(jobs)
+    try:
+        running = {pool.submit(function, job) for job in islice(left, AHEAD * workers)}
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            running |= {pool.submit(function, job) for job in islice(left, len(done))}
+            for future in done:
+                yield future.result()
+    except BrokenProcessPool:
+        raise InputError(
+            f"{place}: a worker was killed, probably for want of memory; use fewer --workers"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)

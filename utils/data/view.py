@@ -1,0 +1,207 @@
+"""Which part of a picture a sample shows: plain windows and affine maps, cut before anything else.
+
+A picture lies on a canvas of whole pixels, as it is or bent by an affine map; a square window
+of the canvas, resized to the crop, is the sample.
+"""
+
+import math
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+# GCA's but for its fourth, Lanczos: next to cubic it changes little and takes five times as long.
+INTERPOLATIONS = (cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC)
+DEGREES, SHEAR, SCALE = 30, 10, (0.8, 1.25)
+TURNED_FROM = 1024  # a smaller picture is not rotated
+SQUASHED = 640
+ROOM = 1.1  # a canvas smaller than the crop is enlarged to so many crops
+
+Window = tuple[slice, slice]
+
+
+class Canvas(NamedTuple):
+    """What a picture is laid on: its (height, width), and the map from the picture to it."""
+
+    size: tuple[int, int]
+    matrix: np.ndarray  # float64 (3, 3) of picture points (x, y, 1); pixel centres are whole
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the picture to one of the canvas, along a side."""
+        return 1 / math.sqrt(abs(np.linalg.det(self.matrix)))
+
+
+class View(NamedTuple):
+    """A square window of a canvas, shown with `crop` x `crop` pixels.
+
+    `matrix`, float64 (2, 3), gives the point of the picture that is seen at (x, y, 1); pixel
+    centres are whole numbers on both sides.
+    """
+
+    canvas: tuple[int, int]
+    window: Window
+    crop: int
+    matrix: np.ndarray
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the picture to one of the sample, along a side."""
+        return math.sqrt(abs(np.linalg.det(self.matrix[:, :2])))
+
+
+def plain_canvas(size: tuple[int, int]) -> Canvas:
+    """The picture of (height, width) as it is."""
+    return Canvas(size, np.eye(3))
+
+
+def affine_canvas(
+    size: tuple[int, int], crop: int, affine: bool, squash: float, rng: np.random.Generator
+) -> Canvas:
+    """A canvas as GCA draws it (Li and Lu, AAAI 2020): squashed, turned, enlarged to hold a crop.
+
+    Args:
+        size: (height, width) of the picture.
+        crop: the canvas is no smaller.
+        affine: flipped either way, scaled by 0.8 to 1.25 along each side, turned by up to 30
+            degrees (where the longer side is 1024 or more), sheared by up to 10, about the centre.
+        squash: the probability that it is resized to 640 x 640 first.
+    """
+    height, width = size
+    matrix = np.eye(3)
+    if rng.random() < squash:
+        matrix = _resized(width, height, SQUASHED, SQUASHED)
+        height = width = SQUASHED
+    if affine:
+        matrix = _drawn_map(height, width, rng) @ matrix
+    if min(height, width) <= crop:
+        ratio = ROOM * crop / min(height, width)
+        larger = round(height * ratio), round(width * ratio)
+        matrix = _resized(width, height, *larger[::-1]) @ matrix
+        height, width = larger
+    return Canvas((height, width), matrix)
+
+
+def view_at(canvas: Canvas, place: tuple[int, int], side: int, crop: int) -> View:
+    """The view of `side` pixels of the canvas, as nearly centred on a place as the canvas allows.
+
+    Args:
+        place: (row, column) of a pixel of the picture.
+        side: at most the canvas's shorter side.
+    """
+    column, row, _ = canvas.matrix @ (place[1], place[0], 1)
+    starts = [
+        int(np.clip(round(centre) - side // 2, 0, length - side))
+        for centre, length in zip((row, column), canvas.size, strict=True)
+    ]
+    scale, (top, left) = side / crop, starts
+    shift = (scale - 1) / 2
+    seen = np.array([[scale, 0, left + shift], [0, scale, top + shift], [0, 0, 1]])
+    matrix = (np.linalg.inv(canvas.matrix) @ seen)[:2]
+    window = slice(top, top + side), slice(left, left + side)
+    return View(canvas.size, window, crop, matrix)
+
+
+def stretched(view: View, size: tuple[int, int], other: tuple[int, int]) -> View:
+    """The view of a picture of (height, width) `other`, stretched to where one of `size` lies."""
+    height, width = size
+    matrix = _resized(width, height, *other[::-1])[:2] @ np.vstack([view.matrix, (0, 0, 1)])
+    return view._replace(matrix=matrix)
+
+
+def look(picture: np.ndarray, view: View, interpolation: int | None = None, border: int = 0):
+    """What a view shows of a picture.
+
+    Args:
+        picture: uint8 (H, W) or (H, W, C), possibly memory-mapped; only the part seen is read.
+        interpolation: OpenCV's; None takes area means where it shrinks to half or less, else
+            linear.
+        border: value of what lies outside the picture.
+
+    Returns:
+        uint8 (crop, crop) or (crop, crop, C).
+    """
+    rows, columns = window = box(view, picture.shape)
+    part = picture[window]
+    crop = view.crop, view.crop
+    if not part.size:
+        return np.full((*crop, *picture.shape[2:]), border, np.uint8)
+    a, b, _, c, d, _ = view.matrix.ravel()
+    upright = a == d and a > 0 and b == c == 0
+    if upright and part.shape[:2] == (round(a * view.crop),) * 2:
+        if part.shape[:2] == crop:
+            return part
+        if interpolation is None:
+            interpolation = cv2.INTER_AREA if a >= 2 else cv2.INTER_LINEAR
+        return cv2.resize(part, crop, interpolation=interpolation)
+
+    matrix = within(view, window).matrix
+    shrunk = int(view.scale)
+    if interpolation is None:
+        interpolation = cv2.INTER_LINEAR
+        if shrunk > 1:
+            # Linear interpolation sees two pixels only; of several to one it would drop most.
+            height, width = (math.ceil(side / shrunk) for side in part.shape[:2])
+            part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
+            whole = _resized(*(columns.stop - columns.start, rows.stop - rows.start), width, height)
+            matrix = whole[:2] @ np.vstack([matrix, (0, 0, 1)])
+    return cv2.warpAffine(
+        part,
+        matrix,
+        crop,
+        flags=interpolation | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(border,) * 4,
+    )
+
+
+def box(view: View, size: tuple[int, ...], margin: int = 0) -> Window:
+    """The rows and columns of a picture that a view needs, and `margin` more where there are.
+
+    Args:
+        size: height and width of the picture come first in it.
+    """
+    spans = []
+    for (along_x, along_y, shift), length in zip(view.matrix[::-1].tolist(), size, strict=False):
+        middle = shift + (along_x + along_y) * (view.crop - 1) / 2
+        half = (abs(along_x) + abs(along_y)) * view.crop / 2
+        low, high = middle - half + 0.5, middle + half + 0.5
+        around = margin if _whole(low) and _whole(high) else margin + 3  # what a kernel reads
+        start = min(max(math.floor(low + 1e-6) - around, 0), length)
+        stop = max(min(math.ceil(high - 1e-6) + around, length), start)
+        spans.append(slice(start, stop))
+    return tuple(spans)
+
+
+def within(view: View, window: Window) -> View:
+    """The same view, of the part of the picture in `window`."""
+    rows, columns = window
+    matrix = view.matrix - [[0, 0, columns.start], [0, 0, rows.start]]
+    return view._replace(matrix=matrix)
+
+
+def _whole(number: float) -> bool:
+    return abs(number - round(number)) < 1e-6
+
+
+def _resized(width: int, height: int, new_width: int, new_height: int) -> np.ndarray:
+    x, y = new_width / width, new_height / height
+    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
+
+
+def _drawn_map(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    turn = math.radians(rng.uniform(-DEGREES, DEGREES) * (max(height, width) >= TURNED_FROM))
+    shear = math.radians(rng.uniform(-SHEAR, SHEAR))
+    x, y = rng.uniform(*SCALE, 2) * (1 - 2 * rng.integers(0, 2, 2))
+    centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
+    # Flipped and scaled, then turned, then sheared.
+    linear = np.array(
+        [
+            [math.cos(turn + shear) * x, -math.sin(turn + shear) * y, 0],
+            [math.sin(turn) * x, math.cos(turn) * y, 0],
+            [0, 0, 1],
+        ]
+    )
+    to = np.array([[1, 0, centre_x], [0, 1, centre_y], [0, 0, 1]])
+    back = np.array([[1, 0, -centre_x], [0, 1, -centre_y], [0, 0, 1]])
+    return to @ linear @ back
