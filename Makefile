@@ -29,6 +29,7 @@ lint: $(VENV)/.tests
 bench: $(VENV)/.runs
 	$(RUN) benchmarks/spatial_similarity.py
 	$(RUN) benchmarks/half_width.py
+	$(RUN) benchmarks/loader.py
 
 clean:
 	rm -rf $(VENV) result data/sample

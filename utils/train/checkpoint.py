@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from models import Network, files
 from models.errors import InputError
 from utils.options import Config, TrainConfig
@@ -52,7 +54,13 @@ def resume(path: Path, network: Network, config: Config, options: TrainConfig) -
                 f"{path}: its network has another {key} than this run's; "
                 "start without --resume, or restore the config it was trained with"
             )
-    before = _flat(Config.model_validate(training["config"]).model_dump())
+    try:
+        before = _flat(Config.model_validate(training["config"]).model_dump())
+    except ValidationError:
+        raise InputError(
+            f"{path}: saved by another version of Matting Prune, with other options; start without "
+            "--resume"
+        ) from None
     before["train.batch_size"] = training["batch_size"]
     now = _flat(config.model_dump()) | {"train.batch_size": options.batch_size}
     for key, value in now.items():
