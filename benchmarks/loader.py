@@ -88,8 +88,9 @@ def measure(root: Path) -> None:
     for crop in (CROP, 512):
         published = training_samples(options(root, f"data.crop={crop}", published="gca.yaml"))
         slow = compare(lambda: [plain.sample() for _ in range(4)], batch(published, 32))
-        report(f"ours with GCA's augmentation, crop {crop}", 32 / slow.ours, "samples/s")
-        report(f"ours with GCA's augmentation, crop {crop} / plain at {CROP}", slow.reference / 4 / (slow.ours / 32), "times")
+        name = f"ours with GCA's augmentation, crop {crop}"
+        report(name, 32 / slow.ours, "samples/s")
+        report(f"{name} / plain at {CROP}", slow.reference / 4 / (slow.ours / 32), "times")
     for step, share in shares(ours, 256).items():
         report(f"share of: {step}", share, "%")
     speeds = [max(speed(root, workers) for _ in range(3)) for workers in (1, 2)]
