@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from models.errors import InputError
 from utils.data.images import (
@@ -116,6 +117,13 @@ def test_what_is_no_picture_has_no_size(tmp_path):
 def test_image_ignores_its_alpha_channel(tmp_path):
     path = png(tmp_path / "a.png", 2, 8, RGBA, [[1, 2, 3, 0, 5, 6, 7, 128]])
     assert read_image(path).tolist() == [[[1, 2, 3], [5, 6, 7]]]
+
+
+def test_a_tiff_keeps_its_colours_under_its_alpha(tmp_path):
+    stored = np.array([[[200, 100, 50, 128], [10, 20, 30, 0], [250, 240, 230, 255]]], np.uint8)
+    Image.fromarray(stored).save(tmp_path / "a.tif")
+    assert np.array_equal(read_image(tmp_path / "a.tif"), stored[..., :3])
+    assert np.array_equal(read_alpha(tmp_path / "a.tif"), stored[..., 3])
 
 
 def test_palette_is_expanded(tmp_path):

@@ -4,6 +4,7 @@ EXIF orientation is never applied: pictures, mattes and trimaps are taken as the
 stored, so that the files of one picture cannot be turned differently.
 """
 
+import io
 import logging
 import struct
 import zlib
@@ -255,6 +256,8 @@ def _decode(path: Path, shrink: int = 1) -> np.ndarray:
         pixels = None
     if pixels is None:
         raise InputError(f"{path}: not a whole picture; save it again as PNG or JPEG")
+    if pixels.ndim == 3 and pixels.shape[2] == 4 and data.startswith(TIFF_STARTS):
+        pixels = _straight_tiff(path, data)
     if pixels.dtype == np.uint16:
         pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if pixels.dtype != np.uint8:
@@ -277,9 +280,18 @@ SHRUNK = {
 }
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+TIFF_STARTS = (b"II*\0", b"MM\0*")
 JPEG_START = b"\xff\xd8"
 JPEG_END = b"\xff\xd9"
 JPEG_SCAN = 0xDA
+
+
+def _straight_tiff(path: Path, data: bytes) -> np.ndarray:
+    """The stored pixels of a TIFF with an alpha channel; OpenCV multiplies its colours by that."""
+    with Image.open(io.BytesIO(data)) as image:
+        if image.mode != "RGBA":
+            raise InputError(f"{path}: a TIFF of {image.mode} with alpha; save it as PNG")
+        return cv2.cvtColor(np.asarray(image), cv2.COLOR_RGBA2BGRA)
 
 
 def _plain_png(data: bytes) -> bytes:

@@ -45,6 +45,15 @@ class Stored(NamedTuple):
     counts: np.ndarray
 
 
+def describe(colour: np.ndarray, alpha: np.ndarray) -> Stored:
+    """What is stored of a foreground, uint8 (H, W, 3), and its matte, uint8 (H, W)."""
+    distance = reach(alpha)
+    at = np.arange(len(alpha))[:, None] * RADII + distance
+    rows = np.bincount(at.ravel(), minlength=at.shape[0] * RADII).reshape(-1, RADII)
+    counts = np.ascontiguousarray(rows.cumsum(1).T.astype(np.uint16))
+    return Stored(np.dstack([colour, alpha]), distance, counts)
+
+
 def build_store(root: Path | str, workers: int = 0) -> Path:
     """Decode every training foreground of `root` into its store.
 
@@ -186,16 +195,8 @@ def _store(job: tuple[Path, Foreground]) -> str | None:
         colour, alpha = read_image(source.fg), read_alpha(source.alpha)
     except InputError as error:
         return str(error)
-    distance = reach(alpha)
-    at = np.arange(len(alpha))[:, None] * RADII + distance
-    rows = np.bincount(at.ravel(), minlength=at.shape[0] * RADII).reshape(-1, RADII)
-    arrays = Stored(
-        rgba=np.dstack([colour, alpha]),
-        reach=distance,
-        counts=np.ascontiguousarray(rows.cumsum(1).T.astype(np.uint16)),
-    )
     with atomic(_path(folder, source)) as temporary:
-        temporary.write_bytes(save(arrays._asdict(), metadata))
+        temporary.write_bytes(save(describe(colour, alpha)._asdict(), metadata))
     return None
 
 
