@@ -21,7 +21,7 @@ from utils.data.check import check_set
 from utils.data.merged import compose_training_set
 from utils.data.pairs import LAYOUT, backgrounds, foregrounds
 from utils.data.sets import KINDS, bring
-from utils.data.store import build_store
+from utils.data.store_build import build_store
 from utils.data.test_set import compose_test_set
 
 SAMPLE = "sample"
@@ -49,6 +49,15 @@ def arguments() -> argparse.Namespace:
         default=(1, 30),
         metavar=("LOW", "HIGH"),
         help="pixels, for trimaps that the set does not bring (1 30)",
+    )
+    parser.add_argument(
+        "--snap",
+        type=int,
+        choices=range(64),
+        default=0,
+        metavar="N",
+        help="training matte values within N of 0 or 255 become these (0); 5 for mattes that were "
+        "saved with losses or made by networks",
     )
     parser.add_argument("--seed", type=int, default=0, help="decides the radii and the sample")
     parser.add_argument(
@@ -117,7 +126,7 @@ def prepare(args: argparse.Namespace, root: Path) -> None:
             "set with --from (see data/README.md)"
         )
     if trains:  # a set may be for testing alone, or for training
-        store = build_store(root, args.workers)
+        store = build_store(root, args.workers, args.snap)
         print(f"{store}: {len(foregrounds(root, 'train'))} training foregrounds")
     if tests:
         composed = compose_test_set(

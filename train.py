@@ -16,7 +16,7 @@ import torch
 
 from utils import config as configs
 from utils.command import main
-from utils.data.loader import training_samples
+from utils.data.sources import Sources
 from utils.device import choose
 from utils.report.samples import write_samples
 from utils.train.assemble import assemble, fresh_network, frozen_teacher
@@ -39,7 +39,7 @@ def train() -> None:
     config = configs.load(arguments.config, [*configs.spkd_flags(arguments), *arguments.overrides])
 
     if arguments.sheet:
-        write_samples(arguments.sheet, training_samples(config))
+        write_samples(arguments.sheet, Sources(config))
         print(f"{arguments.sheet}: what the network will see")
         return
     torch.manual_seed(config.seed)

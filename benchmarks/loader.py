@@ -32,11 +32,13 @@ from utils.config import CONFIGS
 from utils.data import crops, sample
 from utils.data.crops import CropSet
 from utils.data.images import write_image
-from utils.data.loader import prepare_process, training_loader, training_samples
+from utils.data.loader import prepare_process, training_loader
 from utils.data.pairs import backgrounds, foregrounds
 from utils.data.sample.backgrounds import background
+from utils.data.sources import Sources
 from utils.data.split import write_split
-from utils.data.store import build_store, store_folder
+from utils.data.store import store_folder
+from utils.data.store_build import build_store
 from utils.options import Config
 
 CROP, BATCH = 320, 16
@@ -79,14 +81,16 @@ def measure(root: Path) -> None:
     # First, since the kernel keeps what a process has mapped.
     report("ours, cold store", 1 / cold(root), "samples/s")
     plain = Plain(foregrounds(root, "train"), backgrounds(root, "train"), CROP)
-    ours = training_samples(options(root, "data.crop=320"))
+    ours = Sources(options(root, "data.crop=320")).samples("train")
     times = compare(lambda: [plain.sample() for _ in range(4)], batch(ours, 64))
     one, fast = times.reference / 4, times.ours / 64
     report("plain loader", 1 / one, "samples/s")
     report("ours, warm", 1 / fast, "samples/s")
     report("ours / plain", one / fast, "times")
     for crop in (CROP, 512):
-        published = training_samples(options(root, f"data.crop={crop}", published="gca.yaml"))
+        published = Sources(options(root, f"data.crop={crop}", published="gca.yaml")).samples(
+            "train"
+        )
         slow = compare(lambda: [plain.sample() for _ in range(4)], batch(published, 32))
         name = f"ours with GCA's augmentation, crop {crop}"
         report(name, 32 / slow.ours, "samples/s")
@@ -157,7 +161,7 @@ def shares(samples: CropSet, count: int) -> dict[str, float]:
 
 def cold(root: Path) -> float:
     """Seconds a sample, when the store's pages are not in memory."""
-    samples = training_samples(options(root))
+    samples = Sources(options(root)).samples("train")
     for file in store_folder(root).iterdir():
         with file.open("rb") as opened:
             os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -171,9 +175,8 @@ def cold(root: Path) -> float:
 
 def speed(root: Path, workers: int) -> float:
     """Samples a second that a DataLoader gives once its workers are at work."""
-    loader = training_loader(
-        options(root, f"data.workers={workers}"), BATCH, epochs=1000, pin=False
-    )
+    sources = Sources(options(root, f"data.workers={workers}"))
+    loader = training_loader(sources, BATCH, epochs=1000, pin=False)
     batches = iter(loader)
     for _ in range(4 * workers):
         next(batches)

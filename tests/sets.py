@@ -7,7 +7,7 @@ import numpy as np
 
 from utils.data.images import write_image
 from utils.data.split import write_split
-from utils.data.store import build_store
+from utils.data.store_build import build_store
 
 
 def disc(height: int, width: int, softness: float = 3.0) -> np.ndarray:

@@ -12,7 +12,8 @@ from utils.data.compose import compose
 from utils.data.crops import CropSet, Item, Made
 from utils.data.images import write_image
 from utils.data.pairs import foregrounds
-from utils.data.store import Store, build_store
+from utils.data.store import Store
+from utils.data.store_build import build_store
 from utils.data.trimap import distance_trimap, make_trimap, narrow_trimap
 from utils.options import AugmentConfig, DataConfig
 
@@ -236,15 +237,15 @@ def test_flipping_keeps_image_trimap_and_alpha_aligned(tmp_path):
 
 def test_without_augmentation_a_sample_is_the_plain_one(tmp_path):
     alpha = speckled(32, 32)
-    samples = crops(tmp_path, alpha)
+    write_foreground(tmp_path, "one", alpha, picture(0, 32, 32))
+    build_store(tmp_path)
     items = [Item(one) for one in foregrounds(tmp_path, "train")] * 4
     data = DataConfig(crop=32, crop_scales=(1.0,))
-    behind = [tmp_path / "train" / "bg" / "bg.png"]
-    none = CropSet(Store(tmp_path), items, behind, data, None, 0)
-    assert all(same(none[0, index], samples[0, index]) for index in range(4))
+    none = CropSet(Store(tmp_path), items, [background(tmp_path)], data, None, 0)
     expected = compose(picture(0, 32, 32), alpha, np.full((32, 32, 3), FLAT, np.uint8))
-    image, _, matte = arrays(none[0, 0])
-    assert np.array_equal(image, expected) and np.array_equal(matte, alpha)
+    for index in range(4):
+        image, _, matte = arrays(none[0, index])
+        assert np.array_equal(image, expected) and np.array_equal(matte, alpha)
 
 
 def test_jitter_recolours_the_image_alone(tmp_path):
@@ -314,6 +315,25 @@ def test_a_larger_background_is_cut_from_anywhere_and_not_resized(tmp_path):
         assert np.array_equal(large[y : y + 40, x : x + 40], arrays(samples[0, index])[0])
         places.add((y, x))
     assert len(places) > 4
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0, 4.0])
+def test_a_background_is_shown_alike_whatever_its_format_and_the_cache(tmp_path, scale):
+    y, x = np.mgrid[:400, :440] / 2
+    ramps = np.dstack([y, x, (x + y) / 2]).astype(np.uint8)
+    write_foreground(tmp_path, "one", np.zeros((300, 300), np.uint8), picture(0, 300, 300))
+    seen = []
+    for suffix in (".png", ".jpg"):
+        path = tmp_path / "train" / "bg" / f"ramps{suffix}"
+        write_image(path, ramps)
+        for cache_mb in (0, 64):
+            samples = crop_set(tmp_path, [path], crop_scales=(scale,), cache_mb=cache_mb)
+            image = [samples[0, index].sample.image.numpy().astype(int) for index in range(4)]
+            seen.append(np.stack(image))
+    assert np.array_equal(seen[0], seen[1]) and np.array_equal(seen[2], seen[3])
+    assert np.abs(seen[0] - seen[2]).max() <= 5
+    slope = np.diff(seen[0][:, 1], axis=2).mean()
+    assert slope == pytest.approx(scale / 2, rel=0.1)
 
 
 def test_changing_a_sample_does_not_change_the_next_one(tmp_path):

@@ -13,7 +13,8 @@ from tests.sets import disc
 from utils.data.crops import CropSet, Item
 from utils.data.images import write_image
 from utils.data.pairs import backgrounds, foregrounds
-from utils.data.store import Store, build_store
+from utils.data.store import Store
+from utils.data.store_build import build_store
 from utils.data.trimap import draw_radius, make_trimap
 from utils.options import AugmentConfig, DataConfig
 

@@ -106,12 +106,23 @@ def test_the_size_is_told_without_decoding(tmp_path, noise, suffix):
     assert image_size(path) == (37, 53)
 
 
+def test_the_size_is_read_where_pillow_refuses_what_we_read(tmp_path, noise):
+    path = tmp_path / "profile.png"
+    write_image(path, noise)
+    data = path.read_bytes()
+    profile = chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(2 << 20)))
+    path.write_bytes(data[:33] + profile + data[33:])  # behind the header
+    with pytest.raises((OSError, ValueError)):
+        Image.open(path)
+    assert image_size(path) == (37, 53)
+
+
 def test_what_is_no_picture_has_no_size(tmp_path):
     assert "no such file" in refused(image_size, tmp_path / "none.png")
     (tmp_path / "text.png").write_text("not a picture")
     assert "text.png: not a whole picture" in refused(image_size, tmp_path / "text.png")
     (tmp_path / "empty.png").touch()
-    assert "empty.png: not a whole picture" in refused(image_size, tmp_path / "empty.png")
+    assert "empty.png: the file is empty" in refused(image_size, tmp_path / "empty.png")
 
 
 def test_image_ignores_its_alpha_channel(tmp_path):
@@ -289,6 +300,12 @@ def test_folder_is_listed_by_name_without_hidden_and_other_files(tmp_path, noise
         (tmp_path / name).touch()
     assert list(list_images(tmp_path)) == ["a", "b", "c.d"]
     assert list_images(tmp_path)["a"] == tmp_path / "a.JPG"
+
+
+@pytest.mark.parametrize("name", ["cat .png", " cat.png", "c\u2028at.png", "c\tat.png"])
+def test_a_name_that_no_list_can_hold_is_refused(tmp_path, noise, name):
+    write_image(tmp_path / name, noise)
+    assert "rename it" in refused(list_images, tmp_path)
 
 
 def test_folder_that_cannot_be_used_is_named(tmp_path):

@@ -10,8 +10,9 @@ from models.errors import InputError
 from tests.sets import picture, prepare, write_set
 from utils import config as configs
 from utils.data.images import write_image
-from utils.data.loader import Batches, training_loader, training_samples, validation_loader
+from utils.data.loader import Batches, training_loader, validation_loader
 from utils.data.pairs import foregrounds
+from utils.data.sources import Sources
 from utils.data.split import read_split, write_split
 from utils.data.store import store_folder
 from utils.options import Config
@@ -35,6 +36,10 @@ def options(root: Path, *overrides: str) -> Config:
             *overrides,
         ],
     )
+
+
+def sources(root: Path, *overrides: str) -> Sources:
+    return Sources(options(root, *overrides))
 
 
 def same(ours: list, theirs: list) -> bool:
@@ -79,7 +84,7 @@ def test_beginning_at_a_batch_gives_the_tail_of_the_whole(start):
 
 def test_workers_change_nothing(data):
     loaders = [
-        training_loader(options(data, f"data.workers={count}"), 5, epochs=2, pin=False)
+        training_loader(sources(data, f"data.workers={count}"), 5, epochs=2, pin=False)
         for count in (0, 2)
     ]
     ours, theirs = (list(loader) for loader in loaders)
@@ -91,22 +96,22 @@ def test_workers_change_nothing(data):
 
 
 def test_a_loader_goes_on_where_it_is_told_to(data):
-    whole = list(training_loader(options(data), 5, epochs=2, pin=False))
-    rest = training_loader(options(data), 5, epochs=2, pin=False)
+    whole = list(training_loader(sources(data), 5, epochs=2, pin=False))
+    rest = training_loader(sources(data), 5, epochs=2, pin=False)
     rest.batch_sampler.start = 3
     assert same(list(rest), whole[3:])
 
 
 def test_the_seed_decides_the_samples(data):
     one, other = (
-        list(training_loader(options(data, f"seed={seed}"), 12, epochs=1, pin=False))
+        list(training_loader(sources(data, f"seed={seed}"), 12, epochs=1, pin=False))
         for seed in (0, 1)
     )
     assert not same(one, other)
 
 
 def test_validation_gives_the_same_crops_each_time_and_all_of_them(data):
-    first, second = (validation_loader(options(data), 3, pin=False) for _ in range(2))
+    first, second = (validation_loader(sources(data), 3, pin=False) for _ in range(2))
     wanted = list(first)
     assert sum(len(batch.image) for batch in wanted) == 2
     assert same(list(first), wanted) and same(list(second), wanted)
@@ -114,7 +119,7 @@ def test_validation_gives_the_same_crops_each_time_and_all_of_them(data):
 
 def test_validation_neither_flips_nor_recolours(data):
     plain = options(data, "augment.flip=false", "augment.jitter=0")
-    both = (validation_loader(config, 3, pin=False) for config in (plain, options(data)))
+    both = (validation_loader(Sources(config), 3, pin=False) for config in (plain, options(data)))
     assert same(*map(list, both))
 
 
@@ -122,15 +127,15 @@ def test_loaders_leave_pytorchs_generator_as_it_is(data):
     torch.manual_seed(3)
     wanted = torch.rand(1)
     torch.manual_seed(3)
-    list(training_loader(options(data), 5, epochs=1, pin=False))
-    list(validation_loader(options(data), 5, pin=False))
+    list(training_loader(sources(data), 5, epochs=1, pin=False))
+    list(validation_loader(sources(data), 5, pin=False))
     assert torch.rand(1) == wanted
 
 
 def test_fewer_samples_than_a_batch_are_refused(data):
     with pytest.raises(InputError, match=r"train\.batch_size: 13 is more than the 12 samples"):
-        training_loader(options(data), 13, epochs=1, pin=False)
-    assert len(list(training_loader(options(data), 12, epochs=1, pin=False))) == 1
+        training_loader(sources(data), 13, epochs=1, pin=False)
+    assert len(list(training_loader(sources(data), 12, epochs=1, pin=False))) == 1
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -138,7 +143,7 @@ def test_a_bad_picture_among_few_ends_in_one_line_and_no_worker_stays(tmp_path, 
     root = prepare(write_set(tmp_path / "bad", train=2, test=0), 0.5)
     for file in (root / "train" / "bg").iterdir():
         file.write_bytes(b"no picture")
-    loader = training_loader(options(root, f"data.workers={workers}"), 1, epochs=1, pin=False)
+    loader = training_loader(sources(root, f"data.workers={workers}"), 1, epochs=1, pin=False)
     with pytest.raises(InputError) as error:
         list(loader)
     message = str(error.value)
@@ -161,7 +166,7 @@ def test_one_bad_background_among_many_is_named_once_counted_and_replaced(
 ):
     root = with_many_backgrounds(tmp_path / "many")
     config = options(root, f"data.workers={workers}", "data.backgrounds_per_foreground=200")
-    loader = training_loader(config, 5, epochs=3, pin=False)
+    loader = training_loader(Sources(config), 5, epochs=3, pin=False)
     bad = root / "train" / "bg" / "b007.png"
     if harm == "corrupt":
         bad.write_bytes(bad.read_bytes()[:-20])
@@ -173,23 +178,23 @@ def test_one_bad_background_among_many_is_named_once_counted_and_replaced(
     assert all(batch.image.shape == (5, 3, 32, 32) for batch in batches)
     told = [record.message for record in caplog.records]
     assert len(told) == 1 and told[0].startswith(f"left out: {bad}: ")
-    assert str(loader.failures) == "1 of 157 pictures left out"
+    assert str(loader.failures) == "1 of 158 pictures left out"
 
 
 def test_more_than_one_percent_bad_is_an_error(tmp_path):
     root = with_many_backgrounds(tmp_path / "many")
     loader = training_loader(
-        options(root, "data.backgrounds_per_foreground=200"), 5, epochs=3, pin=False
+        sources(root, "data.backgrounds_per_foreground=200"), 5, epochs=3, pin=False
     )
     for index in (7, 8):
         (root / "train" / "bg" / f"b{index:03d}.png").unlink()
-    with pytest.raises(InputError, match=r"b00[78]\.png: no such file.*and 1 more of 157 pictures"):
+    with pytest.raises(InputError, match=r"b00[78]\.png: no such file.*and 1 more of 158 pictures"):
         list(loader)
 
 
 def test_a_disk_that_is_gone_is_an_error_at_once(tmp_path):
     root = with_many_backgrounds(tmp_path / "many")
-    loader = training_loader(options(root), 5, epochs=3, pin=False)
+    loader = training_loader(sources(root), 5, epochs=3, pin=False)
     for file in (root / "train" / "bg").iterdir():
         file.unlink()
     with pytest.raises(InputError, match="no such file; check the name"):
@@ -200,14 +205,14 @@ def test_a_listed_background_that_is_missing_among_many_is_left_out(tmp_path, ca
     root = with_many_backgrounds(tmp_path / "many")
     names = [path.name for path in (root / "train" / "bg").iterdir()]
     (root / "train" / "train_bg_names.txt").write_text("\n".join([*names, "gone.jpg"]))
-    loader = training_loader(options(root), 5, epochs=1, pin=False)
+    loader = training_loader(sources(root), 5, epochs=1, pin=False)
     assert "left out" in caplog.text and "gone.jpg" in caplog.text
     assert len(list(loader)) == 2
 
 
 def test_a_foreground_that_vanishes_from_the_store_is_replaced(tmp_path, caplog):
     root = with_many_backgrounds(tmp_path / "many")
-    loader = training_loader(options(root), 3, epochs=2, pin=False)
+    loader = training_loader(sources(root), 3, epochs=2, pin=False)
     names = (root / "train_names.txt").read_text().split()
     path = store_folder(root) / f"{names[0]}.safetensors"
     path.unlink()
@@ -221,7 +226,7 @@ def test_without_a_store_the_command_is_named(tmp_path):
     root = write_set(tmp_path / "bare", test=0)
     write_split(root, 0.25, seed=0)
     with pytest.raises(InputError, match=r"no training store; run python pre_process\.py"):
-        training_loader(options(root), 1, epochs=1, pin=False)
+        training_loader(sources(root), 1, epochs=1, pin=False)
 
 
 def test_unshuffled_backgrounds_are_the_published_ones(tmp_path):
@@ -234,7 +239,7 @@ def test_unshuffled_backgrounds_are_the_published_ones(tmp_path):
             write_image(path, np.zeros((40, 44) if name == "alpha" else (40, 44, 3), np.uint8))
     prepare(root)
     config = options(root, "data.shuffle_backgrounds=false", "augment.jitter=0")
-    samples = training_samples(config)
+    samples = Sources(config).samples("train")
     names = [one.name for one in foregrounds(root, "train")]
     kept = [name for name in names if name in read_split(root).train]
     wanted = [10 * ((4 * names.index(name) + k) % 9) for name in kept for k in range(4)]
@@ -248,9 +253,7 @@ def test_a_split_by_composite_trains_and_validates_the_composites_it_lists(tmp_p
         write_image(root / "train" / "bg" / f"train{index}.png", flat)
     prepare(root)
     found = write_split(root, 0.25, seed=1, per_foreground=4)
-    samples = training_samples(options(root))
+    samples = sources(root).samples("train")
     assert len(samples) == sum(map(len, found.train.values())) == 12
-    loader = validation_loader(options(root), 16, pin=False)
+    loader = validation_loader(sources(root), 16, pin=False)
     assert len(next(iter(loader)).image) == sum(len(ks[:2]) for ks in found.valid.values())
-    with pytest.raises(InputError, match=r"backgrounds_per_foreground: 2, but the split lists"):
-        training_samples(options(root, "data.backgrounds_per_foreground=2"))

@@ -7,7 +7,6 @@ import shutil
 import struct
 import tarfile
 import zipfile
-import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,7 +23,6 @@ from utils.data.images import read_alpha, read_image, write_image
 from utils.data.pairs import backgrounds, foregrounds, read_names
 from utils.data.sets import archives, bring
 from utils.data.sets.cutouts import hidden_colours, suspicion
-from utils.data.sets.matching import picture_size
 from utils.data.sets.names import clean, key
 
 SIZE = (24, 32)
@@ -384,18 +382,6 @@ def test_impossible_arguments_are_one_line(pairs, tmp_path):
     text(tmp_path / "set.rar", "Rar!")
     message = refused("distinctions-646", tmp_path / "set.rar", tmp_path / "set")
     assert "unpack it and give the folder" in message
-
-
-def test_size_is_read_where_pillow_refuses_what_we_read(tmp_path):
-    path = tmp_path / "profile.png"
-    fg(path)
-    data = path.read_bytes()
-    profile = b"iCCP" + b"x\0\0" + zlib.compress(bytes(2 << 20))
-    chunk = struct.pack(">I", len(profile) - 4) + profile + struct.pack(">I", zlib.crc32(profile))
-    path.write_bytes(data[:33] + chunk + data[33:])  # behind the header
-    with pytest.raises((OSError, ValueError)):
-        Image.open(path)
-    assert picture_size(path) == (32, 24)
 
 
 # --- photographs ------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import pickle
 import shutil
 from collections import namedtuple
 from pathlib import Path
@@ -12,9 +13,11 @@ import pytest
 from models.errors import InputError
 from tests.sets import disc, picture, write_set
 from utils.data import store as store_module
+from utils.data import store_build
 from utils.data.images import read_alpha, read_image, write_image
 from utils.data.pairs import foregrounds
-from utils.data.store import Store, build_store, store_folder
+from utils.data.store import Store, store_folder
+from utils.data.store_build import build_store
 from utils.data.trimap import make_trimap, reach
 
 COMMAND = "run python pre_process.py --dataset set"
@@ -85,6 +88,23 @@ def test_a_second_build_makes_only_what_has_changed(root):
     assert changed == {"train1.safetensors"}
     stored = Store(root).open(foregrounds(root, "train")[1])
     assert np.array_equal(stored.rgba[..., 3], disc(72, 88, 30))
+
+
+def test_snapped_mattes_are_solid_and_another_snap_makes_all_again(root):
+    for path in (root / "train" / "alpha").iterdir():
+        matte = read_alpha(path)
+        write_image(path, np.where(matte == 255, 251, np.where(matte == 0, 3, matte)))
+    build_store(root)
+    source = foregrounds(root, "train")[0]
+    assert np.all(Store(root).open(source).reach == 0), "every pixel is soft"
+    before = files(root)
+    build_store(root, snap=5)
+    assert not set(files(root).items()) & set(before.items())
+    stored, matte = Store(root).open(source), read_alpha(source.alpha).astype(int)
+    wanted = np.where(matte >= 250, 255, np.where(matte <= 5, 0, matte))
+    assert np.array_equal(stored.rgba[..., 3], wanted)
+    assert np.array_equal(stored.reach, reach(wanted.astype(np.uint8)))
+    assert Store(root).usable([source]) == [source]
 
 
 def test_what_belongs_to_no_foreground_is_removed(root):
@@ -180,12 +200,52 @@ def test_it_says_its_size_before_it_starts_and_what_it_says_is_right(root, caplo
         pytest.MonkeyPatch.context() as patch,
         pytest.raises(InputError, match=r"train/store: needs 0\.00 GB, but 0\.00 GB are free"),
     ):
-        patch.setattr(store_module.shutil, "disk_usage", lambda _: Usage(1, 1, 0))
+        patch.setattr(store_build.shutil, "disk_usage", lambda _: Usage(1, 1, 0))
         build_store(root)
     assert "train/store: 3 foregrounds" in caplog.text and "3 to make" in caplog.text
     build_store(root)
     content = sum(path.stat().st_size for path in store_folder(root).iterdir())
-    assert store_module._bytes(72, 88) * 3 == pytest.approx(content, rel=0.03)
+    assert store_build._bytes(72, 88) * 3 == pytest.approx(content, rel=0.03)
+
+
+def test_two_builds_at_a_time_are_refused(root):
+    with (
+        store_build._alone(store_folder(root)),
+        pytest.raises(InputError, match="train/store: another process is building this store"),
+    ):
+        build_store(root)
+    build_store(root)
+
+
+def test_a_link_to_nothing_is_named(tmp_path):
+    root = many(tmp_path / "set")
+    build_store(root)
+    source = root / "train" / "fg" / "f003.png"
+    moved = source.rename(tmp_path / "moved.png")
+    source.symlink_to(moved)
+    moved.rename(tmp_path / "away.png")
+    assert len(Store(root).usable(foregrounds(root, "train"))) == 100
+    build_store(root)
+    assert len(files(root)) == 100
+
+
+def test_what_a_row_cannot_count_is_left_out(tmp_path, caplog):
+    root = many(tmp_path / "set")
+    write_image(root / "train" / "fg" / "f003.png", np.zeros((1, 65536, 3), np.uint8))
+    write_image(root / "train" / "alpha" / "f003.png", np.zeros((1, 65536), np.uint8))
+    build_store(root)
+    assert "f003.png: wider than 65535 pixels" in caplog.text
+
+
+def test_a_worker_gets_paths_not_pictures(root):
+    build_store(root)
+    store, sources = Store(root), foregrounds(root, "train")
+    before = len(pickle.dumps(store))
+    for source in sources:
+        store.open(source)
+    copied = pickle.loads(pickle.dumps(store))
+    assert len(pickle.dumps(store)) == before
+    assert np.array_equal(copied.open(sources[0]).rgba, store.open(sources[0]).rgba)
 
 
 def test_few_files_are_open_at_a_time(root, monkeypatch):

@@ -71,6 +71,15 @@ def test_places_are_unknown_pixels_drawn_evenly(alpha, widths):
     assert chisquare(counts[unknown]).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("widths", [Widths("distance", 1, 1), Widths("narrow", 1, 1)])
+def test_places_are_unknown_also_where_few_are(widths):
+    alpha = np.kron(np.indices((12, 12)).sum(0) % 2, np.ones((5, 5))).astype(np.uint8) * 255
+    alpha[31, 33] = 100
+    unknown = whole_trimap(alpha, widths) == UNKNOWN
+    source, rng = stored(alpha), np.random.default_rng(0)
+    assert all(unknown[unknown_place(source, widths, rng)] for _ in range(40))
+
+
 @pytest.mark.parametrize("value", [0, 255])
 def test_where_nothing_is_unknown_any_pixel_will_do(value):
     source, rng = stored(np.full((3, 4), value, np.uint8)), np.random.default_rng(0)

@@ -10,6 +10,7 @@ from utils.data.images import image_size, read_image
 from utils.data.view import View
 
 SHRINKS = (8, 4, 2)  # what a JPEG decoder can do on its way
+SHRINKABLE = (".jpg", ".jpeg")
 
 
 class Backgrounds:
@@ -24,6 +25,7 @@ class Backgrounds:
 
     def __init__(self, cache_mb: int) -> None:
         self._cache = Cache(cache_mb << 20)
+        self._sizes: dict[Path, tuple[int, int]] = {}
 
     def behind(
         self, path: Path, view: View, rng: np.random.Generator, interpolation: int | None = None
@@ -38,11 +40,14 @@ class Backgrounds:
         """
         side, crop = view.window[0].stop - view.window[0].start, view.crop
         shrink = 1
-        if side >= SHRINKS[-1] * crop:
-            needed = side / _enlargement(view, image_size(path)) / crop
+        if side >= SHRINKS[-1] * crop and path.suffix.lower() in SHRINKABLE:
+            if path not in self._sizes:
+                self._sizes[path] = image_size(path)
+            needed = side / _enlargement(view, self._sizes[path]) / crop
             shrink = next((one for one in SHRINKS if needed >= one), 1)
         (picture,) = self._cache.get((path, shrink), lambda: (read_image(path, shrink),))
-        scale = _enlargement(view, tuple(shrink * length for length in picture.shape[:2])) * shrink
+        size = self._sizes[path] if shrink > 1 else picture.shape[:2]
+        scale = _enlargement(view, size) * size[0] / len(picture)
         count = max(1, round(side / scale))
         spans = []
         for span, length, available in zip(view.window, view.canvas, picture.shape, strict=False):

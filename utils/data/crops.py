@@ -31,6 +31,7 @@ from utils.options import AugmentConfig, DataConfig
 
 log = logging.getLogger(__name__)
 
+TRAINING, VALIDATION = 1, 2  # keep the draws of the two apart
 TRIES = 20  # so many pictures in a row that cannot be used are an error
 DEGRADATIONS = {"gamma": gamma, "blur": blur, "noise": noise, "jpeg": jpeg}
 
@@ -92,21 +93,18 @@ class CropSet(Dataset):
         self._data = data
         self._augment = augment or AugmentConfig(flip=False, jitter=0.0)
         self._bends = self._augment.affine or self._augment.squash > 0
+        self._in_sample = self._bends or self._augment.fuse > 0
         self._seed = seed
+        self._kind = VALIDATION if augment is None else TRAINING
         self._behind = Backgrounds(data.cache_mb)
         self._told: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._items)
 
-    @property
-    def pictures(self) -> int:
-        """How many foregrounds and backgrounds there are."""
-        return len(self._foregrounds) + len(self._backgrounds)
-
     def __getitem__(self, key: tuple[int, int]) -> Made:
         epoch, index = key
-        rng = np.random.default_rng([self._seed, epoch, index])
+        rng = np.random.default_rng([self._kind, self._seed, epoch, index])
         problems: list[str] = []
         item, augment = self._items[index], self._augment
 
@@ -185,7 +183,7 @@ class CropSet(Dataset):
 
     def _in_pixels(self, widths: Widths, scale: float) -> Widths:
         """Widths in pixels of the foreground's picture, `scale` of which are one of the sample."""
-        return widths.scaled(scale) if self._bends else widths
+        return widths.scaled(scale) if self._in_sample else widths
 
     def _tell_once(self, source: Foreground, size: tuple[int, int]) -> None:
         worker = get_worker_info()

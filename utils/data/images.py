@@ -168,6 +168,12 @@ def list_images(folder: Path | str, problems: list[str] | None = None) -> dict[s
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
             continue
+        if path.stem != path.stem.strip() or not path.stem.isprintable():
+            complain(
+                f"{folder}: {path.name!r} begins or ends with a blank, or holds characters that "
+                "no list of names can; rename it",
+                problems,
+            )
         first = images.setdefault(path.stem, path)
         if first is not path:
             complain(
@@ -186,7 +192,7 @@ def complain(problem: str, problems: list[str] | None) -> None:
 
 
 def image_size(path: Path | str) -> tuple[int, int]:
-    """The (height, width) that a picture's header tells; nothing is decoded.
+    """The (height, width) of a picture, from its header where that is whole.
 
     Raises:
         InputError: the file is missing or no picture.
@@ -197,8 +203,9 @@ def image_size(path: Path | str) -> tuple[int, int]:
             return image.height, image.width
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the name") from None
-    except (OSError, ValueError, SyntaxError):  # what Pillow makes of a damaged header
-        raise InputError(f"{path}: not a whole picture; save it again as PNG or JPEG") from None
+    except (OSError, ValueError, SyntaxError):
+        # Pillow refuses a PNG with a broken colour profile, which we read.
+        return read_image(path).shape[:2]
 
 
 def check_same_size(

@@ -1,6 +1,9 @@
 """Do many jobs in several processes, with one line for what goes wrong in them."""
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -36,7 +39,7 @@ def run(
     # Spawned, since a forked child may inherit a lock of OpenCV's or PyTorch's threads.
     context = multiprocessing.get_context("spawn")
     workers = min(workers, len(jobs))
-    pool = ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,))
+    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker)
     left = iter(jobs)
     try:
         running = {pool.submit(function, job) for job in islice(left, AHEAD * workers)}
@@ -51,3 +54,16 @@ def run(
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    cv2.setNumThreads(1)
+    # Ctrl-C reaches all processes, but the first one ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Not to outlive a parent that was killed: the pool's own pipes do not tell."""
+    multiprocessing.parent_process().join()
+    os._exit(1)

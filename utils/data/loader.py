@@ -2,7 +2,6 @@
 
 import signal
 from collections.abc import Iterator
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -10,14 +9,12 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 
 from models.errors import InputError
-from utils.data.crops import CropSet, Item, Made, Sample
-from utils.data.failures import Failures, tolerate
-from utils.data.pairs import backgrounds, foregrounds
-from utils.data.split import read_split
-from utils.data.store import Store
-from utils.options import Config, DataConfig
+from utils.data.crops import CropSet, Made, Sample
+from utils.data.failures import Failures
+from utils.data.sources import Sources
 
 Key = tuple[int, int]
+ORDER = 3  # apart from the draws of samples, for any seed
 LARGE_BLOCK = 31 << 20  # bytes; glibc adapts to blocks of less than 32 MiB
 
 
@@ -40,7 +37,11 @@ class Batches(Sampler):
     def __iter__(self) -> Iterator[list[Key]]:
         first_epoch, skip = divmod(self.start, self.per_epoch)
         for epoch in range(first_epoch, self._epochs):
-            order = np.random.default_rng([self._seed, epoch]).permutation(self._samples).tolist()
+            order = (
+                np.random.default_rng([ORDER, self._seed, epoch])
+                .permutation(self._samples)
+                .tolist()
+            )
             for batch in range(skip, self.per_epoch):
                 indices = order[batch * self._batch_size : (batch + 1) * self._batch_size]
                 yield [(epoch, index) for index in indices]
@@ -54,7 +55,7 @@ class Loader(DataLoader):
     What is wrong with pictures that had to be replaced is noted in `failures`.
     """
 
-    def __init__(self, samples: CropSet, **options) -> None:
+    def __init__(self, samples: CropSet, failures: Failures, **options) -> None:
         super().__init__(
             samples,
             collate_fn=_collate,
@@ -62,7 +63,7 @@ class Loader(DataLoader):
             generator=torch.Generator(),
             **options,
         )
-        self.failures = Failures(samples.pictures)
+        self.failures = failures
 
     def __iter__(self) -> Iterator[Sample]:
         return _one_line_errors(super().__iter__(), self.failures)
@@ -97,75 +98,34 @@ def _one_line_errors(batches: Iterator[Made], failures: Failures) -> Iterator[Sa
             batches._shutdown_workers()
 
 
-def training_loader(config: Config, batch_size: int, epochs: int, pin: bool) -> Loader:
+def training_loader(sources: Sources, batch_size: int, epochs: int, pin: bool) -> Loader:
     """Samples of the training foregrounds; its `batch_sampler` is a `Batches`.
 
     Raises:
-        InputError: no data, no split, no store, or fewer samples in an epoch than in a batch.
+        InputError: fewer samples in an epoch than in a batch.
     """
-    samples = training_samples(config)
+    samples = sources.samples("train")
     if len(samples) < batch_size:
         raise InputError(
             f"train.batch_size: {batch_size} is more than the {len(samples)} samples of an epoch; "
             "lower it or raise data.backgrounds_per_foreground"
         )
-    batches = Batches(len(samples), batch_size, epochs, config.seed)
-    workers = config.data.workers
-    return Loader(samples, batch_sampler=batches, num_workers=workers, pin_memory=pin)
+    batches = Batches(len(samples), batch_size, epochs, sources.config.seed)
+    return Loader(
+        samples,
+        sources.failures,
+        batch_sampler=batches,
+        num_workers=sources.config.data.workers,
+        pin_memory=pin,
+    )
 
 
-def validation_loader(config: Config, batch_size: int, pin: bool) -> Loader:
+def validation_loader(sources: Sources, batch_size: int, pin: bool) -> Loader:
     """The same crops of the validation foregrounds each time, without augmentation."""
-    samples = _samples(config, "valid")
+    samples = sources.samples("valid")
     keys = [(0, index) for index in range(len(samples))]
     # In the main process, which keeps the backgrounds from one validation to the next.
-    return Loader(samples, sampler=keys, batch_size=batch_size, pin_memory=pin)
-
-
-def training_samples(config: Config) -> CropSet:
-    """What a training of `config` sees.
-
-    Raises:
-        InputError: no data, no split or no store.
-    """
-    return _samples(config, "train")
-
-
-def _samples(config: Config, part: Literal["train", "valid"]) -> CropSet:
-    options = config.data
-    everything = foregrounds(options.folder, "train")
-    problems: list[str] = []
-    behind = backgrounds(options.folder, "train", options.backgrounds, problems)
-    tolerate(problems, len(behind) + len(problems), "backgrounds")
-    store = Store(options.folder)
-    split = getattr(read_split(options.folder), part)
-    chosen = set(store.usable([one for one in everything if one.name in split]))
-    items = []
-    for place, one in enumerate(everything):
-        if one in chosen:
-            first = place * options.backgrounds_per_foreground
-            for number in _numbers(split[one.name], one.name, options, part):
-                own = None if number is None else behind[(first + number) % len(behind)]
-                items.append(Item(one, own))
-    augment = config.augment if part == "train" else None
-    return CropSet(store, items, behind, options, augment, config.seed)
-
-
-def _numbers(
-    composites: list[int] | None, name: str, options: DataConfig, part: str
-) -> list[int | None]:
-    """For each sample of a foreground which of its backgrounds it has; None: any."""
-    each = options.backgrounds_per_foreground
-    if composites is None:
-        if part == "valid":
-            return [None] * options.valid_backgrounds
-        return [None] * each if options.shuffle_backgrounds else list(range(each))
-    if max(composites) >= each:
-        raise InputError(
-            f"data.backgrounds_per_foreground: {each}, but the split lists {name}_{max(composites)}"
-            "; raise it, or run data_gen.py again"
-        )
-    return composites[: options.valid_backgrounds] if part == "valid" else composites
+    return Loader(samples, sources.failures, sampler=keys, batch_size=batch_size, pin_memory=pin)
 
 
 def prepare_process() -> None:

@@ -68,6 +68,11 @@ def unknown_place(stored: Stored, widths: Widths, rng: np.random.Generator) -> t
         pixel = slice(row, row + 1), slice(column, column + 1)
         if _trimap(stored, widths, pixel)[0, 0] == UNKNOWN:
             return row, column
+    if until[-1]:  # few of those that may be are; then look at them all
+        whole = _trimap(stored, widths, (slice(0, height), slice(0, width)))
+        places = np.flatnonzero(whole == UNKNOWN)
+        if len(places):
+            return divmod(int(places[rng.integers(len(places))]), width)
     return int(rng.integers(height)), int(rng.integers(width))
 
 

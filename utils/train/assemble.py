@@ -9,6 +9,7 @@ from models import Network
 from models.errors import InputError
 from models.imagenet import load_encoder
 from utils.data.loader import training_loader, validation_loader
+from utils.data.sources import Sources
 from utils.device import choose
 from utils.options import Config
 from utils.prune.sparsity import Sparsity
@@ -63,7 +64,8 @@ def assemble(
         if config.teacher and path.resolve() == config.teacher_path.resolve():
             raise InputError(f"teacher: {path} would be overwritten; choose another save_dir")
     pin = device.type == "cuda"
-    training = training_loader(config, options.batch_size, options.epochs, pin)
+    sources = Sources(config)
+    training = training_loader(sources, options.batch_size, options.epochs, pin)
     log.info(
         f"{script}: {parameters(network):,} parameters, {options.epochs} epochs of "
         f"{training.batch_sampler.per_epoch} steps, on {device}"
@@ -72,7 +74,7 @@ def assemble(
         network=network,
         objective=Objective(network, config.loss, config.distill, teacher),
         training=training,
-        validation=validation_loader(config, options.batch_size, pin),
+        validation=validation_loader(sources, options.batch_size, pin),
         options=options,
         config=config,
         device=device,

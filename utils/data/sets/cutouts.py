@@ -2,13 +2,10 @@
 
 import importlib.util
 import logging
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -17,6 +14,7 @@ from tqdm import tqdm
 
 from models.errors import InputError
 from utils.data.images import read_alpha, write_image
+from utils.data.jobs import run
 from utils.data.sets.faults import refuse
 from utils.data.sets.placing import by_stem, require_own
 
@@ -27,8 +25,6 @@ log = logging.getLogger(__name__)
 TRUSTED = 16
 FAR = 8  # pixels from what is visible, where no program smears colours to hide seams
 TEXTURE = 1.0  # levels between neighbours, on average; smooth fillings have less
-
-Result = TypeVar("Result")
 
 
 def bring_cutouts(
@@ -57,7 +53,7 @@ def bring_cutouts(
     _require_free_names(jobs, source)
     seen: dict[str, _Look] = {}
     with tqdm(total=len(jobs), desc="reading", unit="image") as progress:
-        for name, look in _run(_look, jobs, workers):
+        for name, look in run(_look, jobs, workers, folder):
             seen[name] = look
             progress.update()
     refuse(source, [seen[job.name].fault for job in jobs if seen[job.name].fault])
@@ -66,7 +62,7 @@ def bring_cutouts(
             log.warning("%s: %s", job.file.relative_to(base), seen[job.name].warning)
     due = [job for job in jobs if not seen[job.name].done]
     with tqdm(total=len(due), desc="colours", unit="image", disable=not due) as progress:
-        for _ in _run(_write, due, workers):
+        for _ in run(_write, due, workers, folder):
             progress.update()
     return len(due), len(jobs) - len(due)
 
@@ -162,7 +158,11 @@ def _require_free_names(jobs: list[_Cutout], source: Path) -> None:
     refuse(source, faults)
 
 
-def _look(job: _Cutout) -> _Look:
+def _look(job: _Cutout) -> tuple[str, _Look]:
+    return job.name, _found(job)
+
+
+def _found(job: _Cutout) -> _Look:
     where = job.file.relative_to(job.base)
     try:
         rgb, alpha = _read(job.file)
@@ -198,30 +198,3 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
             return np.asarray(image.convert("RGB")), None
         pixels = np.asarray(image.convert("RGBA"))
     return pixels[..., :3], np.ascontiguousarray(pixels[..., 3])
-
-
-def _run(
-    function: Callable[[_Cutout], Result], jobs: list[_Cutout], workers: int
-) -> Iterator[tuple[str, Result]]:
-    """Do the jobs; yield the name and the result of each that is done."""
-    if workers < 1 or len(jobs) < 2:
-        for job in jobs:
-            yield job.name, function(job)
-        return
-    pool = ProcessPoolExecutor(
-        min(workers, len(jobs)),
-        multiprocessing.get_context("spawn"),
-        initializer=cv2.setNumThreads,
-        initargs=(1,),
-    )
-    try:
-        tasks = {pool.submit(function, job): job.name for job in jobs}
-        for task in as_completed(tasks):
-            yield tasks[task], task.result()
-    except BrokenProcessPool:
-        raise InputError(
-            f"{jobs[0].folder}: a worker was killed, probably for want of memory; "
-            "use fewer --workers"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -3,16 +3,14 @@
 import filecmp
 import os
 import re
-import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from models.errors import InputError
-from utils.data.images import read_alpha, read_image
+from utils.data.images import image_size, read_alpha, read_image
 from utils.data.pairs import Foreground
 from utils.data.sets.layouts import Place, pictures
 from utils.data.sets.names import clean, key, without_suffix
@@ -88,23 +86,6 @@ def same_content(one: Path, other: Path) -> bool:
     return one.stat().st_size == other.stat().st_size and filecmp.cmp(one, other, shallow=False)
 
 
-def picture_size(path: Path) -> tuple[int, int]:
-    """(width, height) of a picture as its header says, without decoding it where that is possible.
-
-    Raises:
-        InputError: no picture.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about large pictures
-            with Image.open(path) as image:
-                return image.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        # It refuses what is large, and PNGs with a broken colour profile; we read those.
-        height, width = read_image(path).shape[:2]
-        return width, height
-
-
 def _merge_copies(
     files: dict[str, Path],
     names: Iterable[str],
@@ -172,7 +153,7 @@ def _owner(stem: str, known: dict[str, str]) -> tuple[str, str | None] | None:
 
 def _same_size(one: Path, other: Path, base: Path, faults: list[str]) -> tuple[int, int] | None:
     try:
-        size, size_other = picture_size(one), picture_size(other)
+        size, size_other = image_size(one)[::-1], image_size(other)[::-1]
     except InputError as error:
         faults.append(_short(error, base))
         return None

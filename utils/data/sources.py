@@ -1,0 +1,62 @@
+"""What a training reads: foregrounds, backgrounds and split of a config, looked at once."""
+
+from typing import Literal
+
+from utils.data.crops import CropSet, Item
+from utils.data.failures import Failures, tolerate
+from utils.data.pairs import backgrounds, foregrounds
+from utils.data.split import read_split
+from utils.data.store import Store
+from utils.options import Config
+
+Part = Literal["train", "valid"]
+
+
+class Sources:
+    """The data of a config; training and validation share it, and what is wrong with its pictures.
+
+    Raises:
+        InputError: no data, no split or no store; more than 1 % of the pictures are not there.
+    """
+
+    def __init__(self, config: Config) -> None:
+        options = config.data
+        self.config = config
+        self._foregrounds = foregrounds(options.folder, "train")
+        problems: list[str] = []
+        self._backgrounds = backgrounds(options.folder, "train", options.backgrounds, problems)
+        tolerate(problems, len(self._backgrounds) + len(problems), "backgrounds")
+        self._store = Store(options.folder)
+        self._split = read_split(options.folder)
+        self._usable = set(self._store.usable(self._foregrounds))
+        self.failures = Failures(len(self._foregrounds) + len(self._backgrounds))
+
+    def samples(self, part: Part) -> CropSet:
+        """The samples that train, or the same crops each time of those that validate."""
+        config, chosen = self.config, getattr(self._split, part)
+        each = self._each()
+        items = []
+        for place, one in enumerate(self._foregrounds):
+            if one in self._usable and one.name in chosen:
+                for number in self._numbers(chosen[one.name], part):
+                    own = (place * each + number) % len(self._backgrounds) if number >= 0 else None
+                    items.append(Item(one, None if own is None else self._backgrounds[own]))
+        augment = config.augment if part == "train" else None
+        return CropSet(self._store, items, self._backgrounds, config.data, augment, config.seed)
+
+    def _each(self) -> int:
+        """How many composites a foreground has; the lists of a split by composite hold them all."""
+        listed = [
+            max(numbers) for part in self._split for numbers in part.values() if numbers is not None
+        ]
+        return 1 + max(listed) if listed else self.config.data.backgrounds_per_foreground
+
+    def _numbers(self, composites: list[int] | None, part: Part) -> list[int]:
+        """Of each sample of a foreground, which of its backgrounds it has; -1 is any."""
+        options = self.config.data
+        if composites is not None:
+            return composites[: options.valid_backgrounds] if part == "valid" else composites
+        if part == "valid":
+            return [-1] * options.valid_backgrounds
+        each = options.backgrounds_per_foreground
+        return [-1] * each if options.shuffle_backgrounds else list(range(each))
