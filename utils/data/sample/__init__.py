@@ -2,8 +2,6 @@
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 from zlib import crc32
 
@@ -13,6 +11,7 @@ from tqdm import tqdm
 
 from models.atomic import atomic
 from models.errors import InputError
+from utils.data.jobs import run
 from utils.data.sample.backgrounds import background
 from utils.data.sample.glass import glass
 from utils.data.sample.leaves import leaves
@@ -79,26 +78,10 @@ def render(
         for item in _items(Path(root) / split, split, foregrounds[place], backgrounds[place])
     ]
     items = [item for item in items if not all(path.exists() for path in item)]
-    with tqdm(total=len(items), desc="sample", unit="image", disable=not progress) as bar:
-        if workers == 1:
-            for item in items:
-                _write(item, seed, size)
-                bar.update()
-            return
-        with ProcessPoolExecutor(
-            min(workers, max(1, len(items))),
-            get_context("spawn"),
-            initializer=cv2.setNumThreads,
-            initargs=(1,),
-        ) as pool:
-            tasks = [pool.submit(_write, item, seed, size) for item in items]
-            try:
-                for task in as_completed(tasks):
-                    task.result()
-                    bar.update()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+    jobs = [(item, seed, size) for item in items]
+    with tqdm(total=len(jobs), desc="sample", unit="image", disable=not progress) as bar:
+        for _ in run(_write, jobs, 0 if workers == 1 else workers, root):
+            bar.update()
 
 
 def foreground(name: str, seed: int = 0, size: int = 720) -> tuple[np.ndarray, np.ndarray]:
@@ -122,7 +105,8 @@ def _items(folder: Path, split: str, foregrounds: int, backgrounds: int) -> list
     ]
 
 
-def _write(paths: tuple[Path, ...], seed: int, size: int) -> None:
+def _write(job: tuple[tuple[Path, ...], int, int]) -> None:
+    paths, seed, size = job
     name = paths[0].stem
     if len(paths) == 1:
         rng = _generator(name, seed)
