@@ -1,0 +1,453 @@
+"""The qualitative figure: what it shows, what it enlarges, what it refuses."""
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageFont
+
+from models.errors import InputError
+from tests.sets import disc, picture
+from utils.data.images import read_image, write_image
+from utils.data.trimap import make_trimap
+from utils.metrics import sad
+from utils.report.examples import Mattes, find_examples, most_different
+from utils.report.figure import Row, write_figure
+from utils.report.insets import COLOURS, Inset, choose_insets, parse_inset
+from utils.report.over import put_over
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SIZE = (60, 80)
+NAMES = ("a", "b", "c")
+OFF = {"a": 20, "b": 200, "c": 60}  # levels by which the second method is wrong in a square
+
+
+def wrong(alpha: np.ndarray, levels: int, y: int = 10, x: int = 35, side: int = 8) -> np.ndarray:
+    """A matte that is `levels` off in a square."""
+    matte = alpha.astype(np.int16)
+    part = matte[y : y + side, x : x + side]
+    part += np.where(part < 128, levels, -levels).astype(np.int16)
+    return matte.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def folders(tmp_path) -> Path:
+    """image, trimap, alpha, and the mattes of two methods: good and bad."""
+    for index, name in enumerate(NAMES):
+        alpha = disc(*SIZE, softness=4 + index)
+        write_image(tmp_path / "image" / f"{name}.jpg", picture(index, *SIZE))
+        write_image(tmp_path / "alpha" / f"{name}.png", alpha)
+        write_image(tmp_path / "trimap" / f"{name}.png", make_trimap(alpha, 6))
+        write_image(tmp_path / "good" / f"{name}.png", alpha)
+        write_image(tmp_path / "bad" / f"{name}.png", wrong(alpha, OFF[name]))
+    return tmp_path
+
+
+@pytest.fixture
+def command(folders, monkeypatch, capsys):
+    """Run figure.py in the folder; what it prints, line by line."""
+    monkeypatch.chdir(folders)
+    script = runpy.run_path(str(REPOSITORY / "figure.py"))["figure"]
+    base = "--image image --trimap trimap --out figure.png --width 64"
+
+    def run(arguments: str) -> list[str]:
+        monkeypatch.setattr(sys, "argv", ["figure.py", *f"{base} {arguments}".split()])
+        script()
+        return capsys.readouterr().out.splitlines()
+
+    return run
+
+
+@pytest.fixture
+def words(monkeypatch) -> list[str]:
+    """What is written into figures from now on."""
+    seen = []
+    write = ImageDraw.ImageDraw.text
+
+    def text(pen, place, word, *options, **more):
+        seen.append(word)
+        write(pen, place, word, *options, **more)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", text)
+    return seen
+
+
+@pytest.fixture
+def sizes(monkeypatch) -> list[int]:
+    """In how many pixels the font is loaded from now on."""
+    seen = []
+    load = ImageFont.load_default
+
+    def load_default(size):
+        seen.append(size)
+        return load(size)
+
+    monkeypatch.setattr(ImageFont, "load_default", load_default)
+    return seen
+
+
+BOTH = "--alpha alpha --pred good --pred bad"
+
+
+def mattes(**methods: np.ndarray) -> Mattes:
+    """Of a picture that is unknown everywhere."""
+    size = next(iter(methods.values())).shape
+    return Mattes(np.full(size, 128, np.uint8), None, methods)
+
+
+def flat(height: int, width: int, *squares: tuple[int, int, int, int]) -> np.ndarray:
+    """Grey with brighter squares: (x, y, side, levels)."""
+    matte = np.full((height, width), 100, np.uint8)
+    for x, y, side, levels in squares:
+        matte[y : y + side, x : x + side] += np.uint8(levels)
+    return matte
+
+
+# --- what it shows ------------------------------------------------------------------------------
+
+
+def test_one_command_writes_a_figure_and_prints_what_it_chose(command, folders):
+    lines = command(BOTH + " --rows 2")
+    assert lines[-1] == "figure.png"
+    assert [line.split()[1] for line in lines[:-1]] == ["b", "c"]  # the most different first
+    given_again = command(BOTH + " " + " ".join(lines[:-1]))
+    assert given_again == lines
+
+
+def test_the_same_command_writes_the_same_bytes(command, folders):
+    command(BOTH)
+    first = (folders / "figure.png").read_bytes()
+    command(BOTH)
+    assert (folders / "figure.png").read_bytes() == first
+
+
+def test_a_column_for_each_thing_and_a_row_for_each_picture(command, folders):
+    command(BOTH + " --picture a --picture b --insets 0 --width 80")
+    whole = read_image(folders / "figure.png")
+    gap, height, columns = 1, 60, 5
+    assert whole.shape[1] == columns * 80 + (columns - 1) * gap
+    band = whole.shape[0] - 2 * height - 2 * gap
+    assert 0 < band < height
+    for row, name in enumerate(("a", "b")):
+        top = band + row * (height + 2 * gap)
+        files = [f"image/{name}.jpg", f"trimap/{name}.png", f"alpha/{name}.png"]
+        for column, file in enumerate([*files, f"good/{name}.png", f"bad/{name}.png"]):
+            cell = whole[top : top + height, column * 81 : column * 81 + 80]
+            # At its own size a picture is unchanged inside its hairline.
+            assert (cell == read_image(folders / file))[1:-1, 1:-1].all()
+
+
+def test_a_picture_without_truth_has_one_column_less(command, folders):
+    command("--pred good --pred bad --insets 0")
+    without = read_image(folders / "figure.png").shape[1]
+    command(BOTH + " --insets 0")
+    assert read_image(folders / "figure.png").shape[1] - without == 64 + 1
+
+
+def test_titles_stand_over_columns_and_scores_under_mattes(command, folders, words):
+    command(BOTH + " --picture b --scores")
+    matte, alpha, trimap = (
+        cv2.imread(str(folders / name / "b.png"), cv2.IMREAD_GRAYSCALE)
+        for name in ("bad", "alpha", "trimap")
+    )
+    scores = ["SAD 0.00", f"SAD {sad(matte, alpha, trimap):.2f}"]
+    assert scores[1] != scores[0]
+    titles = ["Image", "Trimap", "Ground truth", "good", "bad"]
+    assert words == [*titles, "", "", "", *scores]
+    whole = read_image(folders / "figure.png")
+    for column, (over, under) in enumerate(zip(words[:5], words[5:], strict=True)):
+        cell = whole[:, column * 65 : column * 65 + 64]
+        assert bool(over) == (cell[:4].min() < 128)
+        assert bool(under) == (cell[-4:].min() < 128)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf"])
+def test_text_is_of_eight_points_where_the_figure_is_printed(tmp_path, sizes, suffix):
+    alpha = disc(*SIZE)
+    row = Row(picture(0, *SIZE), Mattes(make_trimap(alpha, 6), alpha, {"DIM": alpha}), [])
+    path = tmp_path / f"f{suffix}"
+    write_figure(path, [row], width=300, inches=5)
+    across = 4 * 300 + 3 * 5
+    assert sizes[-1] == pytest.approx(8 / 72 * across / 5, abs=1)
+    if suffix == ".png":
+        assert Image.open(path).info["dpi"] == pytest.approx((across / 5,) * 2, rel=1e-3)
+    else:
+        box = re.search(rb"/MediaBox \[ ([\d. ]+)", path.read_bytes())[1].split()
+        assert float(box[2]) == pytest.approx(5 * 72)
+
+
+def test_text_shrinks_where_a_title_is_wider_than_its_column(tmp_path, sizes):
+    alpha = disc(*SIZE)
+    title = "a method with a title of many words"
+    row = Row(picture(0, *SIZE), Mattes(make_trimap(alpha, 6), alpha, {title: alpha}), [])
+    write_figure(tmp_path / "f.png", [row], width=100, inches=3)
+    whole = read_image(tmp_path / "f.png")
+    assert sizes[-1] < sizes[0]
+    band = whole[: int(1.5 * sizes[-1])]
+    gutters = [100 + 102 * column for column in range(3)]
+    assert all((band[:, left : left + 2] == 255).all() for left in gutters)
+    assert band.min() < 128
+
+
+def test_a_pdf_shows_what_the_png_shows(command, folders):
+    command(BOTH)
+    command(BOTH + " --out figure.pdf")
+    data = (folders / "figure.pdf").read_bytes()
+    jpeg = data[data.index(b"\xff\xd8") : data.rindex(b"\xff\xd9") + 2]
+    shown = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    exact = read_image(folders / "figure.png")
+    assert data.startswith(b"%PDF") and shown.shape == exact.shape
+    assert np.abs(shown.astype(int) - exact).mean() < 3
+
+
+# --- which pictures -----------------------------------------------------------------------------
+
+
+def test_pictures_are_taken_where_the_methods_differ_most(folders):
+    methods = {"good": folders / "good", "bad": folders / "bad"}
+    examples = find_examples(folders / "image", folders / "trimap", None, methods)
+    assert [one.name for one in most_different(examples, 4)] == ["b", "c", "a"]
+    assert [one.name for one in most_different(examples, 1)] == ["b"]
+
+
+def test_what_differs_where_all_is_known_does_not_count(folders):
+    for method in ("good", "bad"):
+        there = read_image(folders / method / "a.png")[..., 0]
+        there[28:32, 36:44] = 255 if method == "good" else 0  # in the middle of the disc
+        write_image(folders / method / "a.png", there)
+    methods = {"good": folders / "good", "bad": folders / "bad"}
+    examples = find_examples(folders / "image", folders / "trimap", None, methods)
+    assert [one.name for one in most_different(examples, 3)] == ["b", "c", "a"]
+
+
+def test_a_single_method_is_shown_where_it_is_wrong(folders):
+    methods = {"bad": folders / "bad"}
+    examples = find_examples(folders / "image", folders / "trimap", folders / "alpha", methods)
+    assert [one.name for one in most_different(examples, 2)] == ["b", "c"]
+
+
+def test_of_composites_of_one_foreground_one_is_shown(folders):
+    for name in ("alpha", "trimap", "good"):
+        write_image(folders / name / "c.png", read_image(folders / name / "b.png")[..., 0])
+    methods = {"good": folders / "good", "bad": folders / "bad"}
+    find = folders / "image", folders / "trimap"
+    with_truth = find_examples(*find, folders / "alpha", methods)
+    assert [one.name for one in most_different(with_truth, 3)] == ["b", "a"]
+    assert len(most_different(find_examples(*find, None, methods), 3)) == 3
+
+
+# --- what is enlarged ---------------------------------------------------------------------------
+
+
+def test_insets_lie_where_the_methods_differ_most_from_left_to_right():
+    one = flat(80, 160)
+    other = flat(80, 160, (100, 10, 20, 60), (30, 50, 20, 50), (120, 60, 20, 10))
+    found = choose_insets("a", mattes(one=one, other=other), 2)
+    assert found == [Inset(30, 50, 20), Inset(100, 10, 20)]
+
+
+def test_a_place_where_both_methods_are_alike_and_wrong_is_not_chosen():
+    alpha = flat(80, 160)
+    alike = {"one": flat(80, 160, (20, 20, 20, 99)), "other": flat(80, 160, (20, 20, 20, 99))}
+    alike["other"][40:60, 100:120] += 5
+    both = Mattes(np.full_like(alpha, 128), alpha, alike)
+    assert choose_insets("a", both, 1) == [Inset(100, 40, 20)]
+    alone = Mattes(np.full_like(alpha, 128), alpha, {"one": alike["one"]})
+    assert choose_insets("a", alone, 1) == [Inset(20, 20, 20)]
+
+
+def test_a_difference_between_known_pixels_is_not_chosen():
+    trimap = np.full((80, 160), 128, np.uint8)
+    trimap[:40] = 255
+    one, other = flat(80, 160), flat(80, 160, (20, 10, 20, 99), (100, 50, 20, 9))
+    known = Mattes(trimap, None, {"one": one, "other": other})
+    assert choose_insets("a", known, 1) == [Inset(100, 50, 20)]
+
+
+def test_methods_that_agree_are_enlarged_where_most_is_unknown():
+    trimap = np.zeros((80, 160), np.uint8)
+    trimap[30:50, 70:90] = 128
+    same = flat(80, 160)
+    assert choose_insets("a", Mattes(trimap, None, {"one": same, "other": same}), 1) == [
+        Inset(70, 30, 20)
+    ]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    height=st.integers(50, 70),
+    width=st.integers(50, 70),
+    count=st.integers(0, len(COLOURS)),
+    seed=st.integers(0, 99),
+)
+def test_insets_are_inside_the_picture_and_apart(height, width, count, seed):
+    noise = np.random.default_rng(seed).integers(0, 256, (2, height, width), np.uint8)
+    insets = choose_insets("a", mattes(one=noise[0], other=noise[1]), count)
+    assert len(insets) == count
+    for index, (x, y, size) in enumerate(insets):
+        assert 0 <= x <= width - size and 0 <= y <= height - size
+        for other in insets[:index]:
+            assert max(abs(x - other.x), abs(y - other.y)) >= size + size // 2
+
+
+def test_an_inset_is_framed_and_marked_in_its_colour_and_shows_its_square(tmp_path):
+    image = np.full((50, 100, 3), 128, np.uint8)
+    image[10:20, 60:70] = (9, 99, 199)
+    known = Mattes(np.full((50, 100), 128, np.uint8), None, {"DIM": np.zeros((50, 100), np.uint8)})
+    insets = [Inset(10, 30, 10), Inset(60, 10, 10)]
+    write_figure(tmp_path / "f.png", [Row(image, known, insets)], width=200)
+    whole = read_image(tmp_path / "f.png")
+    line, gap, side = 2, 3, 98
+    panel = whole[-(100 + gap + side) :, :200]
+    # The mark is around the square of the picture, which is shown twice as large.
+    for (x, y, size), colour in zip(insets, COLOURS, strict=False):
+        marked = (panel[:100] == colour).all(axis=2)
+        outer = np.zeros_like(marked)
+        outer[2 * y - line : 2 * (y + size) + line, 2 * x - line : 2 * (x + size) + line] = True
+        outer[2 * y : 2 * (y + size), 2 * x : 2 * (x + size)] = False
+        assert (marked == outer).all()
+    second = panel[100 + gap :, 200 - side :]
+    assert (second[line:-line, line:-line] == (9, 99, 199)).all()
+    for edge in (second[:line], second[-line:], second[:, :line], second[:, -line:]):
+        assert (edge == COLOURS[1]).all()
+
+
+def test_an_enlarged_trimap_has_its_three_levels_only(tmp_path):
+    alpha = disc(*SIZE)
+    there = Mattes(make_trimap(alpha, 6), alpha, {"DIM": alpha})
+    write_figure(tmp_path / "f.png", [Row(picture(0, *SIZE), there, [Inset(10, 10, 30)])])
+    inset = read_image(tmp_path / "f.png")[-390:-10, 407 + 10 : 407 + 390]
+    assert set(np.unique(inset)) == {0, 128, 255}
+
+
+def test_insets_by_hand_are_for_all_pictures_or_for_one(command):
+    lines = command(BOTH + " --picture a --picture b --inset 5,6,7 --inset b:20,1,9")
+    assert lines[0] == "--picture a --inset a:5,6,7"
+    assert lines[1] == "--picture b --inset b:5,6,7 --inset b:20,1,9"
+
+
+def test_the_other_pictures_keep_their_chosen_insets(command):
+    chosen = command(BOTH + " --picture a --picture b")
+    mixed = command(BOTH + " --picture a --picture b --inset b:20,1,9")
+    assert mixed[0] == chosen[0] and mixed[1] == "--picture b --inset b:20,1,9"
+
+
+def test_a_name_may_have_a_colon():
+    assert parse_inset("a:b:1,2,3") == ("a:b", Inset(1, 2, 3))
+    assert parse_inset("1,2,3") == (None, Inset(1, 2, 3))
+
+
+# --- over a backdrop ----------------------------------------------------------------------------
+
+
+def test_a_composite_has_the_colours_of_the_foreground_without_its_old_background():
+    pytest.importorskip("pymatting")
+    alpha = disc(*SIZE, softness=12)
+    weight = alpha[..., None] / 255
+    image = np.rint(weight * (200, 40, 40) + (1 - weight) * (20, 30, 220)).astype(np.uint8)
+    shown = put_over(image, alpha, "#00ff00").astype(int)
+    right = weight * (200, 40, 40) + (1 - weight) * (0, 255, 0)
+    naive = weight * image + (1 - weight) * (0, 255, 0)
+    assert np.abs(shown - right).max() < 12 < np.abs(naive - right).max()
+    assert (shown[alpha == 0] == (0, 255, 0)).all()
+
+
+def test_a_checker_shows_where_nothing_is_in_front():
+    pytest.importorskip("pymatting")
+    alpha = np.zeros((48, 48), np.uint8)
+    shown = put_over(picture(0, 48, 48), alpha, "checker")
+    assert (shown[:2, :2] == 230).all() and (shown[:2, 2:4] == 160).all()
+
+
+def test_composites_take_the_place_of_truth_and_mattes(command, folders):
+    pytest.importorskip("pymatting")
+    command(BOTH + " --picture b --insets 0 --over red")
+    whole = read_image(folders / "figure.png")
+    reds = [(whole[-40, column * 65 + 3] == (255, 0, 0)).all() for column in range(5)]
+    assert reds == [False, False, True, True, True]
+
+
+# --- what it refuses ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--alpha alpha --pred good --pred good", r"--pred good: there is a good already; give"),
+        ("--alpha alpha --pred x=good --pred x=bad", r"--pred x=bad: there is a x already"),
+        ("--pred nowhere", r"^nowhere: no such folder"),
+        (BOTH + " --picture a --picture z", r"^image: no picture z; --picture takes"),
+        (BOTH + " --inset z:1,2,3", r"--inset z:1,2,3: the figure shows b, c, a; add --picture z"),
+        (BOTH + " --inset 70,0,11", r"--inset 70,0,11: not inside b, which is 80 x 60; choose"),
+        (BOTH + " --inset b:0,50,11", r"--inset 0,50,11: not inside b, which is 80 x 60"),
+        (BOTH + " --inset 1,2", r"--inset 1,2: write NAME:X,Y,SIZE"),
+        (BOTH + " --inset 1,2,0", r"--inset 1,2,0: write NAME:X,Y,SIZE"),
+        (BOTH + " --inset=-1,2,3", r"--inset -1,2,3: write NAME:X,Y,SIZE"),
+        (BOTH + 6 * " --inset 1,2,3", r"--inset: 6 for b; choose at most 5"),
+        (BOTH + " --insets 6", r"--insets 6: choose 0 to 5"),
+        (BOTH + " --rows 0", r"--rows 0: choose 1 or more"),
+        (BOTH + " --width 20", r"--width 20: choose 64 or more"),
+        (BOTH + " --inches 0", r"--inches 0\.0: choose more than 0"),
+        (BOTH + " --out figure.jpg", r"figure\.jpg: a figure is saved as \.png or \.pdf"),
+        (BOTH + " --font nowhere.ttf", r"nowhere\.ttf: no TrueType or OpenType font"),
+        (BOTH + " --font alpha/a.png", r"alpha/a\.png: no TrueType or OpenType font"),
+        (BOTH + " --pred λ=bad", r"Pillow's own font: it has no letter λ; name another with"),
+        (BOTH + " --over nocolour", r"--over nocolour: no colour; write checker"),
+        ("--pred good --pred bad --scores", r"--scores: .* give --alpha"),
+        ("--pred bad", r"one method and no truth: nothing tells where to look; give --alpha or"),
+        ("--pred bad --picture a", r"one method and no truth"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(command, folders, arguments, message):
+    if "--over" in arguments:
+        pytest.importorskip("pymatting")
+    with pytest.raises(InputError, match=message) as refused:
+        command(arguments)
+    assert "\n" not in str(refused.value)
+    assert not list(folders.glob("figure.*"))
+
+
+@pytest.mark.parametrize("folder", ["trimap", "alpha", "good"])
+def test_a_missing_partner_is_named_unless_its_picture_is_not_asked_for(command, folders, folder):
+    (folders / folder / "c.png").unlink()
+    with pytest.raises(InputError, match=rf"^{folder}: nothing for c\.jpg; files that belong"):
+        command(BOTH)
+    assert len(command(BOTH + " --picture a --picture b")) == 3
+
+
+@pytest.mark.parametrize("folder", ["image", "alpha", "bad"])
+def test_another_size_names_both_files(command, folders, folder):
+    for file in (folders / folder).glob("b.*"):
+        file.unlink()
+    write_image(folders / folder / "b.png", np.zeros((60, 81), np.uint8))
+    with pytest.raises(InputError, match=rf"{folder}/b\.png is 81 x 60, but trimap/b\.png is 80 x"):
+        command(BOTH)
+
+
+def test_one_method_without_truth_needs_places_by_hand(command):
+    assert command("--pred bad --picture a --inset 1,2,30")[0] == "--picture a --inset a:1,2,30"
+    assert command("--pred bad --picture a --insets 0")[0] == "--picture a"
+
+
+def test_too_many_insets_for_a_picture_are_refused():
+    small = {name: np.zeros((1, 8), np.uint8) for name in ("one", "other")}
+    with pytest.raises(InputError, match=r"^tiny: no room for 9 insets of 1 pixels; lower"):
+        choose_insets("tiny", mattes(**small), 9)
+
+
+def test_without_pymatting_a_composite_says_how_to_get_it(command, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"--over: .*pip install pymatting"):
+        command(BOTH + " --over white")
+
+
+def test_a_folder_may_have_an_equals_sign_in_its_name(command, folders, words):
+    (folders / "bad").rename(folders / "lr=0.1")
+    command("--alpha alpha --pred good --pred lr=0.1 --pred again=lr=0.1")
+    assert words == ["Image", "Trimap", "Ground truth", "good", "lr=0.1", "again"]
