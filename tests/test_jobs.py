@@ -1,6 +1,12 @@
 """Jobs are done once each, in this process or in others; a worker that dies is one line."""
 
+import contextlib
 import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +41,31 @@ def test_killed_worker_says_what_was_worked_on_and_the_cure(tmp_path):
         list(run(die, [0, 1], 1, tmp_path))
     assert str(caught.value).startswith(str(tmp_path))
     assert "fewer --workers" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("code", [signal.SIGTERM, signal.SIGKILL])
+def test_processes_end_with_the_one_that_started_them(code):
+    script = (
+        "import time; from utils.command import main; from utils.data.jobs import run\n"
+        "main(lambda: [print('.', flush=True) for _ in run(time.sleep, [0.1] * 9999, 2, 'here')])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True
+    )
+    process.stdout.readline()  # they are at work
+    process.send_signal(code)
+    process.wait(timeout=30)
+    deadline = time.monotonic() + 30
+    while _alive_in_session(process.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _alive_in_session(session: int) -> bool:
+    """Whether a process of the session runs; os.killpg(_, 0) would count one that has ended."""
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, _, found = entry.read_text().rpartition(")")[2].split()[:4]
+            if int(found) == session and state != "Z":
+                return True
+    return False
