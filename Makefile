@@ -30,6 +30,7 @@ bench: $(VENV)/.runs
 	$(RUN) benchmarks/spatial_similarity.py
 	$(RUN) benchmarks/half_width.py
 	$(RUN) benchmarks/loader.py
+	$(RUN) benchmarks/metrics.py
 
 clean:
 	rm -rf $(VENV) result data/sample

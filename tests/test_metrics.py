@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from tests.oracles import SHARED, needs_shared
-from utils.metrics import conn, grad, mse, sad, score
+from utils.metrics import conn, grad, mse, sad, score, score_exact
 
 METRICS = [sad, mse, grad, conn]
 FOLDER = SHARED / "oracles" / "metrics"
@@ -151,6 +151,60 @@ def test_grad_agrees_with_scipy(height, width):
 def test_conn_agrees_with_scipy(seed, blur):
     case = random_case(seed, blur=blur)
     assert conn(*case) == pytest.approx(slow_conn(*case), rel=1e-9)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 40), st.floats(0.3, 5))
+def test_conn_finds_the_source_wherever_it_moves(seed, height, width, blur):
+    # Blobs of two fields: the largest region changes from one threshold to the next.
+    pred, alpha, trimap = random_case(seed, height, width, blur)
+    pred = cv2.max(pred, random_case(seed + 1, height, width, blur)[1])
+    assert conn(pred, alpha, trimap) == pytest.approx(slow_conn(pred, alpha, trimap), rel=1e-9)
+
+
+def test_a_source_that_another_region_outgrows_ends_the_connection():
+    # Ten pixels at 0.1 beat nine; from 0.2 on, those nine beat the four that are left of the ten.
+    alpha = np.zeros((1, 20), np.uint8)
+    alpha[0, :10], alpha[0, :4], alpha[0, 11:] = 60, 255, 255
+    pred, trimap = alpha // 2 + alpha % 2, np.full_like(alpha, 128)
+    # So the level is 0.1 for the ten and 0 for the nine; six of the ten are within 0.15 of it.
+    assert conn(pred, alpha, trimap) == pytest.approx(13 * 127 / 255 / 1000, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_8_bit_values_score_the_same_in_floating_point(seed):
+    pred, alpha, trimap = random_case(seed, blur=2)
+    pred[20:30, 20:60] = 153  # 0.6, which floating point may miss
+    rounded = score(pred, alpha, trimap)
+    exact = score_exact(pred / 255, alpha / 255, trimap)
+    assert exact == pytest.approx(rounded, rel=1e-6)
+
+
+def test_in_floating_point_differences_below_8_bits_count():
+    _, alpha, trimap = random_case(0)
+    off = np.clip(alpha / 255 + 0.001, 0, 1)
+    unknown = trimap == 128
+    scores = score_exact(off, alpha / 255, trimap)
+    assert scores["SAD"] == pytest.approx(0.001 * unknown.sum() / 1000, rel=1e-2)
+    assert scores["MSE"] == pytest.approx(1e-6, rel=1e-2)
+    assert scores["Conn"] <= scores["SAD"] * (1 + 1e-9)
+    assert score_exact(alpha / 255, alpha / 255, trimap) == dict.fromkeys(scores, 0)
+
+
+def test_a_sixteen_bit_grid_passes_the_thresholds_that_it_holds():
+    # 39321 / 65535 is 0.6: up to there the lower pixel is connected, as the 8-bit 153 is.
+    pred = np.array([[65535], [39321]]) / 65535
+    alpha, trimap = np.ones((2, 1)), np.full((2, 1), 128, np.uint8)
+    assert score_exact(pred, alpha, trimap)["Conn"] == pytest.approx(0.4 / 1000, rel=1e-9)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, np.nan])
+def test_floating_point_mattes_must_be_between_0_and_1(value):
+    alpha, trimap = np.zeros((2, 2)), np.full((2, 2), 128, np.uint8)
+    with pytest.raises(ValueError, match=r"in \[0, 1\]; pred has other values"):
+        score_exact(np.full((2, 2), value), alpha, trimap)
+    with pytest.raises(ValueError, match=r"float64, uint8 \(H, W\), got pred uint8"):
+        score_exact(trimap, alpha, trimap)
 
 
 @settings(deadline=None, max_examples=60)

@@ -20,7 +20,9 @@ from utils.data.trimap import make_trimap
 from utils.infer.predict import predict, without_tf32
 from utils.metrics import mse, sad
 from utils.report.cost import milliseconds
-from utils.report.scores import Scores, match, match_saved, score_saved
+from utils.report.pictures import match, match_saved
+from utils.report.saved_run import run_saved
+from utils.report.scores import Scores
 from utils.report.sheet import write_sheet
 from utils.report.table import table
 from utils.report.test_run import run_networks, summary
@@ -41,8 +43,12 @@ def folders(tmp_path):
     return {name: tmp_path / name for name in ("image", "alpha", "trimap", "pred")}
 
 
-def matched(folders, images="image"):
-    return match(folders[images], folders["alpha"], folders["trimap"])
+def matched(folders):
+    return match(folders["image"], folders["alpha"], folders["trimap"])
+
+
+def saved(folders):
+    return match_saved(folders["pred"], folders["alpha"], folders["trimap"])
 
 
 @pytest.fixture
@@ -55,6 +61,7 @@ def command(folders, tmp_path, monkeypatch):
 
     def run(*arguments):
         truth = ("--alpha", str(folders["alpha"]), "--trimap", str(folders["trimap"]))
+        truth = () if "--set" in arguments else truth
         monkeypatch.setattr(sys, "argv", ["test.py", *arguments, *truth])
         script()
         return {str(path) for path in Path().rglob("*") if path.is_file()}
@@ -93,7 +100,7 @@ def test_a_missing_prediction_is_named_not_skipped(folders, folder):
 
 
 def test_saved_mattes_are_scored_row_by_row(folders):
-    rows = list(score_saved(matched(folders, "pred")))
+    rows = run_saved(saved(folders), "ours").images
     pred, alpha = (read_alpha(folders[name] / "b.png") for name in ("pred", "alpha"))
     trimap = make_trimap(alpha, 5)
     assert rows[1]["name"] == "b"
@@ -104,16 +111,18 @@ def test_saved_mattes_are_scored_row_by_row(folders):
 def test_a_matte_of_another_size_names_both_files(folders):
     write_image(folders["pred"] / "c.png", np.zeros((50, 51), np.uint8))
     with pytest.raises(InputError, match=r"c\.png is 51 x 50, but .*alpha.*c\.png is 50 x 50"):
-        list(score_saved(matched(folders, "pred")))
+        run_saved(saved(folders), "ours")
 
 
 def test_a_trimap_without_unknown_pixels_is_named(folders, tmp_path):
     write_image(folders["trimap"] / "a.png", np.full(SIZES["a"], 255, np.uint8))
     network = models.build("dim", models.scaled_plan("dim", 1 / 32)).eval()
     with pytest.raises(InputError, match=r"a\.png: the trimap has no unknown pixels"):
-        run_networks({"n": network}, matched(folders), torch.device("cpu"), "float32", tmp_path)
+        run_networks(
+            {"n": network}, {"": matched(folders)}, torch.device("cpu"), "float32", tmp_path
+        )
     with pytest.raises(InputError, match=r"a\.png: the trimap has no unknown pixels"):
-        list(score_saved(matched(folders, "pred")))
+        run_saved(saved(folders), "ours")
 
 
 def test_float16_on_a_cpu_is_refused_by_the_name_of_its_option(command, folders):
@@ -126,9 +135,39 @@ def test_float16_on_a_cpu_is_refused_by_the_name_of_its_option(command, folders)
 def test_saved_mattes_leave_scores_where_they_are_told_and_else_nothing(command, folders):
     assert command("--pred", str(folders["pred"])) == set()
     files = command("--pred", str(folders["pred"]), "--out", "out", "--json", "s.json")
-    assert files == {"out/pred.json", "out/pred.csv", "s.json"}
+    left = ("pred.json", "pred.csv", "pred.md", "pred.rows.jsonl", "pred_worst.png")
+    assert files == {"s.json", *(f"out/{name}" for name in left)}
     assert Path("out/pred.json").read_text() == Path("s.json").read_text()
     assert len(Path("out/pred.csv").read_text().splitlines()) == 1 + len(SIZES)
+
+
+def test_a_set_is_scored_as_it_comes_and_says_so_in_a_line_for_a_paper(command, capsys):
+    files = command(
+        "--pred", "../pred", "--set", "..", "--out", "out", "--float", "--worst", "Grad"
+    )
+    assert "out/pred_worst.png" in files
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "float mattes are scored as they are, not rounded to 8 bits"
+    assert printed[-1] + "\n" == Path("out/pred.md").read_text()
+    assert json.loads(Path("out/pred.json").read_text())["float"] is True
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (("--pred", "../pred", "--resume"), "--resume goes on with what is in --out; name it"),
+        (("--network", "../tiny.tar", "--float"), "--float goes with --pred"),
+        (("--pred", "../pred", "--layout", "aim"), "--layout is that of a --set"),
+        (
+            ("--network", "../tiny.tar", "--image", "../image", "--set", ".."),
+            "--set brings its own",
+        ),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(command, arguments, told):
+    with pytest.raises(InputError, match=f"^test.py: {told}"):
+        command(*arguments)
+    assert not list(Path().iterdir())
 
 
 @pytest.mark.parametrize("option", [("--network", "../tiny.tar"), ("--image", "../image")])
@@ -175,7 +214,7 @@ def test_a_network_run_writes_mattes_scores_and_a_sheet(folders, tmp_path):
         for label, width in plans.items()
     }
     out = tmp_path / "out"
-    results = run_networks(networks, matched(folders), torch.device("cpu"), "float32", out)
+    results = run_networks(networks, {"": matched(folders)}, torch.device("cpu"), "float32", out)
     for result in results:
         assert [row["name"] for row in result.images] == list(SIZES)
         for row in result.images:

@@ -6,7 +6,12 @@ import numpy as np
 from utils.metrics.sad import unknown_pixels
 
 LEVELS = 10  # thresholds 0.1, 0.2 ... 1
-FLOOD_MARKS = (2, 3, 4)  # what the pixels of a 0-1 mask become, flood after flood
+# How many of them a value of a matte reaches: value / 255 >= l / 10, in integers, since in floating
+# point 153 / 255 falls short of Matlab's 0.6.
+REACHED = np.array([LEVELS * value // 255 for value in range(256)], np.uint8)
+FLOODED = 2  # what the ones of a mask become
+CRUMBS = 1 / 3  # ends of runs a pixel; with more of them labelling is faster than flooding
+SAMPLED = 8  # every so many rows are looked at for that
 
 
 def conn(pred: np.ndarray, alpha: np.ndarray, trimap: np.ndarray) -> float:
@@ -31,92 +36,146 @@ def conn(pred: np.ndarray, alpha: np.ndarray, trimap: np.ndarray) -> float:
 
 
 def conn_over(pred: np.ndarray, alpha: np.ndarray, unknown: np.ndarray) -> float:
-    """`conn` over the mask that `unknown_pixels` returned."""
+    """`conn` over the mask that `unknown_pixels` returned; also of two float64 mattes in [0, 1]."""
     if not unknown.any():
         return 0.0
-    level = _connected_level(np.minimum(pred, alpha, order="C"))
-    lost = _lost(pred, level), _lost(alpha, level)
-    return cv2.norm(*lost, cv2.NORM_L1, unknown) / (51 * LEVELS) / 1000  # an exact sum of integers
+    level = _connected_level(_reached(np.minimum(pred, alpha, order="C")))
+    left, top, width, height = cv2.boundingRect(unknown)
+    box = slice(top, top + height), slice(left, left + width)
+    lost = _lost(pred[box], level[box]), _lost(alpha[box], level[box])
+    units = 51 * LEVELS if pred.dtype == np.uint8 else 1
+    # Of 8 bits an exact sum of integers.
+    return cv2.norm(*lost, cv2.NORM_L1, unknown[box]) / units / 1000
+
+
+def _reached(shared: np.ndarray) -> np.ndarray:
+    """How many of the thresholds each value reaches, uint8 (H, W), 0..10."""
+    if shared.dtype == np.uint8:
+        return cv2.LUT(shared, REACHED)
+    reached = np.zeros(shared.shape, np.uint8)
+    for step in range(1, LEVELS + 1):
+        reached += shared >= step / LEVELS
+    return reached
 
 
 def _lost(matte: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """1 - connectedness, int16 (H, W), in units of 1/510.
+    """1 - connectedness (H, W): float64, or of an 8-bit matte int16 in units of 1/510.
 
     With v = value / 255 and l = level / 10, v - l is (2 value - 51 level) / 510, and it counts
     from 0.15 = 76.5 / 510 on: between two integers, so rounding never decides.
     """
-    distance = cv2.addWeighted(matte, 2, level, -51, 0, dtype=cv2.CV_16S)
-    return cv2.threshold(distance, 76, 0, cv2.THRESH_TOZERO)[1]
+    if matte.dtype == np.uint8:
+        distance = cv2.addWeighted(matte, 2, level, -51, 0, dtype=cv2.CV_16S)
+        return cv2.threshold(distance, 76, 0, cv2.THRESH_TOZERO)[1]
+    distance = matte - level / LEVELS
+    return np.where(distance >= 0.15, distance, 0.0)
 
 
-def _connected_level(shared: np.ndarray) -> np.ndarray:
+def _connected_level(reached: np.ndarray) -> np.ndarray:
     """How many thresholds, from 0.1 up without a gap, have a pixel in their source.
 
+    Upwards, regions only shrink or fall apart. So the next source is looked for in the last one
+    alone, unless another region could be larger by now; and once it lies elsewhere, all is known.
+
     Args:
-        shared: uint8 (H, W), C order: the smaller of the two values at each pixel.
+        reached: uint8 (H, W), C order: how many thresholds both mattes reach.
 
     Returns:
         uint8 (H, W), 0..10.
     """
-    level = np.zeros_like(shared)
-    source, seed, area = level, None, 0
-    # From the top down: regions only grow then, so a pixel of a source floods the next one.
-    for step in range(LEVELS, 0, -1):
-        # value / 255 >= step / 10 in integers: in floating point 153 / 255 falls short of 0.6.
-        passing = shared >= -(-255 * step // LEVELS)
-        previous, area = area, np.count_nonzero(passing)
-        if area != previous:  # else the same pixels have the same source
-            source, seed = _largest_region(passing.view(np.uint8), area, seed)
-        level = (level + 1) * source
+    level = np.zeros_like(reached)
+    inside, window = np.ones_like(reached), (slice(None), slice(None))
+    held, rival = -1, 0  # pixels of the last source; no region outside of it has more than these
+    for step in range(1, LEVELS + 1):
+        passing = inside & (reached[window] >= step)
+        count = cv2.countNonZero(passing)
+        if not count:
+            break
+        if rival > count / 2:  # too loose a bound by now
+            everywhere = cv2.countNonZero((reached >= step).view(np.uint8))
+            rival = min(rival, everywhere - count)
+        if count != held or count <= rival:
+            found = _largest_region(passing, count, rival)
+            if found is None:
+                source, rival = _largest_label((reached >= step).view(np.uint8))
+                inside = source[window] & inside
+                if not inside.any():
+                    break
+            else:
+                inside, second = found
+                rival = max(rival, second)
+            held = cv2.countNonZero(inside)
+            inside, window = _cropped(inside, window)
+        level[window] += inside
     return level
 
 
-def _largest_region(
-    passing: np.ndarray, area: int, seed: tuple[int, int] | None
-) -> tuple[np.ndarray, tuple[int, int]]:
-    """The largest 4-connected region of a mask; on a tie the first in column order, as in Matlab.
+def _largest_region(passing: np.ndarray, count: int, rival: int) -> tuple[np.ndarray, int] | None:
+    """The largest 4-connected region of a mask, if it is larger than the others and than `rival`.
 
-    Floods a few regions: one that is larger than the others and than all that is left is the
-    largest. In real mattes the first mostly is, at a fifth of the price of labelling every region.
+    A region that is larger than all that is left is the largest, which one flood mostly shows.
 
     Args:
         passing: uint8 (H, W), 0 or 1, C order; overwritten.
-        area: its number of ones, at least 1.
-        seed: a pixel (x, y) that is 1 and likely to be inside; None for no idea.
+        count: its number of ones, at least 1.
 
     Returns:
-        The region as bool (H, W), and a pixel (x, y) of it.
+        The region as uint8 0 or 1 (H, W), and a bound on the size of the others.
     """
-    left, floods = area, []
-    for mark in FLOOD_MARKS:
-        seed = seed or _middle(passing)
-        flooded = cv2.floodFill(passing, None, seed, mark, flags=4)[0]
-        left -= flooded
-        floods = sorted([*floods, (flooded, mark, seed)], reverse=True)
-        largest, mark_of_largest, seed = floods[0]
-        if all(largest > rival for rival in (left, *(flood[0] for flood in floods[1:]))):
-            return passing == mark_of_largest, seed
-        if not left:  # a tie
-            break
-        seed = None
-    return _largest_label(passing)
-
-
-def _largest_label(passing: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
-    """`_largest_region` by labelling them all: for ties and for many crumbs."""
+    seed = _middle(passing)
+    rows = passing[::SAMPLED]
+    ends = cv2.countNonZero((rows[:, 1:] != rows[:, :-1]).view(np.uint8))
+    if SAMPLED * ends < CRUMBS * count:
+        size = cv2.floodFill(passing, None, seed, FLOODED, flags=4)[0]
+        if size > max(count - size, rival):
+            return (passing == FLOODED).view(np.uint8), count - size
+        np.minimum(passing, 1, out=passing)
     _, labels = cv2.connectedComponents(passing, connectivity=4)
+    x, y = seed
+    region = (labels == labels[y, x]).view(np.uint8)
+    size = cv2.countNonZero(region)
+    if size > max(count - size, rival):
+        return region, count - size
+    sizes = _sizes(labels)
+    largest = int(sizes.argmax())
+    size, sizes[largest] = int(sizes[largest]), 0
+    second = int(sizes.max())
+    return ((labels == largest).view(np.uint8), second) if size > max(second, rival) else None
+
+
+def _largest_label(passing: np.ndarray) -> tuple[np.ndarray, int]:
+    """The largest 4-connected region, and a bound on the others, by labelling them all.
+
+    On a tie it is the first in column order, as in Matlab.
+    """
+    _, labels = cv2.connectedComponents(passing, connectivity=4)
+    sizes = _sizes(labels)
+    largest = np.flatnonzero(sizes == sizes.max())
+    first = largest[0]
+    if len(largest) > 1:
+        tied = np.isin(labels, largest)
+        x = int(tied.any(axis=0).argmax())
+        first = labels[tied[:, x].argmax(), x]
+    sizes[first] = 0
+    return (labels == first).view(np.uint8), int(sizes.max())
+
+
+def _sizes(labels: np.ndarray) -> np.ndarray:
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0  # the background
-    largest = np.flatnonzero(sizes == sizes.max())
-    source = labels == largest[0] if len(largest) == 1 else np.isin(labels, largest)
-    x = int(source.any(axis=0).argmax())
-    y = int(source[:, x].argmax())
-    return labels == labels[y, x], (x, y)
+    return sizes
 
 
 def _middle(passing: np.ndarray) -> tuple[int, int]:
     """A pixel (x, y) that is 1, in the middle of the row that has most of them."""
-    unreached = passing == 1
-    y = int(unreached.sum(axis=1, dtype=np.int32).argmax())
-    columns = np.flatnonzero(unreached[y])
+    y = int(cv2.reduce(passing, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).argmax())
+    columns = np.flatnonzero(passing[y])
     return int(columns[len(columns) // 2]), y
+
+
+def _cropped(inside: np.ndarray, window: tuple) -> tuple[np.ndarray, tuple[slice, slice]]:
+    """The smallest part of a mask that holds all of it, and its place in the picture."""
+    x, y, width, height = cv2.boundingRect(inside)
+    top, left = ((part.start or 0) for part in window)
+    place = slice(top + y, top + y + height), slice(left + x, left + x + width)
+    return inside[y : y + height, x : x + width], place

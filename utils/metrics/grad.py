@@ -32,7 +32,7 @@ def grad(pred: np.ndarray, alpha: np.ndarray, trimap: np.ndarray) -> float:
 
 
 def grad_over(pred: np.ndarray, alpha: np.ndarray, unknown: np.ndarray) -> float:
-    """`grad` over the mask that `unknown_pixels` returned."""
+    """`grad` over the mask that `unknown_pixels` returned; also of two float64 mattes in [0, 1]."""
     if not unknown.any():
         return 0.0
     kernels = _kernels(pred), _kernels(alpha)
@@ -65,7 +65,9 @@ def _kernels(matte: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _edges(
     matte: np.ndarray, box: tuple[int, int, int, int], smooth: np.ndarray, slope: np.ndarray
 ) -> np.ndarray:
-    """Gradient magnitude of the stretched matte inside a box (left, top, width, height), float32.
+    """Gradient magnitude of the stretched matte inside a box (left, top, width, height).
+
+    float32, which is enough for 8 bits; float64 of a float64 matte.
 
     The box is filtered with the pixels its kernels reach. Where the image ends first, the filter
     replicates its border as it should; elsewhere the replicated values stay outside the box.
@@ -73,8 +75,9 @@ def _edges(
     left, top, width, height = box
     x, y = max(left - RADIUS, 0), max(top - RADIUS, 0)
     reached = matte[y : top + height + RADIUS, x : left + width + RADIUS]
-    along_x = cv2.sepFilter2D(reached, cv2.CV_32F, slope, smooth, borderType=cv2.BORDER_REPLICATE)
-    along_y = cv2.sepFilter2D(reached, cv2.CV_32F, smooth, slope, borderType=cv2.BORDER_REPLICATE)
+    depth = cv2.CV_32F if matte.dtype == np.uint8 else cv2.CV_64F
+    along_x = cv2.sepFilter2D(reached, depth, slope, smooth, borderType=cv2.BORDER_REPLICATE)
+    along_y = cv2.sepFilter2D(reached, depth, smooth, slope, borderType=cv2.BORDER_REPLICATE)
     # Not cv2.magnitude: its last bit depends on where the array lies in memory, so a perfect
     # prediction would now and then not score 0.
     along_x *= along_x

@@ -24,15 +24,16 @@ def write_sheet(path: Path, columns: dict[str, list[np.ndarray]]) -> None:
 
 
 def _column(title: str, pictures: list[np.ndarray]) -> np.ndarray:
-    scaled = [_scaled(picture) for picture in pictures]
-    width = max(picture.shape[1] for picture in scaled)
-    cells = [_padded(picture, width) for picture in scaled]
+    rows = [scaled(picture) for picture in pictures]
+    width = max(row.shape[1] for row in rows)
+    cells = [_padded(row, width) for row in rows]
     band = np.full((TITLE, width, 3), 255, np.uint8)
     cv2.putText(band, title, (2, TITLE - 9), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 0, 1, cv2.LINE_AA)
     return np.concatenate([band, *cells])
 
 
-def _scaled(picture: np.ndarray) -> np.ndarray:
+def scaled(picture: np.ndarray) -> np.ndarray:
+    """A picture as a sheet shows it, uint8 (HEIGHT, W, 3); one of that height is not touched."""
     if picture.ndim == 2:
         picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
     width = max(1, round(picture.shape[1] * HEIGHT / picture.shape[0]))

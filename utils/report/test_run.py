@@ -1,20 +1,23 @@
-"""One test of several networks on the same pictures: scores, costs, mattes, a sheet."""
+"""One test of several networks on the same pictures: scores, costs, mattes, sheets."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from models import Network
-from utils.data.images import read_alpha, read_image, read_trimap, write_image
+from utils.data.images import read_alpha, read_image, read_trimap
 from utils.device import autocast
 from utils.infer.predict import predict
 from utils.report import cost
-from utils.report.scores import METRICS, Picture, Scores, score_network, score_saved
-from utils.report.sheet import write_sheet
+from utils.report.fingerprint import fingerprint
+from utils.report.pictures import Picture, sizes
+from utils.report.scores import METRICS, Scores
+from utils.report.scoring import Matting, Options, score_matting
+from utils.report.sheet import scaled, write_sheet
 from utils.report.table import table
+from utils.report.worst import write_worst
 
 SHEET_ROWS = 8
 LATENCY_SIDE = 320
@@ -22,60 +25,74 @@ LATENCY_SIDE = 320
 
 def run_networks(
     networks: dict[str, Network],
-    pictures: Sequence[Picture],
+    sets: Mapping[str, Sequence[Picture]],
     device: torch.device,
     precision: str,
     out: Path,
+    options: Options = Options(),  # noqa: B008  (it is frozen)
+    mode: dict | None = None,
+    matting_by: Callable[[Network], Matting] | None = None,
 ) -> list[Scores]:
-    """Score each network on all pictures.
+    """Score each network on the pictures of each set.
 
-    Writes out/LABEL/NAME.png (mattes), out/LABEL.json, out/LABEL.csv and out/sheet.png.
+    Writes out/LABEL/NAME.png (mattes), out/LABEL.json, .csv, .md, LABEL_worst.png, and
+    LABEL.rows.jsonl for `options.resume`; out/sheet.png. The sets of several trimaps (see
+    `layouts.open_set`) give LABEL-Trimap1 and so on; without truth there are mattes alone, in
+    out/LABEL/Trimap1 and so on, as alphamatting.com takes them.
+
+    Args:
+        sets: {"": pictures}, or pictures by the name of their trimaps.
+        mode: what else decides the mattes, plain data; goes into the JSON.
+        matting_by: makes `matting(image, trimap)` of a network; None is `predict`. A matte is
+            uint8, or floating point in [0, 1], which is what `options.exact` needs.
+
+    Returns:
+        The scores of the sets that have a truth.
+
+    Raises:
+        InputError: a file cannot be used; sizes that differ are found before any work.
     """
     autocast(device, precision, option="--precision")  # refuses what cannot be, before any work
+    shapes = {key: sizes(pictures) for key, pictures in sets.items()}
     for network in networks.values():
         network.to(device)
     times = cost.milliseconds(list(networks.values()), LATENCY_SIDE)
+    matting_by = matting_by or partial(_whole, device=device, precision=precision)
     results = []
     for (label, network), time in zip(networks.items(), times, strict=True):
-        result = Scores(label)
-        result.about = {
+        matting = matting_by(network)
+        about = {
             "parameters": cost.parameters(network),
             "MACs_224": cost.macs(network, 224, 224),
             "milliseconds_320": time,
             "precision": precision,
+            "network": fingerprint(network),
+            **(mode or {}),
+            **({"float": True} if options.exact else {}),
         }
-        matte = partial(predict, network, device=device, precision=precision)
-        rows = tqdm(score_network(pictures, matte), desc=label, total=len(pictures), unit="image")
-        sizes: dict[tuple[int, int], int] = {}
-        for row, predicted in rows:
-            size = predicted.shape
-            if size not in sizes:
-                sizes[size] = cost.macs(network, *size)
-            result.images.append({**row, "MACs": sizes[size]})
-            write_image(out / label / f"{row['name']}.png", predicted)
-        results.append(result)
-        _write(result, out)
-    _sheet(list(networks), pictures, out)
+        for key, pictures in sets.items():
+            result = _run_set(label, key, pictures, matting, about, device, out, options)
+            if not result:
+                continue
+            counted = {size: cost.macs(network, *size) for size in set(shapes[key].values())}
+            for row in result.images:
+                row["MACs"] = counted[shapes[key][row["name"]]]
+            result.write(out)
+            mattes = {p.name: out / result.label / f"{p.name}.png" for p in pictures}
+            worst = out / f"{result.label}_worst.png"
+            write_worst(worst, result, pictures, mattes, options.worst)
+            results.append(result)
+    for key, pictures in sets.items():
+        if pictures[0].alpha:
+            _sheet(list(networks), key, pictures, out)
     return results
-
-
-def run_saved(pictures: Sequence[Picture], label: str, out: Path | None = None) -> Scores:
-    """Score saved mattes; write out/LABEL.json and out/LABEL.csv if `out` is given."""
-    rows = tqdm(score_saved(pictures), desc=label, total=len(pictures), unit="image")
-    result = Scores(label, list(rows))
-    if out:
-        _write(result, out)
-    return result
 
 
 def summary(results: Sequence[Scores]) -> str:
     """The table of the means and, for networks, of what they cost."""
     header = ["network", *METRICS]
-    rows = [
-        [r.label, *(f"{v:.4f}" if m == "MSE" else f"{v:.2f}" for m, v in r.means().items())]
-        for r in results
-    ]
-    if all(r.about for r in results):
+    rows = [result.cells() for result in results]
+    if all("parameters" in r.about for r in results):
         header += ["parameters", "MACs 224", "MACs/picture", f"ms {LATENCY_SIDE}"]
         for row, r in zip(rows, results, strict=True):
             picture = sum(image["MACs"] for image in r.images) / len(r.images)
@@ -88,20 +105,43 @@ def summary(results: Sequence[Scores]) -> str:
     return table(header, rows)
 
 
-def _write(result: Scores, out: Path) -> None:
-    result.write_json(out / f"{result.label}.json")
-    result.write_csv(out / f"{result.label}.csv")
+def _whole(network: Network, device: torch.device, precision: str) -> Matting:
+    return partial(predict, network, device=device, precision=precision)
 
 
-def _sheet(labels: list[str], pictures: Sequence[Picture], out: Path) -> None:
+def _run_set(
+    label: str,
+    key: str,
+    pictures: Sequence[Picture],
+    matting: Matting,
+    about: dict,
+    device: torch.device,
+    out: Path,
+    options: Options,
+) -> Scores | None:
+    """The scores of a network on one set; None where there is no truth."""
+    scored = pictures[0].alpha is not None
+    name = f"{label}-{key}" if key else label
+    folder = out / name if scored else out / label / key
+    decides = {k: v for k, v in about.items() if k != "milliseconds_320"}
+    settings = {**decides, "device": device.type}
+    rows = score_matting(
+        name, pictures, matting, folder, settings, options, out / f"{name}.rows.jsonl"
+    )
+    return Scores(name, [dict(row) for row in rows], dict(about)) if scored else None
+
+
+def _sheet(labels: list[str], key: str, pictures: Sequence[Picture], out: Path) -> None:
     """Pictures spread evenly over the set: image, trimap, truth and every network's matte."""
     step = max(1, len(pictures) // SHEET_ROWS)
     chosen = list(pictures)[::step][:SHEET_ROWS]
     columns = {
-        "image": [read_image(p.image) for p in chosen],
-        "trimap": [read_trimap(p.trimap) for p in chosen],
-        "truth": [read_alpha(p.alpha) for p in chosen],
+        "image": [scaled(read_image(p.image)) for p in chosen],
+        "trimap": [scaled(read_trimap(p.trimap)) for p in chosen],
+        "truth": [scaled(read_alpha(p.alpha)) for p in chosen],
     }
+    suffix = f"-{key}" if key else ""
     for label in labels:
-        columns[label] = [read_alpha(out / label / f"{p.name}.png") for p in chosen]
-    write_sheet(out / "sheet.png", columns)
+        mattes = [out / f"{label}{suffix}" / f"{p.name}.png" for p in chosen]
+        columns[label] = [scaled(read_alpha(matte)) for matte in mattes]
+    write_sheet(out / f"sheet{suffix}.png", columns)

@@ -1,0 +1,83 @@
+"""Saved mattes: 8 and 16 bits, arrays and TIFF in floating point, rounded or as they are."""
+
+import cv2
+import numpy as np
+import pytest
+
+from models.errors import InputError
+from tests.sets import disc
+from utils.data.images import write_image
+from utils.report.mattes import list_mattes, matte_size, read_matte, to_8_bits, to_float
+
+VALUES = np.linspace(0, 1, 30 * 40).reshape(30, 40)
+
+
+def save(path, values):
+    """A matte in [0, 1] in the format of its suffix; PNG with 16 bits."""
+    if path.suffix == ".npy":
+        np.save(path, values.astype(np.float32))
+    elif path.suffix == ".png":
+        cv2.imwrite(str(path), np.rint(values * 65535).astype(np.uint16))
+    else:
+        cv2.imwrite(str(path), values.astype(np.float32))
+    return path
+
+
+@pytest.mark.parametrize("name, within", [("m.npy", 1e-7), ("m.tif", 1e-7), ("m.png", 1 / 131070)])
+def test_float_mattes_are_read_as_they_are_or_rounded_as_their_8_bit_file(tmp_path, name, within):
+    path = save(tmp_path / name, VALUES)
+    exact = read_matte(path, exact=True)
+    assert exact.dtype == np.float64 and np.abs(exact - VALUES).max() <= within
+    rounded = read_matte(path)
+    assert rounded.dtype == np.uint8 and (rounded == np.rint(255 * exact)).all()
+    assert matte_size(path) == (30, 40)
+
+
+def test_an_8_bit_matte_is_the_same_either_way(tmp_path):
+    alpha = disc(40, 50)
+    write_image(tmp_path / "m.png", alpha)
+    assert (read_matte(tmp_path / "m.png") == alpha).all()
+    assert (read_matte(tmp_path / "m.png", exact=True) == alpha / 255).all()
+
+
+def test_rounding_and_back_keeps_8_bits():
+    values = np.arange(256, dtype=np.uint8)[None]
+    assert (to_8_bits(to_float(values)) == values).all()
+
+
+@pytest.mark.parametrize("values", [VALUES * 255, VALUES - 0.5, np.full((4, 4), np.nan)])
+def test_values_that_are_not_0_to_1_are_refused(tmp_path, values):
+    path = save(tmp_path / "m.npy", values)
+    with pytest.raises(InputError, match=r"m\.npy: its values are .*; save them as 0 to 1"):
+        read_matte(path)
+
+
+def test_arrays_of_one_channel_are_taken_and_others_refused(tmp_path):
+    np.save(tmp_path / "one.npy", VALUES[None, :, :, None])
+    assert read_matte(tmp_path / "one.npy").shape == (30, 40)
+    for name, array in (("three", np.zeros((4, 4, 3))), ("whole", np.zeros((4, 4), int))):
+        np.save(tmp_path / f"{name}.npy", array)
+        with pytest.raises(InputError, match=rf"{name}\.npy: .*floating-point array \(height"):
+            read_matte(tmp_path / f"{name}.npy")
+    (tmp_path / "half.npy").write_bytes((tmp_path / "one.npy").read_bytes()[:500])
+    with pytest.raises(InputError, match=r"half\.npy: not a whole array"):
+        read_matte(tmp_path / "half.npy")
+
+
+def test_sixteen_bits_in_colour_are_refused_only_where_they_would_be_rounded(tmp_path):
+    grey = np.rint(VALUES * 65535).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "m.png"), np.dstack([grey] * 3))
+    assert read_matte(tmp_path / "m.png").dtype == np.uint8
+    with pytest.raises(InputError, match=r"several channels; save it as 16-bit grey"):
+        read_matte(tmp_path / "m.png", exact=True)
+
+
+def test_arrays_and_pictures_are_listed_together_by_name(tmp_path):
+    for name in ("b.npy", "a.png", "c.tif"):
+        save(tmp_path / name, VALUES)
+    assert list(list_mattes(tmp_path)) == ["a", "b", "c"]
+    save(tmp_path / "a.npy", VALUES)
+    with pytest.raises(InputError, match=r"a\.npy and a\.png have the same name; remove one"):
+        list_mattes(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        list_mattes(tmp_path / "gone")
