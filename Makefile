@@ -31,6 +31,7 @@ bench: $(VENV)/.runs
 	$(RUN) benchmarks/half_width.py
 	$(RUN) benchmarks/loader.py
 	$(RUN) benchmarks/metrics.py
+	$(RUN) benchmarks/tiles.py
 
 clean:
 	rm -rf $(VENV) result data/sample

@@ -47,16 +47,33 @@ def test() -> None:
     parser.add_argument("--layout", choices=LAYOUTS, help="of --set; default: recognised")
     parser.add_argument("--json", type=Path, metavar="FILE", help="scores of the last network")
     parser.add_argument("--out", type=Path, metavar="DIR", help=OUT)
-    parser.add_argument(
-        "--precision", choices=("float32", "bfloat16", "float16"), default="float32"
+    sizes = parser.add_argument_group("how a picture is matted")
+    sizes.add_argument(
+        "--mode",
+        choices=("whole", "auto", "tile", "resize", "crop", "half"),
+        default="whole",
+        help="whole: as published; tile: in bounded memory; auto: the cheaper of the two; resize, "
+        "crop, half: as others published, distorted (whole)",
     )
+    sizes.add_argument(
+        "--halo", type=_halo, metavar="N", help="pixels around a tile, or full (128)"
+    )
+    sizes.add_argument("--tile", type=int, metavar="N", help="of N x N pixels at most (1024)")
+    sizes.add_argument("--batch", type=int, metavar="N", help="tiles at once (1)")
+    sizes.add_argument(
+        "--max-size", type=int, metavar="N", help="of a side, for resize (1600) and crop (320)"
+    )
+    sizes.add_argument(
+        "--memory-mb", type=int, metavar="N", help="that auto may use (four fifths of the free)"
+    )
+    sizes.add_argument("--precision", choices=("float32", "bfloat16", "float16"), default="float32")
     parser.add_argument(
         "--workers",
         type=int,
         help=f"processes that score; 0: this one alone, as for fewer than {FEW} pictures",
     )
     parser.add_argument(
-        "--float", action="store_true", help="do not round float mattes to 8 bits (with --pred)"
+        "--float", action="store_true", help="score float mattes as they are, not in 8 bits"
     )
     parser.add_argument("--resume", action="store_true", help="keep what was scored before")
     parser.add_argument(
@@ -79,8 +96,7 @@ def _saved(arguments: argparse.Namespace, config: Config) -> list[Scores]:
     label = arguments.pred.resolve().name  # "." has no name
     sets = _sets(arguments, config)
     options = _options(arguments, sets)
-    if options.exact:
-        print("float mattes are scored as they are, not rounded to 8 bits")
+    _tell_exact(options)
     results = [
         run_saved(pictures, f"{label}-{key}" if key else label, arguments.out, options)
         for key, pictures in sets.items()
@@ -90,13 +106,9 @@ def _saved(arguments: argparse.Namespace, config: Config) -> list[Scores]:
 
 
 def _networks(arguments: argparse.Namespace, config: Config) -> list[Scores]:
-    if arguments.float:
-        raise InputError(
-            "test.py: --float goes with --pred; the mattes of a network are saved, and scored, in "
-            "8 bits"
-        )
     # Here, since the processes that score import this file, and PyTorch would take them seconds.
     from utils.device import choose
+    from utils.infer.inference import Inference
     from utils.infer.networks import named_networks, open_network, trained_networks
     from utils.report.test_run import run_networks, summary
 
@@ -105,14 +117,16 @@ def _networks(arguments: argparse.Namespace, config: Config) -> list[Scores]:
     networks = {name: open_network(file) for name, file in files.items()}
     sets = _sets(arguments, config)
     out = arguments.out or _default_out(arguments, config)
-    results = run_networks(
-        networks,
-        sets,
-        choose(config.device),
-        arguments.precision,
-        out,
-        _options(arguments, sets),
+    options = _options(arguments, sets)
+    inference = Inference(
+        **{
+            name: getattr(arguments, name)
+            for name in ("mode", "max_size", "halo", "tile", "batch", "precision", "memory_mb")
+            if getattr(arguments, name) is not None
+        }
     )
+    _tell_exact(options)
+    results = run_networks(networks, sets, choose(config.device), inference, out, options)
     for name, file in files.items():
         print(f"{name}: {file}")
     if results:
@@ -122,6 +136,15 @@ def _networks(arguments: argparse.Namespace, config: Config) -> list[Scores]:
         places = ", ".join(str(out / name) for name in files)
         print(f"no truth to score against; the mattes are in {places}")
     return results
+
+
+def _tell_exact(options: Options) -> None:
+    if options.exact:
+        print("float mattes are scored as they are, not rounded to 8 bits")
+
+
+def _halo(text: str) -> int | str:
+    return text if text == "full" else int(text)
 
 
 def _options(arguments: argparse.Namespace, sets: Sets) -> Options:

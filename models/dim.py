@@ -93,6 +93,15 @@ class Dim(Network):
         self.decoder2 = Unit(channels, groups[1][-1], groups[0][-1], 5)
         self.decoder1 = Unit(channels, groups[0][-1], "matte", 5)
 
+    @property
+    def radius(self) -> int:
+        reach = 0
+        for _ in range(5):  # a decoder's 5x5 sees 2 further, and all of each window it reaches
+            reach = -(-(reach + 2) // 2)
+        for convolutions in reversed(self.structure["convolutions"]):
+            reach = 2 * reach + convolutions
+        return reach
+
     def compute(self, image: Tensor, trimap: Tensor, stages: dict[str, Stage] | None) -> Tensor:
         height, width = image.shape[-2:]
         x = torch.cat([self.normalise(image), trimap], 1)

@@ -32,6 +32,15 @@ class Network(nn.Module):
     """
 
     name: str
+    stride = 32  # a part of a picture that begins at multiples of it is pooled at the same places
+
+    @property
+    def radius(self) -> int | None:
+        """How far, in pixels, the matte of a stride x stride cell sees beyond that cell.
+
+        None where there is no bound, as with global pooling or attention.
+        """
+        return None
 
     def __init__(self, plan: Plan, structure: dict) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ import models
 from tests.sets import disc, picture
 from tests.tasks import tiny_config, tiny_network, tiny_task
 from utils.data.trimap import make_trimap
-from utils.infer.predict import predict
+from utils.infer.inference import Inference
 from utils.prune import Sparsity, cut, open_gates, select
 from utils.train import loop
 
@@ -34,11 +34,14 @@ def test_the_pruning_stage_trains_resumes_and_is_cut(data, tmp_path, precision):
     assert models.load(task.best).plan == task.network.plan
 
 
-def test_a_matte_is_that_of_the_cpu():
+@pytest.mark.parametrize("mode", ["whole", "tile"])
+def test_a_matte_is_that_of_the_cpu(mode):
     network = tiny_network(width=1 / 8).eval()
     trimap = make_trimap(disc(101, 150), 6)
     mattes = [
-        predict(network.to(device), picture(0, 101, 150), trimap, torch.device(device))
+        Inference(mode).matte(
+            network.to(device), picture(0, 101, 150), trimap, torch.device(device)
+        )
         for device in ("cpu", "cuda")
     ]
     assert np.abs(mattes[0].astype(int) - mattes[1].astype(int)).max() <= 1

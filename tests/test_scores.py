@@ -17,7 +17,8 @@ from models.files import save_network
 from tests.sets import disc, picture
 from utils.data.images import read_alpha, read_image, write_image
 from utils.data.trimap import make_trimap
-from utils.infer.predict import predict, without_tf32
+from utils.device import without_tf32
+from utils.infer.inference import Inference
 from utils.metrics import mse, sad
 from utils.report.cost import milliseconds
 from utils.report.pictures import match, match_saved
@@ -28,6 +29,7 @@ from utils.report.table import table
 from utils.report.test_run import run_networks, summary
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+WHOLE = Inference("whole")
 SIZES = {"a": (60, 70), "b": (81, 64), "c": (50, 50)}
 
 
@@ -118,9 +120,7 @@ def test_a_trimap_without_unknown_pixels_is_named(folders, tmp_path):
     write_image(folders["trimap"] / "a.png", np.full(SIZES["a"], 255, np.uint8))
     network = models.build("dim", models.scaled_plan("dim", 1 / 32)).eval()
     with pytest.raises(InputError, match=r"a\.png: the trimap has no unknown pixels"):
-        run_networks(
-            {"n": network}, {"": matched(folders)}, torch.device("cpu"), "float32", tmp_path
-        )
+        run_networks({"n": network}, {"": matched(folders)}, torch.device("cpu"), WHOLE, tmp_path)
     with pytest.raises(InputError, match=r"a\.png: the trimap has no unknown pixels"):
         run_saved(saved(folders), "ours")
 
@@ -156,7 +156,6 @@ def test_a_set_is_scored_as_it_comes_and_says_so_in_a_line_for_a_paper(command, 
     "arguments, told",
     [
         (("--pred", "../pred", "--resume"), "--resume goes on with what is in --out; name it"),
-        (("--network", "../tiny.tar", "--float"), "--float goes with --pred"),
         (("--pred", "../pred", "--layout", "aim"), "--layout is that of a --set"),
         (
             ("--network", "../tiny.tar", "--image", "../image", "--set", ".."),
@@ -214,7 +213,7 @@ def test_a_network_run_writes_mattes_scores_and_a_sheet(folders, tmp_path):
         for label, width in plans.items()
     }
     out = tmp_path / "out"
-    results = run_networks(networks, {"": matched(folders)}, torch.device("cpu"), "float32", out)
+    results = run_networks(networks, {"": matched(folders)}, torch.device("cpu"), WHOLE, out)
     for result in results:
         assert [row["name"] for row in result.images] == list(SIZES)
         for row in result.images:
@@ -231,7 +230,7 @@ def test_a_network_run_writes_mattes_scores_and_a_sheet(folders, tmp_path):
 def test_known_pixels_of_a_matte_are_exactly_0_and_255():
     network = models.build("dim", models.scaled_plan("dim", 1 / 32)).eval()
     trimap = make_trimap(disc(60, 70), 3)
-    matte = predict(network, picture(0, 60, 70), trimap, torch.device("cpu"))
+    matte = WHOLE.matte(network, picture(0, 60, 70), trimap, torch.device("cpu"))
     assert matte.dtype == np.uint8
     assert (matte[trimap == 0] == 0).all() and (matte[trimap == 255] == 255).all()
     assert len(np.unique(matte[trimap == 128])) > 1
@@ -249,7 +248,7 @@ def test_float32_is_never_tf32_and_the_switches_come_back():
     try:
         assert switches() == (True, True)
         trimap = make_trimap(disc(40, 40), 3)
-        predict(network, picture(0, 40, 40), trimap, torch.device("cpu"))
+        WHOLE.matte(network, picture(0, 40, 40), trimap, torch.device("cpu"))
         milliseconds([network], side=32, runs=1)
         with pytest.raises(KeyError), without_tf32():
             raise KeyError
@@ -275,3 +274,40 @@ def test_a_table_is_aligned_markdown():
         "| dim       | 1.5 |",
         "| long name |  10 |",
     ]
+
+
+def test_a_network_is_scored_in_floats_in_tiles_and_in_half_precision(
+    command, folders, capsys, caplog
+):
+    caplog.set_level("INFO")
+    one = ("--network", "../tiny.tar", "--image", str(folders["image"]), "device=cpu")
+    rows = {}
+    for name, more in {
+        "plain": (),
+        "float": ("--float",),
+        "tiled": ("--mode", "tile", "--halo", "full", "--float"),
+        "half": ("--precision", "bfloat16"),
+    }.items():
+        command(*one, "--json", f"{name}.json", "--out", name, *more)
+        rows[name] = json.loads(Path(f"{name}.json").read_text())
+    assert rows["float"]["float"] is True and "float" not in rows["plain"]
+    assert rows["tiled"]["mode"] == "tile" and rows["tiled"]["halo"] == "full"
+    assert 0 < abs(rows["float"]["SAD"] - rows["plain"]["SAD"]) < 0.01
+    assert rows["tiled"]["SAD"] == pytest.approx(rows["float"]["SAD"], rel=0.01)
+    assert caplog.text.count("in float32, ") == 1 and "in bfloat16" in caplog.text
+    assert capsys.readouterr().out.count("scored as they are") == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--halo", "9"), "halo goes with tile and auto"),
+        (("--mode", "tile", "--max-size", "64"), "max_size goes with resize and crop"),
+        (("--mode", "tile", "--tile", "64"), "tile: 64 has no room for its halo"),
+    ],
+)
+def test_ways_to_matte_that_do_not_go_together_are_refused(command, folders, options, words):
+    with pytest.raises(InputError, match=words):
+        command(
+            "--network", "../tiny.tar", "--image", str(folders["image"]), "device=cpu", *options
+        )

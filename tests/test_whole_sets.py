@@ -12,6 +12,7 @@ from models.errors import InputError
 from tests.sets import disc, picture
 from utils.data.images import read_alpha, read_image, write_image
 from utils.data.trimap import make_trimap
+from utils.infer.inference import Inference
 from utils.metrics import sad, score_exact
 from utils.report.fingerprint import fingerprint
 from utils.report.layouts import open_set
@@ -56,6 +57,16 @@ class Matting:
         self.calls = 0
 
     def __call__(self, image, trimap):
+        self.calls += 1
+        return trimap
+
+
+class Counting(Inference):
+    """The trimap as the matte of every network; counts how often it was asked."""
+
+    calls = 0
+
+    def matte(self, network, image, trimap, device):
         self.calls += 1
         return trimap
 
@@ -226,29 +237,22 @@ def test_mattes_without_truth_lie_as_their_upload_wants_them(folders, tmp_path, 
     for kind in ("trimap1", "trimap2"):
         (root / kind).symlink_to(folders["trimap"])
     network = models.build("dim", models.scaled_plan("dim", 1 / 32)).eval()
-    arguments = (torch.device("cpu"), "float32", tmp_path / "out")
-    mattings = []
+    counting, out = Counting("whole"), tmp_path / "out"
 
-    def matting_by(given):
-        assert given is network
-        mattings.append(Matting())
-        return mattings[-1]
+    def run() -> list[Scores]:
+        cpu = torch.device("cpu")
+        return run_networks({"n": network}, open_set(root), cpu, counting, out, RESUME)
 
-    results = run_networks(
-        {"n": network}, open_set(root), *arguments, RESUME, {"mode": "none"}, matting_by
-    )
-    assert results == [] and mattings[0].calls == 8
+    results = run()
+    assert results == [] and counting.calls == 8
     written = {
         str(f.relative_to(tmp_path / "out" / "n")) for f in (tmp_path / "out").rglob("*.png")
     }
     assert written == {f"Trimap{k}/{name}.png" for k in (1, 2) for name in NAMES}
 
     (folders["alpha"]).rename(root / "gt")
-    results = run_networks(
-        {"n": network}, open_set(root), *arguments, RESUME, {"mode": "none"}, matting_by
-    )
+    results = run()
     assert [result.label for result in results] == ["n-Trimap1", "n-Trimap2"]
-    out = tmp_path / "out"
     assert (out / "n-Trimap2_worst.png").exists() and (out / "sheet-Trimap1.png").exists()
     content = json.loads((out / "n-Trimap1.json").read_text())
-    assert content["mode"] == "none" and content["network"] == fingerprint(network)
+    assert content["mode"] == "whole" and content["network"] == fingerprint(network)

@@ -1,6 +1,8 @@
 """Where and in which precision a network runs."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -38,3 +40,16 @@ def autocast(
     if precision == "float16" and device.type == "cpu":
         raise InputError(f"{option}: float16 needs a GPU; use bfloat16 on the CPU")
     return torch.autocast(device.type, TYPES[precision], enabled=precision != "float32")
+
+
+@contextmanager
+def without_tf32() -> Iterator[None]:
+    """Inside, float32 means float32; left alone, cuDNN convolves it in TF32, of 10 bits."""
+    convolutions, products = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+    torch.backends.cudnn.allow_tf32 = False
+    torch.set_float32_matmul_precision("highest")  # switches cuda.matmul.allow_tf32 off, too
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = convolutions
+        torch.set_float32_matmul_precision(products)

@@ -6,7 +6,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from models import Network, build
-from utils.infer.predict import without_tf32
+from utils.device import without_tf32
 
 
 def parameters(network: Network) -> int:

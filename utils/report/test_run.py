@@ -1,15 +1,18 @@
 """One test of several networks on the same pictures: scores, costs, mattes, sheets."""
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
 import torch
 
 from models import Network
-from utils.data.images import read_alpha, read_image, read_trimap
+from utils.data.images import check_same_size, read_alpha, read_image, read_trimap
 from utils.device import autocast
-from utils.infer.predict import predict
+from utils.infer.inference import Inference
+from utils.metrics import sad
 from utils.report import cost
 from utils.report.fingerprint import fingerprint
 from utils.report.pictures import Picture, sizes
@@ -19,6 +22,8 @@ from utils.report.sheet import scaled, write_sheet
 from utils.report.table import table
 from utils.report.worst import write_worst
 
+log = logging.getLogger(__name__)
+
 SHEET_ROWS = 8
 LATENCY_SIDE = 320
 
@@ -27,11 +32,9 @@ def run_networks(
     networks: dict[str, Network],
     sets: Mapping[str, Sequence[Picture]],
     device: torch.device,
-    precision: str,
+    inference: Inference,
     out: Path,
     options: Options = Options(),  # noqa: B008  (it is frozen)
-    mode: dict | None = None,
-    matting_by: Callable[[Network], Matting] | None = None,
 ) -> list[Scores]:
     """Score each network on the pictures of each set.
 
@@ -42,9 +45,7 @@ def run_networks(
 
     Args:
         sets: {"": pictures}, or pictures by the name of their trimaps.
-        mode: what else decides the mattes, plain data; goes into the JSON.
-        matting_by: makes `matting(image, trimap)` of a network; None is `predict`. A matte is
-            uint8, or floating point in [0, 1], which is what `options.exact` needs.
+        inference: how each picture is matted; goes into the JSON.
 
     Returns:
         The scores of the sets that have a truth.
@@ -52,22 +53,26 @@ def run_networks(
     Raises:
         InputError: a file cannot be used; sizes that differ are found before any work.
     """
-    autocast(device, precision, option="--precision")  # refuses what cannot be, before any work
+    # Refuses what cannot be, before any work.
+    autocast(device, inference.precision, option="--precision")
     shapes = {key: sizes(pictures) for key, pictures in sets.items()}
     for network in networks.values():
         network.to(device)
     times = cost.milliseconds(list(networks.values()), LATENCY_SIDE)
-    matting_by = matting_by or partial(_whole, device=device, precision=precision)
+    how = {name: value for name, value in asdict(inference).items() if value is not None}
     results = []
     for (label, network), time in zip(networks.items(), times, strict=True):
-        matting = matting_by(network)
+        if inference.precision != "float32":
+            _tell_effect(label, network, next(iter(sets.values()))[0], device, inference)
+        matting = partial(
+            inference.alpha if options.exact else inference.matte, network, device=device
+        )
         about = {
             "parameters": cost.parameters(network),
             "MACs_224": cost.macs(network, 224, 224),
             "milliseconds_320": time,
-            "precision": precision,
             "network": fingerprint(network),
-            **(mode or {}),
+            **how,
             **({"float": True} if options.exact else {}),
         }
         for key, pictures in sets.items():
@@ -105,8 +110,22 @@ def summary(results: Sequence[Scores]) -> str:
     return table(header, rows)
 
 
-def _whole(network: Network, device: torch.device, precision: str) -> Matting:
-    return partial(predict, network, device=device, precision=precision)
+def _tell_effect(
+    label: str, network: Network, picture: Picture, device: torch.device, inference: Inference
+) -> None:
+    """Log what the precision does to the SAD of one picture."""
+    if not picture.alpha:
+        return
+    image, trimap = read_image(picture.image), read_trimap(picture.trimap)
+    check_same_size(picture.image, image, picture.trimap, trimap)
+    alpha = read_alpha(picture.alpha)
+    plain = replace(inference, precision="float32")
+    mattes = [one.matte(network, image, trimap, device) for one in (plain, inference)]
+    scores = [sad(matte, alpha, trimap) for matte in mattes]
+    log.info(
+        "%s: SAD of %s is %.3f in float32, %.3f in %s",
+        *(label, picture.name, *scores, inference.precision),
+    )
 
 
 def _run_set(

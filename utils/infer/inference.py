@@ -1,0 +1,184 @@
+"""Matte one picture of any size with a network."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from models import Network
+from models.errors import InputError
+from utils.data.trimap import UNKNOWN
+from utils.device import TYPES, autocast, without_tf32
+from utils.infer import memory
+from utils.infer.resized import matte_half, matte_resized, matte_windows
+from utils.infer.tiles import Tile, matte_tiles, plan_tiles
+
+log = logging.getLogger(__name__)
+
+MODES = ("auto", "whole", "tile", "resize", "crop", "half")
+HALO = 128  # px; 99.9 % of the unknown pixels are then within 1.1/255, with 96 within 6, with 64 14
+BLEND = 16  # px beyond a core; with more, pixels that saw too little of the picture weigh in
+MAX_SIZE = {"resize": 1600, "crop": 320}  # as published
+WORTHWHILE = 0.9  # tiles are approximate, so they have to save a tenth
+SPARE = 0.8  # of the free memory
+
+
+@dataclass
+class Inference:
+    """How pictures are matted.
+
+    Args:
+        mode: `whole` is the picture at its own size, as published numbers are; `tile` takes tiles
+            around the unknown region, in bounded memory; `auto` takes whichever of these two is
+            cheaper and fits the memory. `resize`, `crop` and `half` reproduce what others
+            published and change the picture, see `utils.infer.resized`.
+        max_size: longest side for `resize` (1600) and `crop` (320).
+        halo: how far a tile sees beyond its core, in pixels, rounded up to the network's stride.
+            With "full" it sees all that matters, and the matte is that of `whole` up to rounding
+            (on the CPU, bit for bit where layers have five channels or more). None is 128.
+        tile: a tile has at most tile x tile pixels, its halo included; those of 1024 take 1.1 GB in
+            DIM of full width.
+        batch: tiles of one size that go through the network at once; more helps on a GPU.
+        precision: float32, bfloat16 or float16.
+        memory_mb: what `auto` may use; None is four fifths of what is free.
+
+    Raises:
+        InputError: an option that cannot be, or does not go with the mode.
+    """
+
+    mode: str = "auto"
+    max_size: int | None = None
+    halo: int | str | None = None
+    tile: int = 1024
+    batch: int = 1
+    precision: str = "float32"
+    memory_mb: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise InputError(f"mode: {self.mode!r} is none; use {', '.join(MODES)}")
+        if self.precision not in TYPES:
+            raise InputError(f"precision: {self.precision!r} is none; use {', '.join(TYPES)}")
+        if self.max_size is not None and self.mode not in MAX_SIZE:
+            raise InputError(f"max_size goes with {' and '.join(MAX_SIZE)}, not with {self.mode}")
+        if self.halo is not None and self.mode not in ("auto", "tile"):
+            raise InputError(f"halo goes with tile and auto, not with {self.mode}")
+        if isinstance(self.halo, str) and self.halo != "full":
+            raise InputError(f"halo: {self.halo!r} is none; give pixels, or full")
+        for name in ("max_size", "halo", "tile", "batch", "memory_mb"):
+            value = getattr(self, name)
+            if isinstance(value, int) and value < 1:
+                raise InputError(f"{name}: {value} is too small; give at least 1")
+
+    def matte(
+        self, network: Network, image: np.ndarray, trimap: np.ndarray, device: torch.device
+    ) -> np.ndarray:
+        """`alpha` as uint8 (H,W), rounded; known pixels are exactly 0 and 255."""
+        return (self.alpha(network, image, trimap, device) * 255).round().astype(np.uint8)
+
+    def alpha(
+        self, network: Network, image: np.ndarray, trimap: np.ndarray, device: torch.device
+    ) -> np.ndarray:
+        """The matte of a picture; the network must be on the device.
+
+        Args:
+            image: uint8 (H,W,3), RGB.
+            trimap: uint8 (H,W) of 0, 128 and 255.
+
+        Returns:
+            float32 (H,W) in [0, 1]; known pixels are exactly 0 and 1.
+
+        Raises:
+            InputError: the two sizes differ, the network or the memory does not allow the mode, or
+                the precision is none of the device's.
+        """
+        if image.shape[:2] != trimap.shape:
+            sizes = [f"{a.shape[1]} x {a.shape[0]}" for a in (image, trimap)]
+            raise InputError(f"the picture is {sizes[0]}, but its trimap {sizes[1]}; match them")
+        forward = _Forward(network, device, self.precision)
+        unknown = trimap == UNKNOWN
+        alpha = self._alpha(forward, image, trimap, unknown) if unknown.any() else 0
+        return np.where(unknown, alpha, trimap == 255).astype(np.float32)
+
+    def tiles(self, network: Network, unknown: np.ndarray) -> list[Tile]:
+        """The tiles that `tile` would take for the unknown pixels, bool (H,W), of a picture."""
+        halo, stride = self._halo(network), network.stride
+        least = stride + 2 * -(-halo // stride) * stride
+        if self.tile < least:
+            raise InputError(f"tile: {self.tile} has no room for its halo; give at least {least}")
+        return plan_tiles(unknown, stride, halo, self.tile)
+
+    def _alpha(self, forward: "_Forward", image, trimap, unknown) -> np.ndarray:
+        network = forward.network
+        if self.mode in MAX_SIZE:
+            size = self.max_size or MAX_SIZE[self.mode]
+            if size < network.stride:
+                raise InputError(f"max_size: {size} is too small; give at least {network.stride}")
+            if self.mode == "crop":
+                return matte_windows(forward, image, trimap, size)
+            return matte_resized(forward, image, trimap, size, network.stride)
+        if self.mode == "half":
+            return matte_half(forward, image, trimap, network.stride)
+
+        tiles = [] if self.mode == "whole" else self.tiles(network, unknown)
+        if self.mode == "whole" or (
+            self.mode == "auto" and self._takes_whole(network, trimap.shape, tiles, forward.device)
+        ):
+            return forward(image[None], trimap[None])[0]
+        if network.radius is None:
+            log.warning(
+                "%s sees the whole picture at once: in tiles its matte is another one", network.name
+            )
+        exact = network.radius is not None and self._halo(network) >= network.radius
+        blend = 0 if exact else BLEND
+        return matte_tiles(forward, image, trimap, tiles, self.batch, blend)
+
+    def _takes_whole(
+        self, network: Network, shape: tuple[int, int], tiles: list[Tile], device: torch.device
+    ) -> bool:
+        """Whether the picture as a whole is the better choice, and possible."""
+        height, width = shape
+        pixels = sum(tile.outer.pixels for tile in tiles)
+        if network.radius is not None and pixels < WORTHWHILE * height * width:
+            return False
+        if height * width <= self.tile**2:  # it takes no more than a tile may
+            return True
+        limit = self.memory_mb * 2**20 if self.memory_mb else SPARE * memory.free(device)
+        return memory.needed(network, height, width) <= limit
+
+    def _halo(self, network: Network) -> int:
+        if self.halo != "full":
+            return self.halo or HALO
+        if network.radius is None:
+            raise InputError(
+                f"halo: {network.name} sees the whole picture at once, so that no halo is full; "
+                "give pixels, or use mode whole"
+            )
+        return network.radius
+
+
+class _Forward:
+    """A network as a function of arrays: (N,H,W,3) and (N,H,W), 0 to 255, to alphas (N,H,W)."""
+
+    def __init__(self, network: Network, device: torch.device, precision: str) -> None:
+        self.network, self.device, self._precision = network, device, precision
+        autocast(device, precision, option="--precision")  # refuses what cannot be
+
+    @torch.inference_mode()
+    def __call__(self, images: np.ndarray, trimaps: np.ndarray) -> np.ndarray:
+        pictures = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 255
+        known = torch.from_numpy(trimaps).to(self.device)[:, None].float() / 255
+        try:
+            with autocast(self.device, self._precision), without_tf32():
+                alphas = self.network(pictures, known)
+        except RuntimeError as error:
+            # What the CPU raises has no class of its own.
+            if not isinstance(error, torch.cuda.OutOfMemoryError) and "alloc" not in str(error):
+                raise
+            count, height, width = trimaps.shape
+            raise InputError(
+                f"{count} x {width} x {height} pixels at once take more memory than there is; "
+                "use mode tile, a smaller tile or batch"
+            ) from error
+        return alphas[:, 0].float().cpu().numpy()
