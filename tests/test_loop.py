@@ -28,13 +28,13 @@ def same_weights(a, b) -> bool:
 
 
 def test_training_lowers_the_loss_and_leaves_last_and_best(data, tmp_path):
-    config = tiny_config(data, "train.epochs=8", "train.lr=0.01")
+    config = tiny_config(data, "train.epochs=24", "train.lr=0.01")
     task = tiny_task(config, tmp_path)
     untrained = validate(task.network, task.validation, task.device, "float32", True)
     loop.fit(task)
     last = torch.load(task.last, weights_only=True)["training"]
     best = torch.load(task.best, weights_only=True)["training"]
-    assert last["step"] == 8 * 4
+    assert last["step"] == 24 * 4
     assert last["best"] == best["scores"]["alpha"]
     assert best["scores"]["alpha"] < 0.9 * untrained.alpha_loss
     again = Config.model_validate(last["config"])
