@@ -82,8 +82,6 @@ def test() -> None:
     arguments = parser.parse_intermixed_args()
     config = configs.load(arguments.config, arguments.overrides)
     results = _saved(arguments, config) if arguments.pred else _networks(arguments, config)
-    for result in results:
-        print(result.markdown())
     if arguments.json and results:
         results[-1].write_json(arguments.json)
 
