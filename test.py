@@ -58,7 +58,7 @@ def test() -> None:
     sizes.add_argument(
         "--halo", type=_halo, metavar="N", help="pixels around a tile, or full (128)"
     )
-    sizes.add_argument("--tile", type=int, metavar="N", help="of N x N pixels at most (832)")
+    sizes.add_argument("--tile", type=int, metavar="N", help="of N x N pixels at most (1024)")
     sizes.add_argument("--batch", type=int, metavar="N", help="tiles at once (1)")
     sizes.add_argument(
         "--max-size", type=int, metavar="N", help="of a side, for resize (1600) and crop (320)"

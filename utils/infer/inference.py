@@ -37,7 +37,7 @@ class Inference:
         halo: how far a tile sees beyond its core, in pixels, rounded up to the network's stride.
             With "full" it sees all that matters, and the matte is that of `whole` up to rounding
             (on the CPU, bit for bit where layers have five channels or more). None is 128.
-        tile: a tile has at most tile x tile pixels, its halo included; those of 832 take 1.3 GB in
+        tile: a tile has at most tile x tile pixels, its halo included; those of 1024 take 1.1 GB in
             DIM of full width.
         batch: tiles of one size that go through the network at once; more helps on a GPU.
         precision: float32, bfloat16 or float16.
@@ -50,7 +50,7 @@ class Inference:
     mode: str = "auto"
     max_size: int | None = None
     halo: int | str | None = None
-    tile: int = 832
+    tile: int = 1024
     batch: int = 1
     precision: str = "float32"
     memory_mb: int | None = None
