@@ -17,7 +17,7 @@ from utils.infer.tiles import Tile, matte_tiles, plan_tiles
 log = logging.getLogger(__name__)
 
 MODES = ("auto", "whole", "tile", "resize", "crop", "half")
-HALO = 128  # px; 99.9 % of the unknown pixels are then within 1.1/255, with 96 within 6, with 64 14
+HALO = 128  # px; 99.9 % of the unknown pixels are then mostly within 1.6/255, at worst 5.4
 BLEND = 16  # px beyond a core; with more, pixels that saw too little of the picture weigh in
 MAX_SIZE = {"resize": 1600, "crop": 320}  # as published
 WORTHWHILE = 0.9  # tiles are approximate, so they have to save a tenth
