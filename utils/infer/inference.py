@@ -37,8 +37,8 @@ class Inference:
         halo: how far a tile sees beyond its core, in pixels, rounded up to the network's stride.
             With "full" it sees all that matters, and the matte is that of `whole` up to rounding
             (on the CPU, bit for bit where layers have five channels or more). None is 128.
-        tile: a tile has at most tile x tile pixels, its halo included; those of 1024 take 1.1 GB in
-            DIM of full width.
+        tile: a tile has at most tile x tile pixels, its halo included. With 1024, DIM of full width
+            took 2.3 GB beyond a picture of 6000 x 4000 itself.
         batch: tiles of one size that go through the network at once; more helps on a GPU.
         precision: float32, bfloat16 or float16.
         memory_mb: what `auto` may use; None is four fifths of what is free.

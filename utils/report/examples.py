@@ -17,6 +17,7 @@ from utils.data.images import (
     require_unknown,
 )
 from utils.data.trimap import UNKNOWN
+from utils.report.pictures import require_all
 
 
 @dataclass(frozen=True)
@@ -150,11 +151,5 @@ def read_photograph(example: Example, mattes: Mattes) -> np.ndarray:
 
 def _partners(pictures: Mapping[str, Path], folder: Path) -> dict[str, Path]:
     files = list_images(folder)
-    missing = sorted(pictures.keys() - files.keys())
-    if missing:
-        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        raise InputError(
-            f"{folder}: nothing for {pictures[missing[0]].name}{more}; "
-            "files that belong together have the same name"
-        )
+    require_all(folder, files, pictures)
     return files

@@ -1,6 +1,6 @@
 """Which files belong together: the photograph, the truth, the trimap and the matte of a picture."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,9 +50,9 @@ def match_saved(mattes: Path, alphas: Path, trimaps: Path) -> list[Picture]:
     """
     saved = list_mattes(mattes)
     truth, known = list_images(alphas), list_images(trimaps)
-    _require_all(alphas, truth, saved)
-    _require_all(trimaps, known, saved)
-    _require_all(mattes, saved, known | truth)
+    require_all(alphas, truth, saved)
+    require_all(trimaps, known, saved)
+    require_all(mattes, saved, known | truth)
     return [Picture(name, None, truth[name], known[name], path) for name, path in saved.items()]
 
 
@@ -63,7 +63,7 @@ def with_mattes(pictures: Sequence[Picture], mattes: Path) -> list[Picture]:
         InputError: the folder cannot be used, or a matte is missing.
     """
     saved = list_mattes(mattes)
-    _require_all(mattes, saved, {picture.name: picture.trimap for picture in pictures})
+    require_all(mattes, saved, {picture.name: picture.trimap for picture in pictures})
     return [Picture(p.name, p.image, p.alpha, p.trimap, saved[p.name]) for p in pictures]
 
 
@@ -94,11 +94,12 @@ def _partners(folder: Path, wanted: dict[str, Path], shared: bool) -> dict[str, 
             foreground, _, number = name.rpartition("_")
             if name not in files and number.isdigit() and foreground in files:
                 files[name] = files[foreground]
-    _require_all(folder, files, wanted)
+    require_all(folder, files, wanted)
     return files
 
 
-def _require_all(folder: Path, files: dict[str, Path], wanted: dict[str, Path]) -> None:
+def require_all(folder: Path, files: Mapping[str, Path], wanted: Mapping[str, Path]) -> None:
+    """Raise an `InputError` that names `folder` and the first of `wanted` that `files` lacks."""
     missing = sorted(wanted.keys() - files.keys())
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
