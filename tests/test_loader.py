@@ -8,38 +8,17 @@ import torch
 
 from models.errors import InputError
 from tests.sets import picture, prepare, write_set
-from utils import config as configs
+from tests.tasks import tiny_config
 from utils.data.images import write_image
 from utils.data.loader import Batches, training_loader, validation_loader
 from utils.data.pairs import foregrounds
 from utils.data.sources import Sources
 from utils.data.split import read_split, write_split
 from utils.data.store import store_folder
-from utils.options import Config
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    return prepare(write_set(tmp_path_factory.mktemp("data") / "tiny", test=0))
-
-
-def options(root: Path, *overrides: str) -> Config:
-    return configs.load(
-        None,
-        [
-            f"data.root={root.parent}",
-            f"data.dataset={root.name}",
-            "data.crop=32",
-            "data.backgrounds_per_foreground=4",
-            "data.valid_backgrounds=2",
-            "data.workers=0",
-            *overrides,
-        ],
-    )
 
 
 def sources(root: Path, *overrides: str) -> Sources:
-    return Sources(options(root, *overrides))
+    return Sources(tiny_config(root, *overrides))
 
 
 def same(ours: list, theirs: list) -> bool:
@@ -118,8 +97,8 @@ def test_validation_gives_the_same_crops_each_time_and_all_of_them(data):
 
 
 def test_validation_neither_flips_nor_recolours(data):
-    plain = options(data, "augment.flip=false", "augment.jitter=0")
-    both = (validation_loader(Sources(config), 3, pin=False) for config in (plain, options(data)))
+    configs = tiny_config(data, "augment.flip=false", "augment.jitter=0"), tiny_config(data)
+    both = (validation_loader(Sources(config), 3, pin=False) for config in configs)
     assert same(*map(list, both))
 
 
@@ -165,7 +144,7 @@ def test_one_bad_background_among_many_is_named_once_counted_and_replaced(
     tmp_path, caplog, workers, harm
 ):
     root = with_many_backgrounds(tmp_path / "many")
-    config = options(root, f"data.workers={workers}", "data.backgrounds_per_foreground=200")
+    config = tiny_config(root, f"data.workers={workers}", "data.backgrounds_per_foreground=200")
     loader = training_loader(Sources(config), 5, epochs=3, pin=False)
     bad = root / "train" / "bg" / "b007.png"
     if harm == "corrupt":
@@ -238,7 +217,7 @@ def test_unshuffled_backgrounds_are_the_published_ones(tmp_path):
         for path in (root / "train" / name).iterdir():
             write_image(path, np.zeros((40, 44) if name == "alpha" else (40, 44, 3), np.uint8))
     prepare(root)
-    config = options(root, "data.shuffle_backgrounds=false", "augment.jitter=0")
+    config = tiny_config(root, "data.shuffle_backgrounds=false", "augment.jitter=0")
     samples = Sources(config).samples("train")
     names = [one.name for one in foregrounds(root, "train")]
     kept = [name for name in names if name in read_split(root).train]
