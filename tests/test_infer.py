@@ -15,7 +15,7 @@ from tests.sets import disc, picture
 from utils.data.trimap import make_trimap
 from utils.infer import memory
 from utils.infer.inference import Inference
-from utils.infer.tiles import plan_tiles, weights
+from utils.infer.tiles import matte_tiles, plan_tiles, weights
 
 CPU = torch.device("cpu")
 SIDES = st.integers(1, 400)
@@ -136,6 +136,26 @@ def test_less_halo_is_further_from_the_whole_but_blended_without_jumps(dim):
         for h in (32, 64, 128)
     ]
     assert errors[0] > errors[1] > errors[2] > 0
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_tiles_err_less_than_if_the_picture_ended_with_them(dim, precision):
+    image, trimap = noisy_picture(2, 500, 600), np.full((500, 600), 128, np.uint8)
+    options = Inference("tile", halo=64, tile=320, precision=precision)
+    exact = Inference("whole", precision=precision).alpha(dim, image, trimap, CPU)
+    error = np.abs(options.alpha(dim, image, trimap, CPU) - exact).mean()
+
+    def ending(images: np.ndarray, trimaps: np.ndarray, _) -> np.ndarray:
+        return np.stack(
+            [
+                Inference("whole", precision=precision).alpha(dim, *inputs, CPU)
+                for inputs in zip(images, trimaps, strict=True)
+            ]
+        )
+
+    tiles = options.tiles(dim, trimap == 128)
+    ended = matte_tiles(ending, image, trimap, tiles, batch=1, exact=False)
+    assert 0 < error < 0.75 * np.abs(ended - exact).mean()
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)

@@ -6,12 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from utils.infer.borders import Sides
+
+BLEND = 16  # px beyond a core; with more, pixels that saw too little of the picture weigh in
 CORE = 4  # cells: the side of the cores that are merged; smaller ones gain 1 to 4 %
 BLOCK = 128  # cells: merging looks at so many together, so that its time grows with the picture's
 OVERHEAD = 4  # cells: what a further tile costs besides its pixels
 NEVER = 1 << 40
 
-Forward = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Forward = Callable[..., np.ndarray]
 
 
 class Box(NamedTuple):
@@ -42,6 +45,11 @@ class Tile(NamedTuple):
     core: Box
     outer: Box
 
+    def ends_within(self, shape: tuple[int, int]) -> Sides:
+        """The sides on which a picture of that `shape` goes on beyond the tile."""
+        top, left, bottom, right = self.outer
+        return Sides(top > 0, left > 0, bottom < shape[0], right < shape[1])
+
 
 def plan_tiles(unknown: np.ndarray, stride: int, halo: int, side: int) -> list[Tile]:
     """Tiles of few pixels in all, so that each unknown pixel lies in a core.
@@ -54,7 +62,7 @@ def plan_tiles(unknown: np.ndarray, stride: int, halo: int, side: int) -> list[T
         side: no tile has more than side x side pixels; at least stride + 2 halo, rounded up.
 
     Returns:
-        Tiles of the same size one after the other; none where nothing is unknown.
+        No tiles where nothing is unknown.
     """
     height, width = unknown.shape
     cells = _cells(unknown, stride)
@@ -79,7 +87,7 @@ def plan_tiles(unknown: np.ndarray, stride: int, halo: int, side: int) -> list[T
                     for top, left, bottom, right in boxes
                 )
                 tiles.append(Tile(*clipped))
-    return sorted(tiles, key=lambda tile: (tile.outer.shape, tile.outer))
+    return tiles
 
 
 def matte_tiles(
@@ -88,18 +96,24 @@ def matte_tiles(
     trimap: np.ndarray,
     tiles: Sequence[Tile],
     batch: int,
-    blend: int,
+    exact: bool,
 ) -> np.ndarray:
     """The mattes of the tiles as one, float32 (H,W); 0 where no tile is.
 
     Args:
-        forward: (N,H,W,3) and (N,H,W) uint8 to float32 alphas (N,H,W).
-        tiles: as `plan_tiles` sorts them.
+        forward: (N,H,W,3) and (N,H,W) uint8 to float32 alphas (N,H,W); third the sides on which
+            the picture goes on beyond all N, or None.
         batch: how many tiles of one size go through the network at once.
-        blend: over how many pixels beyond its core a tile still counts, see `weights`.
+        exact: whether cores are right as they are. If not, tiles are blended, and maps continued
+            beyond the sides on which the picture goes on, see `utils.infer.borders`.
     """
+
+    def alike(tile: Tile) -> tuple:
+        return -tile.outer.pixels, tile.outer.shape, () if exact else tile.ends_within(trimap.shape)
+
     total, weight = (np.zeros(trimap.shape, np.float32) for _ in range(2))
-    for _, same in groupby(tiles, key=lambda tile: tile.outer.shape):
+    # The largest come first: their memory, once free, has room for what follows.
+    for (*_, sides), same in groupby(sorted(tiles, key=alike), key=alike):
         left = list(same)
         while left:
             now, left = left[:batch], left[batch:]
@@ -107,9 +121,10 @@ def matte_tiles(
             alphas = forward(
                 np.stack([image[window] for window in windows]),
                 np.stack([trimap[window] for window in windows]),
+                sides or None,
             )
             for tile, window, alpha in zip(now, windows, alphas, strict=True):
-                share = weights(tile, trimap.shape, blend)
+                share = weights(tile, trimap.shape, 0 if exact else BLEND)
                 total[window] += share * alpha
                 weight[window] += share
     return np.divide(total, weight, out=total, where=weight > 0)
@@ -123,17 +138,20 @@ def weights(tile: Tile, shape: tuple[int, int], blend: int) -> np.ndarray:
     `shape`, it stays 1.
     """
     core, outer = tile
-    rows = _ramp(outer.top, core.top, core.bottom, outer.bottom, shape[0], blend)
-    columns = _ramp(outer.left, core.left, core.right, outer.right, shape[1], blend)
+    top, left, bottom, right = tile.ends_within(shape)
+    rows = _ramp(outer.top, core.top, core.bottom, outer.bottom, (top, bottom), blend)
+    columns = _ramp(outer.left, core.left, core.right, outer.right, (left, right), blend)
     return np.outer(rows, columns)
 
 
-def _ramp(start: int, first: int, last: int, end: int, size: int, blend: int) -> np.ndarray:
+def _ramp(
+    start: int, first: int, last: int, end: int, falls: tuple[bool, bool], blend: int
+) -> np.ndarray:
     """1 from `first` to `last`; the halos, `start` to `first` and `last` to `end`, beside it."""
     place = np.arange(start, end, dtype=np.float32) + 0.5
     ramp = np.ones(end - start, np.float32)
-    for beyond, at_border in ((first - place, start == 0), (place - last, end == size)):
-        if not at_border:
+    for beyond, fall in zip((first - place, place - last), falls, strict=True):
+        if fall:
             ramp = np.minimum(ramp, np.where(beyond < 0, 1, 1 - beyond / max(blend, 0.5)))
     return ramp.clip(0, 1)
 
