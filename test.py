@@ -56,7 +56,10 @@ def test() -> None:
         "crop, half: as others published, distorted (whole)",
     )
     sizes.add_argument(
-        "--halo", type=_halo, metavar="N", help="pixels around a tile, or full (128)"
+        "--halo",
+        type=_halo,
+        metavar="N",
+        help="pixels around a tile; full: as exact as whole (full, or 128 where there is none)",
     )
     sizes.add_argument("--tile", type=int, metavar="N", help="of N x N pixels at most (1024)")
     sizes.add_argument("--batch", type=int, metavar="N", help="tiles at once (1)")

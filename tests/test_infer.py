@@ -128,6 +128,14 @@ def test_the_radius_of_dim_is_all_that_a_cell_sees_and_not_much_more(convolution
     assert change(radius - 40) > 0
 
 
+@pytest.mark.parametrize(("network", "halo"), [(varied_dim(), "full"), (Echo(None), 128)])
+def test_the_default_halo_is_full_where_there_is_such(network, halo):
+    unknown = random_trimap(0, 700, 900) == 128
+    expected = Inference("tile", halo=halo).tiles(network, unknown)
+    assert Inference("tile").tiles(network, unknown) == expected
+    assert Inference("tile", halo=64).tiles(network, unknown) != expected
+
+
 def test_less_halo_is_further_from_the_whole_but_blended_without_jumps(dim):
     image, trimap = noisy_picture(2, 400, 500), np.full((400, 500), 128, np.uint8)
     exact = whole(dim, image, trimap)
@@ -384,7 +392,7 @@ def test_bfloat16_is_near_float32_in_tiles_too(dim):
         ({"halo": "all"}, "halo: 'all' is none; give pixels, or full"),
         ({"halo": 0}, "halo: 0 is too small"),
         ({"batch": 0}, "batch: 0 is too small"),
-        ({"mode": "tile", "tile": 200}, "tile: 200 has no room for its halo; give at least 288"),
+        ({"mode": "tile", "tile": 200}, "tile: 200 has no room for its halo; give at least 352"),
         ({"mode": "resize", "max_size": 31}, "max_size: 31 is too small; give at least 32"),
         ({"precision": "float16"}, "float16 needs a GPU"),
     ],
