@@ -350,6 +350,6 @@ def test_a_picture_is_no_checkpoint(tmp_path):
 
 
 def test_plain_pickles_are_no_checkpoints(tmp_path):
-    (tmp_path / "a.pkl").write_bytes(pickle.dumps([1, 2]))
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps([1, 2], protocol=2))
     with pytest.raises(InputError, match=r"a\.pkl"):
         models.load(tmp_path / "a.pkl")

@@ -44,8 +44,9 @@ def conn_over(pred: np.ndarray, alpha: np.ndarray, unknown: np.ndarray) -> float
     box = slice(top, top + height), slice(left, left + width)
     lost = _lost(pred[box], level[box]), _lost(alpha[box], level[box])
     units = 51 * LEVELS if pred.dtype == np.uint8 else 1
-    # Of 8 bits an exact sum of integers.
-    return cv2.norm(*lost, cv2.NORM_L1, unknown[box]) / units / 1000
+    # Not `norm` with a mask, which takes nine times as long. Of 8 bits an exact sum of integers.
+    difference = cv2.copyTo(cv2.absdiff(*lost), unknown[box])
+    return cv2.norm(difference, cv2.NORM_L1) / units / 1000
 
 
 def _reached(shared: np.ndarray) -> np.ndarray:
@@ -65,7 +66,7 @@ def _lost(matte: np.ndarray, level: np.ndarray) -> np.ndarray:
     from 0.15 = 76.5 / 510 on: between two integers, so rounding never decides.
     """
     if matte.dtype == np.uint8:
-        distance = cv2.addWeighted(matte, 2, level, -51, 0, dtype=cv2.CV_16S)
+        distance = 2 * matte.astype(np.int16) - 51 * level.astype(np.int16)
         return cv2.threshold(distance, 76, 0, cv2.THRESH_TOZERO)[1]
     distance = matte - level / LEVELS
     return np.where(distance >= 0.15, distance, 0.0)
@@ -87,7 +88,7 @@ def _connected_level(reached: np.ndarray) -> np.ndarray:
     inside, window = np.ones_like(reached), (slice(None), slice(None))
     held, rival = -1, 0  # pixels of the last source; no region outside of it has more than these
     for step in range(1, LEVELS + 1):
-        passing = inside & (reached[window] >= step)
+        passing = inside & (reached[window] >= step).view(np.uint8)
         count = cv2.countNonZero(passing)
         if not count:
             break
