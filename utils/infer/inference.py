@@ -37,10 +37,10 @@ class Inference:
         max_size: longest side for `resize` (1600) and `crop` (320).
         halo: how far a tile sees beyond its core, in pixels, rounded up to the network's stride.
             With "full" it sees all that matters, and the matte is that of `whole` up to rounding
-            (on the CPU, bit for bit where layers have five channels or more). None is full, or 128
-            where a network sees the whole picture at once.
+            (4e-7 on photographs). None is full, or 128 where a network sees the whole picture at
+            once.
         tile: a tile has at most tile x tile pixels, its halo included. With 1024, DIM of full width
-            took 1.2 GB beyond a picture of 6000 x 4000 itself.
+            took 1.5 GB beyond a picture of 6000 x 4000 itself.
         batch: tiles of one size that go through the network at once; more helps on a GPU.
         precision: float32, bfloat16 or float16.
         memory_mb: what `auto` may use; None is four fifths of what is free.
@@ -166,7 +166,9 @@ class _Forward:
     """
 
     def __init__(self, network: Network, device: torch.device, precision: str) -> None:
-        self.network, self.device, self._precision = network, device, precision
+        # Small networks then take a third less time on the CPU, DIM of full width a tenth.
+        self.network = network.to(memory_format=torch.channels_last)
+        self.device, self._precision = device, precision
         autocast(device, precision, option="--precision")  # refuses what cannot be
 
     @torch.inference_mode()

@@ -35,8 +35,12 @@ def milliseconds(networks: list[Network], side: int = 320, runs: int = 7) -> lis
     The networks take turns, so that whatever else the machine does falls on all of them.
     """
     device = next(networks[0].parameters()).device
-    image, trimap = torch.rand(1, 3, side, side), torch.rand(1, 1, side, side)
-    image, trimap = image.to(device), trimap.to(device)
+    layout = torch.channels_last
+    image, trimap = (
+        torch.rand(1, channels, side, side).to(device, memory_format=layout) for channels in (3, 1)
+    )
+    for network in networks:
+        network.to(memory_format=layout)
     best = [float("inf")] * len(networks)
     for _ in range(runs + 1):
         for index, network in enumerate(networks):
