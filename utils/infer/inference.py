@@ -40,7 +40,7 @@ class Inference:
             (4e-7 on photographs). None is full, or 128 where a network sees the whole picture at
             once.
         tile: a tile has at most tile x tile pixels, its halo included. With 1024, DIM of full width
-            took 1.5 GB beyond a picture of 6000 x 4000 itself.
+            took 1.6 GB beyond a picture of 6000 x 4000 itself.
         batch: tiles of one size that go through the network at once; more helps on a GPU.
         precision: float32, bfloat16 or float16.
         memory_mb: what `auto` may use; None is four fifths of what is free.
