@@ -59,9 +59,15 @@ def test() -> None:
         "--halo",
         type=_halo,
         metavar="N",
-        help="pixels around a tile; full: as exact as whole (full, or 128 where there is none)",
+        help="pixels that a tile sees beyond its core; full: all that matters, for the matte of "
+        "whole (full; 128 for networks that see the whole picture at once)",
     )
-    sizes.add_argument("--tile", type=int, metavar="N", help="of N x N pixels at most (1024)")
+    sizes.add_argument(
+        "--tile",
+        type=int,
+        metavar="N",
+        help="of N x N pixels at most, halo included (1024); small ones need --halo 128",
+    )
     sizes.add_argument("--batch", type=int, metavar="N", help="tiles at once (1)")
     sizes.add_argument(
         "--max-size", type=int, metavar="N", help="of a side, for resize (1600) and crop (320)"

@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def times() -> None:
-    network = models.build("dim", models.scaled_plan("dim", 0.25)).eval()
+    network = dim(0.25)
     image, trimap = picture(2400, 3400)
     report("8 megapixels, unknown", 100 * float((trimap == UNKNOWN).mean()), "%")
 
@@ -82,7 +82,7 @@ def times() -> None:
 
 def halos(network: Network, pictures: Path, trimaps: Path) -> None:
     """What smaller halos lose, over the unknown pixels of all photographs together."""
-    network.eval()
+    network.eval().to(memory_format=torch.channels_last)
     known = list_images(trimaps)
     errors: dict[int, list[np.ndarray]] = {halo: [] for halo in HALOS}
     for name, path in list_images(pictures).items():
@@ -118,7 +118,7 @@ def sizes() -> None:
 
 
 def inputs_sizes(count: int) -> tuple[Network, int]:
-    return models.build("dim", models.scaled_plan("dim", 0.25)).eval(), count
+    return dim(0.25), count
 
 
 def matte_sizes(network: Network, count: int) -> None:
@@ -128,11 +128,16 @@ def matte_sizes(network: Network, count: int) -> None:
 
 
 def inputs_large(height: int, width: int) -> tuple[Network, np.ndarray, np.ndarray]:
-    return models.build("dim").eval(), *picture(height, width)
+    return dim(1), *picture(height, width)
 
 
 def matte_large(network: Network, image: np.ndarray, trimap: np.ndarray) -> None:
     Inference("tile").matte(network, image, trimap, CPU)
+
+
+def dim(width: float) -> Network:
+    network = models.build("dim", models.scaled_plan("dim", width)).eval()
+    return network.to(memory_format=torch.channels_last)
 
 
 def picture(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 """Where a tile ends and the picture goes on, maps go on; elsewhere all is as ever."""
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,3 +39,18 @@ def test_a_convolution_sees_its_input_repeated_beyond_these_sides_and_zeros_beyo
             found = conv(x)
         assert torch.allclose(found, bare(F.pad(seen, zeros)), atol=1e-6)
         assert torch.allclose(conv(x), bare(F.pad(x, (columns, columns, rows, rows))), atol=1e-6)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_padding_given_as_a_word_stays_as_it_is(padding):
+    x, weight = torch.rand(1, 2, 8, 9), torch.rand(3, 2, 3, 3)
+    plain = torch.conv2d(x, weight, padding=padding)
+    with Continued(Sides(True, True, True, True)):
+        assert torch.equal(torch.conv2d(input=x, weight=weight, padding=padding), plain)
+
+
+def test_padding_given_once_goes_for_both_dimensions():
+    x, weight = torch.rand(1, 2, 8, 9), torch.rand(3, 2, 5, 5)
+    with Continued(Sides(True, False, True, False)):
+        found = [torch.conv2d(x, weight, padding=padding) for padding in (2, (2,), (2, 2))]
+    assert torch.equal(found[0], found[1]) and torch.equal(found[1], found[2])

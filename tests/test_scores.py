@@ -285,13 +285,14 @@ def test_a_network_is_scored_in_floats_in_tiles_and_in_half_precision(
     for name, more in {
         "plain": (),
         "float": ("--float",),
-        "tiled": ("--mode", "tile", "--halo", "full", "--float"),
+        "tiled": ("--mode", "tile", "--float"),
         "half": ("--precision", "bfloat16"),
     }.items():
         command(*one, "--json", f"{name}.json", "--out", name, *more)
         rows[name] = json.loads(Path(f"{name}.json").read_text())
     assert rows["float"]["float"] is True and "float" not in rows["plain"]
-    assert rows["tiled"]["mode"] == "tile" and rows["tiled"]["halo"] == "full"
+    assert rows["tiled"]["mode"] == "tile" and rows["tiled"]["halo"] == models.build("dim").radius
+    assert "halo" not in rows["plain"]
     assert 0 < abs(rows["float"]["SAD"] - rows["plain"]["SAD"]) < 0.01
     assert rows["tiled"]["SAD"] == pytest.approx(rows["float"]["SAD"], rel=0.01)
     assert caplog.text.count("in float32, ") == 1 and "in bfloat16" in caplog.text

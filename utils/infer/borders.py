@@ -21,7 +21,8 @@ class Continued(TorchFunctionMode):
     """Within it, each convolution sees its map go on beyond the given sides.
 
     Zeros, with which convolutions pad, look like an edge in the picture, and deep layers carry it
-    far. Beyond the given sides the outermost values of a map are repeated instead.
+    far. Beyond the given sides the outermost values of a map are repeated instead. Padding by
+    another mode than zeros, or given as a word, stays as it is; of nested ones the innermost holds.
     """
 
     def __init__(self, sides: Sides) -> None:
@@ -34,17 +35,19 @@ class Continued(TorchFunctionMode):
 
     def _conv2d(
         self,
-        x: Tensor,
+        input: Tensor,
         weight: Tensor,
         bias: Tensor | None = None,
         stride: int | tuple[int, ...] = 1,
-        padding: int | tuple[int, ...] = 0,
+        padding: int | tuple[int, ...] | str = 0,
         dilation: int | tuple[int, ...] = 1,
         groups: int = 1,
     ) -> Tensor:
-        rows, columns = (padding, padding) if isinstance(padding, int) else padding
+        if isinstance(padding, str):
+            return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
+        rows, columns = (padding, padding) if isinstance(padding, int) else (*padding, *padding)[:2]
         top, left, bottom, right = self._sides
-        x = F.pad(x, (columns, columns, rows, rows))
+        x = F.pad(input, (columns, columns, rows, rows))
         for dim, width, before, after in ((-2, rows, top, bottom), (-1, columns, left, right)):
             size = x.shape[dim]
             if before:

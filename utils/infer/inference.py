@@ -36,9 +36,10 @@ class Inference:
             published and change the picture, see `utils.infer.resized`.
         max_size: longest side for `resize` (1600) and `crop` (320).
         halo: how far a tile sees beyond its core, in pixels, rounded up to the network's stride.
-            With "full" it sees all that matters, and the matte is that of `whole` up to rounding
-            (4e-7 on photographs). None is full, or 128 where a network sees the whole picture at
-            once.
+            With "full" it sees all that matters, and the matte is that of `whole` up to rounding:
+            1e-6 on photographs, more only in areas of one colour, where maxima tie and rounding
+            decides which one is pooled. None is full, or 128 where a network sees the whole picture
+            at once.
         tile: a tile has at most tile x tile pixels, its halo included. With 1024, DIM of full width
             took 1.6 GB beyond a picture of 6000 x 4000 itself.
         batch: tiles of one size that go through the network at once; more helps on a GPU.
@@ -82,9 +83,11 @@ class Inference:
     def alpha(
         self, network: Network, image: np.ndarray, trimap: np.ndarray, device: torch.device
     ) -> np.ndarray:
-        """The matte of a picture; the network must be on the device.
+        """The matte of a picture.
 
         Args:
+            network: on the device. In `torch.channels_last` a small one takes a third less time on
+                the CPU, DIM of full width a tenth.
             image: uint8 (H,W,3), RGB.
             trimap: uint8 (H,W) of 0, 128 and 255.
 
@@ -105,10 +108,13 @@ class Inference:
 
     def tiles(self, network: Network, unknown: np.ndarray) -> list[Tile]:
         """The tiles that `tile` would take for the unknown pixels, bool (H,W), of a picture."""
-        halo, stride = self._halo(network), network.stride
+        halo, stride = self.halo_of(network), network.stride
         least = stride + 2 * -(-halo // stride) * stride
         if self.tile < least:
-            raise InputError(f"tile: {self.tile} has no room for its halo; give at least {least}")
+            raise InputError(
+                f"tile: {self.tile} has no room for its halo; give at least {least}, "
+                "or a smaller halo"
+            )
         return plan_tiles(unknown, stride, halo, self.tile)
 
     def _alpha(self, forward: "_Forward", image, trimap, unknown) -> np.ndarray:
@@ -132,7 +138,7 @@ class Inference:
             log.warning(
                 "%s sees the whole picture at once: in tiles its matte is another one", network.name
             )
-        exact = network.radius is not None and self._halo(network) >= network.radius
+        exact = network.radius is not None and self.halo_of(network) >= network.radius
         return matte_tiles(forward, image, trimap, tiles, self.batch, exact)
 
     def _takes_whole(
@@ -148,7 +154,12 @@ class Inference:
         limit = self.memory_mb * 2**20 if self.memory_mb else SPARE * memory.free(device)
         return memory.needed(network, height, width) <= limit
 
-    def _halo(self, network: Network) -> int:
+    def halo_of(self, network: Network) -> int:
+        """The halo in pixels that tiles of the network's pictures have.
+
+        Raises:
+            InputError: it should be full, but the network sees the whole picture at once.
+        """
         if isinstance(self.halo, int):
             return self.halo
         if self.halo == "full" and network.radius is None:
@@ -166,9 +177,7 @@ class _Forward:
     """
 
     def __init__(self, network: Network, device: torch.device, precision: str) -> None:
-        # Small networks then take a third less time on the CPU, DIM of full width a tenth.
-        self.network = network.to(memory_format=torch.channels_last)
-        self.device, self._precision = device, precision
+        self.network, self.device, self._precision = network, device, precision
         autocast(device, precision, option="--precision")  # refuses what cannot be
 
     @torch.inference_mode()

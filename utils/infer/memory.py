@@ -11,7 +11,8 @@ from torch.utils._pytree import tree_leaves
 from models import Network, build
 
 # oneDNN keeps what it made for the last 1024 layers and sizes, and these small pieces hold the heap
-# around them: a set of pictures of many sizes took 25 MB more with each. Read at its first layer.
+# around them: a set of pictures of many sizes took 25 MB more with each. It reads this at its first
+# layer; a process that ran one before importing this keeps the 1024.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 SCRATCH = 1.3  # measured 0.99 (DIM) to 1.18 (a quarter of its width): what convolutions keep aside

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 SHEET_ROWS = 8
 LATENCY_SIDE = 320
+TILED = ("auto", "tile")
 
 
 def run_networks(
@@ -57,7 +58,7 @@ def run_networks(
     autocast(device, inference.precision, option="--precision")
     shapes = {key: sizes(pictures) for key, pictures in sets.items()}
     for network in networks.values():
-        network.to(device)
+        network.to(device, memory_format=torch.channels_last)
     times = cost.milliseconds(list(networks.values()), LATENCY_SIDE)
     how = {name: value for name, value in asdict(inference).items() if value is not None}
     results = []
@@ -73,6 +74,7 @@ def run_networks(
             "milliseconds_320": time,
             "network": fingerprint(network),
             **how,
+            **({"halo": inference.halo_of(network)} if inference.mode in TILED else {}),
             **({"float": True} if options.exact else {}),
         }
         for key, pictures in sets.items():
