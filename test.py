@@ -151,7 +151,7 @@ def _tell_exact(options: Options) -> None:
 
 
 def _halo(text: str) -> int | str:
-    return text if text == "full" else int(text)
+    return int(text) if text.isdecimal() else text  # which Inference takes or refuses
 
 
 def _options(arguments: argparse.Namespace, sets: Sets) -> Options:

@@ -44,6 +44,8 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, metavar="DIR")
     parser.add_argument("--trimaps", type=Path, metavar="DIR")
     arguments = parser.parse_args()
+    if arguments.network and not (arguments.pictures and arguments.trimaps):
+        parser.error("--network needs --pictures and --trimaps")
     torch.set_num_threads(1)
     if arguments.large:
         large()

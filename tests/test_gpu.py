@@ -34,12 +34,14 @@ def test_the_pruning_stage_trains_resumes_and_is_cut(data, tmp_path, precision):
     assert models.load(task.best).plan == task.network.plan
 
 
-@pytest.mark.parametrize("mode", ["whole", "tile"])
-def test_a_matte_is_that_of_the_cpu(mode):
+@pytest.mark.parametrize(
+    "options", [{"mode": "whole"}, {"mode": "tile"}, {"mode": "tile", "halo": 32}]
+)
+def test_a_matte_is_that_of_the_cpu(options):
     network = tiny_network(width=1 / 8).eval()
     trimap = make_trimap(disc(101, 150), 6)
     mattes = [
-        Inference(mode).matte(
+        Inference(**options).matte(
             network.to(device), picture(0, 101, 150), trimap, torch.device(device)
         )
         for device in ("cpu", "cuda")

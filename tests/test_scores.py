@@ -303,6 +303,8 @@ def test_a_network_is_scored_in_floats_in_tiles_and_in_half_precision(
     ("options", "words"),
     [
         (("--halo", "9"), "halo goes with tile and auto"),
+        (("--mode", "tile", "--halo", "some"), "halo: 'some' is none; give pixels, or full"),
+        (("--mode", "tile", "--halo", "-5"), "halo: '-5' is none; give pixels, or full"),
         (("--mode", "tile", "--max-size", "64"), "max_size goes with resize and crop"),
         (("--mode", "tile", "--tile", "64"), "tile: 64 has no room for its halo"),
     ],
