@@ -14,10 +14,10 @@ from pathlib import Path
 
 from models.errors import InputError
 from utils.command import main
-from utils.report.examples import find_examples, most_different, read_mattes, read_photograph
-from utils.report.figure import Row, check_name, write_figure
-from utils.report.insets import parse_inset, place_insets
-from utils.report.over import check_backdrop
+from utils.figures.examples import find_examples, most_different, read_mattes, read_photograph
+from utils.figures.figure import Row, check_name, write_figure
+from utils.figures.insets import parse_inset, place_insets
+from utils.figures.over import check_backdrop
 
 
 def arguments() -> argparse.Namespace:

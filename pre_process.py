@@ -18,11 +18,11 @@ from pathlib import Path
 from models.errors import InputError
 from utils.command import main
 from utils.data.check import check_set
-from utils.data.merged import compose_training_set
-from utils.data.pairs import LAYOUT, backgrounds, foregrounds
-from utils.data.sets import KINDS, bring
-from utils.data.store_build import build_store
-from utils.data.test_set import compose_test_set
+from utils.data.compose.testing import compose_test_set
+from utils.data.compose.training import compose_training_set
+from utils.data.folders import LAYOUT, backgrounds, foregrounds
+from utils.data.importers import KINDS, bring
+from utils.data.store.building import build_store
 
 SAMPLE = "sample"
 
@@ -113,7 +113,7 @@ def prepare(args: argparse.Namespace, root: Path) -> None:
     """Render the sample, build the training store, compose the test set: what there is to do."""
     per_foreground = args.per_foreground
     if args.dataset == SAMPLE:
-        from utils.data.sample import render
+        from utils.render import render
 
         render(root=root, seed=args.seed, workers=max(1, args.workers))
         per_foreground = 4 if per_foreground is None else per_foreground

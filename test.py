@@ -21,12 +21,12 @@ from models.errors import InputError
 from utils import config as configs
 from utils.command import main
 from utils.options import RESULT, Config
-from utils.report.layouts import LAYOUTS, open_set, saved_in
-from utils.report.pictures import Picture, match, match_saved
-from utils.report.saved_run import run_saved
-from utils.report.scores import METRICS, Scores
-from utils.report.scoring import Options
-from utils.report.table import table
+from utils.score.layouts import LAYOUTS, open_set, saved_in
+from utils.score.pictures import Picture, match, match_saved
+from utils.score.saved import run_saved
+from utils.score.scores import METRICS, Scores
+from utils.score.scoring import Options
+from utils.table import table
 
 OUT = (
     "default: result/<save_dir>/test; for --network on one's own set result/test/SET, SET being "
@@ -116,8 +116,8 @@ def _networks(arguments: argparse.Namespace, config: Config) -> list[Scores]:
     # Here, since the processes that score import this file, and PyTorch would take them seconds.
     from utils.device import choose
     from utils.infer.inference import Inference
-    from utils.infer.networks import named_networks, open_network, trained_networks
-    from utils.report.test_run import run_networks, summary
+    from utils.networks import named_networks, open_network, trained_networks
+    from utils.score.matted import run_networks, summary
 
     named = named_networks(arguments.network or [])
     files = named or trained_networks(config)

@@ -18,7 +18,7 @@ from utils import config as configs
 from utils.command import main
 from utils.data.sources import Sources
 from utils.device import choose
-from utils.report.samples import write_samples
+from utils.figures.samples import write_samples
 from utils.train.assemble import assemble, fresh_network, frozen_teacher
 from utils.train.loop import fit
 

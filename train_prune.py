@@ -15,10 +15,10 @@ import models
 from models import files
 from utils import config as configs
 from utils.command import main
+from utils.cost import macs, parameters
 from utils.device import choose
 from utils.prune import Sparsity, cut, open_gates, scores, select
-from utils.report.cost import macs, parameters
-from utils.report.table import table
+from utils.table import table
 from utils.train.assemble import assemble, frozen_teacher
 from utils.train.loop import fit
 

@@ -28,18 +28,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.plain_loader import Plain
 from benchmarks.timing import compare, report
 from utils import config as configs
+from utils import render as sample
 from utils.config import CONFIGS
-from utils.data import crops, sample
-from utils.data.crops import CropSet
-from utils.data.images import write_image
+from utils.data.crops.crop_set import CropSet
+from utils.data.crops.crop_set import crop_set as crops
+from utils.data.folders import backgrounds, foregrounds
 from utils.data.loader import prepare_process, training_loader
-from utils.data.pairs import backgrounds, foregrounds
-from utils.data.sample.backgrounds import background
 from utils.data.sources import Sources
 from utils.data.split import write_split
-from utils.data.store import store_folder
-from utils.data.store_build import build_store
+from utils.data.store.building import build_store
+from utils.data.store.files import store_folder
+from utils.images.files import write_image
 from utils.options import Config
+from utils.render.backgrounds import background
 
 CROP, BATCH = 320, 16
 SCENES = 64

@@ -19,8 +19,8 @@ from scipy import ndimage
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.timing import compare, report
-from utils.data import sample
-from utils.data.trimap import UNKNOWN, make_trimap
+from utils import render as sample
+from utils.images.trimap import UNKNOWN, make_trimap
 from utils.metrics import conn, grad, score
 
 KINDS = ("hair", "fur", "net", "lace", "leaves", "smoke")

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import ColorJitter
 
-from utils.data.pairs import Foreground
+from utils.data.folders import Foreground
 
 
 class Plain:

@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import models
 from benchmarks.timing import compare, peak_above_inputs, report
 from models import Network
-from utils.data import sample
-from utils.data.images import list_images, read_image, read_trimap
-from utils.data.trimap import UNKNOWN, make_trimap
+from utils import render as sample
+from utils.images.files import list_images, read_image, read_trimap
+from utils.images.trimap import UNKNOWN, make_trimap
 from utils.infer.inference import HALO, Inference
 
 CPU = torch.device("cpu")

@@ -5,9 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from utils.data.images import write_image
 from utils.data.split import write_split
-from utils.data.store_build import build_store
+from utils.data.store.building import build_store
+from utils.images.files import write_image
 
 
 def disc(height: int, width: int, softness: float = 3.0) -> np.ndarray:

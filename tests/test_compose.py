@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from utils.data.compose import compose, fit_background
+from utils.data.compose.arithmetic import compose, fit_background
 
 colours = arrays(np.uint8, (3, 4, 3))
 

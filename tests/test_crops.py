@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from tests.sets import disc, picture
-from utils.data.cache import Cache
-from utils.data.compose import compose
-from utils.data.crops import CropSet, Item, Made
-from utils.data.images import write_image
-from utils.data.pairs import foregrounds
-from utils.data.store import Store
-from utils.data.store_build import build_store
-from utils.data.trimap import distance_trimap, make_trimap, narrow_trimap
+from utils.data.compose.arithmetic import compose
+from utils.data.crops.cache import Cache
+from utils.data.crops.crop_set import CropSet, Item, Made
+from utils.data.folders import foregrounds
+from utils.data.store.building import build_store
+from utils.data.store.files import Store
+from utils.images.files import write_image
+from utils.images.trimap import distance_trimap, make_trimap, narrow_trimap
 from utils.options import AugmentConfig, DataConfig
 
 KINDS = ("varied", "independent", "distance", "narrow")

@@ -10,7 +10,7 @@ import models
 from models.errors import InputError
 from models.network import Network
 from tests.oracles import SHARED, fill, needs_shared
-from utils.report.cost import macs, parameters
+from utils.cost import macs, parameters
 
 ORACLES = ("dim_segnet", "dim_segnet_pruned", "dim_spkd_student")
 

@@ -10,12 +10,12 @@ from scipy.stats import ks_2samp
 
 from benchmarks.plain_loader import Plain
 from tests.sets import disc
-from utils.data.crops import CropSet, Item
-from utils.data.images import write_image
-from utils.data.pairs import backgrounds, foregrounds
-from utils.data.store import Store
-from utils.data.store_build import build_store
-from utils.data.trimap import draw_radius, make_trimap
+from utils.data.crops.crop_set import CropSet, Item
+from utils.data.folders import backgrounds, foregrounds
+from utils.data.store.building import build_store
+from utils.data.store.files import Store
+from utils.images.files import write_image
+from utils.images.trimap import draw_radius, make_trimap
 from utils.options import AugmentConfig, DataConfig
 
 CROP, COUNT, RADIUS = 48, 600, (1, 12)

@@ -14,13 +14,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from models.errors import InputError
 from tests.sets import disc, picture
-from utils.data.images import read_image, write_image
-from utils.data.trimap import make_trimap
+from utils.figures.examples import Mattes, find_examples, most_different
+from utils.figures.figure import Row, write_figure
+from utils.figures.insets import COLOURS, Inset, choose_insets, parse_inset
+from utils.figures.over import put_over
+from utils.images.files import read_image, write_image
+from utils.images.trimap import make_trimap
 from utils.metrics import sad
-from utils.report.examples import Mattes, find_examples, most_different
-from utils.report.figure import Row, write_figure
-from utils.report.insets import COLOURS, Inset, choose_insets, parse_inset
-from utils.report.over import put_over
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SIZE = (60, 80)

@@ -7,7 +7,7 @@ import torch
 import models
 from tests.sets import disc, picture
 from tests.tasks import tiny_config, tiny_network, tiny_task
-from utils.data.trimap import make_trimap
+from utils.images.trimap import make_trimap
 from utils.infer.inference import Inference
 from utils.prune import Sparsity, cut, open_gates, select
 from utils.train import loop

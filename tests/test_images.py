@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from models.errors import InputError
-from utils.data.images import (
+from utils.images.files import (
     check_same_size,
     image_size,
     list_images,

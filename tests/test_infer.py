@@ -10,7 +10,7 @@ from models.errors import InputError
 from models.network import Network
 from tests.inference import CPU, Echo, noisy_picture, varied_dim, whole
 from tests.sets import disc, picture
-from utils.data.trimap import make_trimap
+from utils.images.trimap import make_trimap
 from utils.infer import memory
 from utils.infer.inference import Inference
 

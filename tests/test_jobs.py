@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import InputError
-from utils.data.jobs import AHEAD, run
+from utils.processes import AHEAD, run
 
 
 def halve(number: int) -> int:
@@ -46,7 +46,7 @@ def test_killed_worker_says_what_was_worked_on_and_the_cure(tmp_path):
 @pytest.mark.parametrize("code", [signal.SIGTERM, signal.SIGKILL])
 def test_processes_end_with_the_one_that_started_them(code):
     script = (
-        "import time; from utils.command import main; from utils.data.jobs import run\n"
+        "import time; from utils.command import main; from utils.processes import run\n"
         "main(lambda: [print('.', flush=True) for _ in run(time.sleep, [0.1] * 9999, 2, 'here')])"
     )
     process = subprocess.Popen(

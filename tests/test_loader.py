@@ -9,12 +9,12 @@ import torch
 from models.errors import InputError
 from tests.sets import picture, prepare, write_set
 from tests.tasks import tiny_config
-from utils.data.images import write_image
+from utils.data.folders import foregrounds
 from utils.data.loader import Batches, training_loader, validation_loader
-from utils.data.pairs import foregrounds
 from utils.data.sources import Sources
 from utils.data.split import read_split, write_split
-from utils.data.store import store_folder
+from utils.data.store.files import store_folder
+from utils.images.files import write_image
 
 
 def sources(root: Path, *overrides: str) -> Sources:

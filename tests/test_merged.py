@@ -12,10 +12,10 @@ import pytest
 
 from models.errors import InputError
 from tests.sets import disc, picture, write_set
-from utils.data.compose import compose, fit_background
-from utils.data.images import list_images, read_alpha, read_image, write_image
-from utils.data.merged import BATCH, compose_training_set
-from utils.data.pairs import backgrounds
+from utils.data.compose.arithmetic import compose, fit_background
+from utils.data.compose.training import BATCH, compose_training_set
+from utils.data.folders import backgrounds
+from utils.images.files import list_images, read_alpha, read_image, write_image
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_other_settings_make_all_again_and_leave_no_others(root):
 
 
 def test_number_and_size_are_logged_before_the_first(root, caplog, monkeypatch):
-    monkeypatch.setattr("utils.data.merged.BYTES_PER_PIXEL", {".png": 1e6})
+    monkeypatch.setattr("utils.data.compose.training.BYTES_PER_PIXEL", {".png": 1e6})
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1e12))
     with caplog.at_level(logging.INFO):
         run(root, per_foreground=3)
@@ -103,7 +103,7 @@ def test_too_small_a_disk_is_refused_before_anything_is_made_or_removed(root, mo
 def test_room_of_what_will_be_replaced_counts_as_free(root, monkeypatch):
     run(root)
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
-    monkeypatch.setattr("utils.data.merged.BYTES_PER_PIXEL", {".png": 0.5})
+    monkeypatch.setattr("utils.data.compose.training.BYTES_PER_PIXEL", {".png": 0.5})
     assert len(run(root, per_foreground=1)) == 2
 
 

@@ -6,7 +6,7 @@ import models
 from models import files
 from models.errors import InputError
 from utils import config as configs
-from utils.infer import networks
+from utils import networks
 
 
 def tiny():

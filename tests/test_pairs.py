@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import InputError
-from utils.data.pairs import backgrounds, foregrounds
+from utils.data.folders import backgrounds, foregrounds
 
 
 def lay_out(root: Path, part: str, fg: list[str], alpha: list[str], bg: list[str]) -> Path:

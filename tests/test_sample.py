@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from models.errors import InputError
-from utils.data.sample import DOZEN, FIRST, KINDS, foreground, render
-from utils.data.sample.backgrounds import SCENES, background, photograph
-from utils.data.sample.layers import coverage, extend, layer, stack
-from utils.data.sample.noise import palette, spectral
+from utils.render import DOZEN, FIRST, KINDS, foreground, render
+from utils.render.backgrounds import SCENES, background, photograph
+from utils.render.layers import coverage, extend, layer, stack
+from utils.render.noise import palette, spectral
 
 SHAPE = (150, 190)
 OPAQUE = {"hair", "fur", "leaves", "motion", "defocus", "solid"}  # always with an opaque body

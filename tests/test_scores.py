@@ -15,18 +15,18 @@ import models
 from models.errors import InputError
 from models.files import save_network
 from tests.sets import disc, picture
-from utils.data.images import read_alpha, read_image, write_image
-from utils.data.trimap import make_trimap
+from utils.cost import milliseconds
 from utils.device import without_tf32
+from utils.figures.sheet import write_sheet
+from utils.images.files import read_alpha, read_image, write_image
+from utils.images.trimap import make_trimap
 from utils.infer.inference import Inference
 from utils.metrics import mse, sad
-from utils.report.cost import milliseconds
-from utils.report.pictures import match, match_saved
-from utils.report.saved_run import run_saved
-from utils.report.scores import Scores
-from utils.report.sheet import write_sheet
-from utils.report.table import table
-from utils.report.test_run import run_networks, summary
+from utils.score.matted import run_networks, summary
+from utils.score.pictures import match, match_saved
+from utils.score.saved import run_saved
+from utils.score.scores import Scores
+from utils.table import table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 WHOLE = Inference("whole")

@@ -19,11 +19,11 @@ from PIL import Image
 
 from models.errors import InputError
 from tests.sets import disc, picture
-from utils.data.images import read_alpha, read_image, write_image
-from utils.data.pairs import backgrounds, foregrounds, read_names
-from utils.data.sets import archives, bring
-from utils.data.sets.cutouts import hidden_colours, suspicion
-from utils.data.sets.names import clean, key
+from utils.data.folders import backgrounds, foregrounds, read_names
+from utils.data.importers import archives, bring
+from utils.data.importers.cutouts import hidden_colours, suspicion
+from utils.data.importers.names import clean, key
+from utils.images.files import read_alpha, read_image, write_image
 
 SIZE = (24, 32)
 

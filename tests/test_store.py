@@ -12,13 +12,13 @@ import pytest
 
 from models.errors import InputError
 from tests.sets import disc, picture, write_set
-from utils.data import store as store_module
-from utils.data import store_build
-from utils.data.images import read_alpha, read_image, write_image
-from utils.data.pairs import foregrounds
-from utils.data.store import Store, store_folder
-from utils.data.store_build import build_store
-from utils.data.trimap import make_trimap, reach
+from utils.data.folders import foregrounds
+from utils.data.store import building as store_build
+from utils.data.store import files as store_module
+from utils.data.store.building import build_store
+from utils.data.store.files import Store, store_folder
+from utils.images.files import read_alpha, read_image, write_image
+from utils.images.trimap import make_trimap, reach
 
 COMMAND = "run python pre_process.py --dataset set"
 

@@ -11,11 +11,11 @@ import pytest
 
 import pre_process
 from models.errors import InputError
-from utils.data.compose import compose, fit_background
-from utils.data.images import read_alpha, read_image, read_trimap, write_image
-from utils.data.pairs import backgrounds
-from utils.data.test_set import compose_test_set
-from utils.data.trimap import make_trimap
+from utils.data.compose.arithmetic import compose, fit_background
+from utils.data.compose.testing import compose_test_set
+from utils.data.folders import backgrounds
+from utils.images.files import read_alpha, read_image, read_trimap, write_image
+from utils.images.trimap import make_trimap
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.network import Network
 from tests.inference import CPU, Echo, noisy_picture, random_trimap, varied_dim, whole
 from tests.sets import disc, picture
-from utils.data.trimap import make_trimap
+from utils.images.trimap import make_trimap
 from utils.infer.inference import Inference
 from utils.infer.tiles import matte_tiles, plan_tiles, weights
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from models.errors import InputError
-from utils.data.trimap import (
+from utils.images.trimap import (
     distance_trimap,
     draw_radius,
     make_trimap,

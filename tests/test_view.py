@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.sets import picture
-from utils.data.view import (
+from utils.data.crops.view import (
     View,
     affine_canvas,
     box,

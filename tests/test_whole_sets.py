@@ -10,18 +10,18 @@ import torch
 import models
 from models.errors import InputError
 from tests.sets import disc, picture
-from utils.data.images import read_alpha, read_image, write_image
-from utils.data.trimap import make_trimap
+from utils.images.files import read_alpha, read_image, write_image
+from utils.images.trimap import make_trimap
 from utils.infer.inference import Inference
 from utils.metrics import sad, score_exact
-from utils.report.fingerprint import fingerprint
-from utils.report.layouts import open_set
-from utils.report.pictures import match, match_saved
-from utils.report.saved_run import run_saved
-from utils.report.scores import Scores
-from utils.report.scoring import Options, _Mattes, score_matting
-from utils.report.test_run import run_networks
-from utils.report.worst import error_map, write_worst
+from utils.score.fingerprint import fingerprint
+from utils.score.layouts import open_set
+from utils.score.matted import run_networks
+from utils.score.pictures import match, match_saved
+from utils.score.saved import run_saved
+from utils.score.scores import Scores
+from utils.score.scoring import Options, _Mattes, score_matting
+from utils.score.worst import error_map, write_worst
 
 NAMES = ["a", "b", "c", "d"]
 SIZE = (48, 64)
@@ -230,7 +230,7 @@ def test_networks_have_the_same_fingerprint_only_if_they_compute_the_same():
 
 
 def test_mattes_without_truth_lie_as_their_upload_wants_them(folders, tmp_path, monkeypatch):
-    monkeypatch.setattr("utils.report.cost.milliseconds", lambda networks, side: [1.0])
+    monkeypatch.setattr("utils.cost.milliseconds", lambda networks, side: [1.0])
     root = tmp_path / "benchmark"
     root.mkdir()
     (folders["image"]).rename(root / "input")

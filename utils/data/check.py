@@ -10,8 +10,10 @@ import numpy as np
 from tqdm import tqdm
 
 from models.errors import InputError
-from utils.data.composites import parse_composite
-from utils.data.images import (
+from utils.data.compose.composites import parse_composite
+from utils.data.folders import Part, backgrounds, foregrounds
+from utils.data.split import split_problems
+from utils.images.files import (
     check_same_size,
     list_images,
     read_alpha,
@@ -19,9 +21,7 @@ from utils.data.images import (
     read_trimap,
     require_unknown,
 )
-from utils.data.jobs import run
-from utils.data.pairs import Part, backgrounds, foregrounds
-from utils.data.split import split_problems
+from utils.processes import run
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 
 from models.errors import InputError
-from utils.data.crops import CropSet, Made, Sample
+from utils.data.crops.crop_set import CropSet, Made, Sample
 from utils.data.failures import Failures
 from utils.data.sources import Sources
 

@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from utils.data.crops import CropSet, Item
+from utils.data.crops.crop_set import CropSet, Item
 from utils.data.failures import Failures, tolerate
-from utils.data.pairs import backgrounds, foregrounds
+from utils.data.folders import backgrounds, foregrounds
 from utils.data.split import read_split
-from utils.data.store import Store
+from utils.data.store.files import Store
 from utils.options import Config
 
 Part = Literal["train", "valid"]

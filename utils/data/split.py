@@ -9,8 +9,8 @@ import numpy as np
 
 from models.atomic import atomic
 from models.errors import InputError
-from utils.data.composites import composite_names, parse_composite
-from utils.data.pairs import foregrounds, read_names
+from utils.data.compose.composites import composite_names, parse_composite
+from utils.data.folders import foregrounds, read_names
 
 TRAIN_NAMES = "train_names.txt"
 VALID_NAMES = "valid_names.txt"

@@ -8,12 +8,12 @@ import models
 from models import Network
 from models.errors import InputError
 from models.imagenet import load_encoder
+from utils.cost import parameters
 from utils.data.loader import training_loader, validation_loader
 from utils.data.sources import Sources
 from utils.device import choose
 from utils.options import Config
 from utils.prune.sparsity import Sparsity
-from utils.report.cost import parameters
 from utils.train.loop import Task
 from utils.train.objective import Objective, stage_widths
 

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from models import Network
 from models.errors import InputError
-from utils.data.crops import Sample
+from utils.data.crops.crop_set import Sample
 from utils.data.loader import Loader
 from utils.device import autocast
 from utils.options import Config, TrainConfig

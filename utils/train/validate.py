@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from models import Network
-from utils.data.crops import Sample
+from utils.data.crops.crop_set import Sample
 from utils.device import autocast
 from utils.train.loss import alpha_loss, unknown_region
 

@@ -1,0 +1,1 @@
+"""Composites: foregrounds over backgrounds."""

@@ -1,0 +1,1 @@
+"""Training samples: where they are cut, and how they are composed."""

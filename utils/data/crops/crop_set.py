@@ -1,0 +1,200 @@
+"""Training samples composed on the fly: the crop is cut first, then composed."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, get_worker_info
+
+from models.errors import InputError
+from utils.data.augment import blur, fuse, gamma, jitter, jitter_foreground, jpeg, noise
+from utils.data.compose.arithmetic import compose
+from utils.data.crops.background import Backgrounds
+from utils.data.crops.radii import Radii, draw_radii, trimap_through, unknown_place
+from utils.data.crops.view import (
+    INTERPOLATIONS,
+    View,
+    affine_canvas,
+    look,
+    plain_canvas,
+    stretched,
+    view_at,
+)
+from utils.data.folders import Foreground
+from utils.data.store.files import Store, Stored
+from utils.options import AugmentConfig, DataConfig
+
+log = logging.getLogger(__name__)
+
+TRAINING, VALIDATION = 1, 2  # keep the draws of the two apart
+TRIES = 20  # so many pictures in a row that cannot be used are an error
+DEGRADATIONS = {"gamma": gamma, "blur": blur, "noise": noise, "jpeg": jpeg}
+
+Picture = TypeVar("Picture", Foreground, Path)
+Result = TypeVar("Result")
+
+
+class Sample(NamedTuple):
+    """uint8 tensors: image (3,H,W) RGB, trimap (1,H,W) of 0, 128 and 255, alpha (1,H,W)."""
+
+    image: Tensor
+    trimap: Tensor
+    alpha: Tensor
+
+
+class Item(NamedTuple):
+    """What a sample is made of; any background where it is None."""
+
+    foreground: Foreground
+    background: Path | None = None
+
+
+class Made(NamedTuple):
+    """A sample, and what was wrong with the pictures that it could not be made of."""
+
+    sample: Sample
+    problems: tuple[str, ...]
+
+
+class CropSet(Dataset):
+    """Samples by (epoch, index): `index` is the item, the rest is drawn.
+
+    The random draws of a sample come from the seed, the epoch and the index alone, so that
+    neither the number of workers nor an interruption changes what a network sees. A picture that
+    cannot be used is replaced by another, drawn.
+
+    Args:
+        store: the decoded foregrounds.
+        items: what an epoch is made of.
+        backgrounds: pictures to compose over.
+        data: crop and trimap options.
+        augment: what is changed at random; None for validation.
+        seed: of all draws.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        items: Sequence[Item],
+        backgrounds: Sequence[Path],
+        data: DataConfig,
+        augment: AugmentConfig | None,
+        seed: int,
+    ) -> None:
+        self._store = store
+        self._items = items
+        self._foregrounds = list(dict.fromkeys(item.foreground for item in items))
+        self._backgrounds = backgrounds
+        self._data = data
+        self._augment = augment or AugmentConfig(flip=False, jitter=0.0)
+        self._bends = self._augment.affine or self._augment.squash > 0
+        self._in_sample = self._bends or self._augment.fuse > 0
+        self._seed = seed
+        self._kind = VALIDATION if augment is None else TRAINING
+        self._behind = Backgrounds(data.cache_mb)
+        self._told: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, key: tuple[int, int]) -> Made:
+        epoch, index = key
+        rng = np.random.default_rng([self._kind, self._seed, epoch, index])
+        problems: list[str] = []
+        item, augment = self._items[index], self._augment
+
+        def usable(first: Picture | None, others: Sequence[Picture], read: Callable) -> Result:
+            """What `read` makes of the first, or of any of the others that it can be made of."""
+            for _ in range(TRIES):
+                one = others[rng.integers(len(others))] if first is None else first
+                try:
+                    return read(one)
+                except InputError as error:
+                    problems.append(str(error))
+                    first = None
+            raise InputError(f"{problems[-1]} (and {TRIES - 1} more, one after the other)")
+
+        source, stored = usable(item.foreground, self._foregrounds, self._read)
+        interpolation = _drawn(rng) if augment.random_interpolation else None
+        radii = draw_radii(self._data.trimap, self._data.trimap_radius, rng)
+        view = self._view(source, stored, radii, rng)
+        layer, trimap = self._layer(stored, radii, view, interpolation)
+        if augment.fuse and rng.random() < augment.fuse:
+            _, other = usable(None, self._foregrounds, self._read)
+            behind = stretched(view, stored.reach.shape, other.reach.shape)
+            second, second_trimap = self._layer(other, radii, behind, interpolation)
+            fused = fuse(layer, second)
+            if fused is not layer:
+                # Known foreground in either is known; what is background is so in both.
+                layer, trimap = fused, np.maximum(trimap, second_trimap)
+        colour, alpha = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB), cv2.extractChannel(layer, 3)
+        if augment.jitter_foreground:
+            colour = jitter_foreground(colour, alpha, rng)
+        scenery = usable(
+            item.background,
+            self._backgrounds,
+            lambda path: self._behind.behind(path, view, rng, interpolation),
+        )
+        image = jitter(compose(colour, alpha, scenery), augment.jitter, rng)
+        for name, degrade in DEGRADATIONS.items():
+            probability = getattr(augment, name)
+            if probability and rng.random() < probability:
+                image = degrade(image, rng)
+        planes = np.empty((5, *alpha.shape), np.uint8)
+        flipped = augment.flip and rng.random() < 0.5
+        for plane, part in zip(planes, (*cv2.split(image), trimap, alpha), strict=True):
+            if flipped:
+                cv2.flip(part, 1, dst=plane)
+            else:
+                plane[:] = part
+        stacked = torch.from_numpy(planes)
+        return Made(Sample(stacked[:3], stacked[3:4], stacked[4:]), tuple(problems))
+
+    def _read(self, source: Foreground) -> tuple[Foreground, Stored]:
+        return source, self._store.open(source)
+
+    def _view(
+        self, source: Foreground, stored: Stored, radii: Radii, rng: np.random.Generator
+    ) -> View:
+        data, augment, size = self._data, self._augment, stored.reach.shape
+        if self._bends:
+            canvas = affine_canvas(size, data.crop, augment.affine, augment.squash, rng)
+        else:
+            canvas = plain_canvas(size)
+        if min(canvas.size) < data.crop:
+            self._tell_once(source, size)
+        scale = data.crop_scales[rng.integers(len(data.crop_scales))]
+        side = max(1, min(round(data.crop * scale), *canvas.size))
+        radii = self._in_pixels(radii, canvas.scale * side / data.crop)
+        return view_at(canvas, unknown_place(stored, radii, rng), side, data.crop)
+
+    def _layer(
+        self, stored: Stored, radii: Radii, view: View, interpolation: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A foreground (crop, crop, 4) and its trimap as the view shows them."""
+        layer = look(stored.rgba, view, interpolation)
+        radii = self._in_pixels(radii, view.scale)
+        return layer, trimap_through(stored, radii, view, layer[..., 3])
+
+    def _in_pixels(self, radii: Radii, scale: float) -> Radii:
+        """Radii in pixels of the foreground's picture, `scale` of which are one of the sample."""
+        return radii.scaled(scale) if self._in_sample else radii
+
+    def _tell_once(self, source: Foreground, size: tuple[int, int]) -> None:
+        worker = get_worker_info()
+        # Every worker meets every foreground, sooner or later; one is enough to tell.
+        if source.name not in self._told and (worker is None or worker.id == 0):
+            self._told.add(source.name)
+            height, width = size
+            log.warning(
+                f"{source.fg}: {width} x {height} is smaller than a crop; its crops are enlarged"
+            )
+
+
+def _drawn(rng: np.random.Generator) -> int:
+    return INTERPOLATIONS[rng.integers(len(INTERPOLATIONS))]

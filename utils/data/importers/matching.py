@@ -1,0 +1,178 @@
+"""Which matte and which trimaps belong to which foreground, and everything that does not fit."""
+
+import filecmp
+import os
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from models.errors import InputError
+from utils.data.folders import Foreground
+from utils.data.importers.layouts import Place, pictures
+from utils.data.importers.names import clean, key, without_suffix
+from utils.images.files import image_size, read_alpha, read_image
+
+NUMBERED = re.compile(r"(.+)_(\d+)")
+
+
+class Matched(NamedTuple):
+    """What belongs together, and every fault found on the way, each in a few words."""
+
+    foregrounds: list[Foreground]
+    trimaps: dict[str, Path]  # by the name that they shall have
+    faults: list[str]
+
+
+def match(places: Iterable[Place], listed: list[str] | None, base: Path) -> Matched:
+    """Match the pictures of places: the same stem; else the same but for case and old suffixes.
+
+    Copies of the same matte (or foreground) for each composite, NAME_0, NAME_1 and so on, are one.
+
+    Args:
+        places: folders to match together.
+        listed: the names of the foregrounds, where a list says them; any suffixes.
+        base: faults name files relative to this folder.
+
+    Returns:
+        Foregrounds by name. Only those without a fault have passed all tests, among them the
+        same size of all that belongs together.
+    """
+    places = list(places)
+    faults: list[str] = []
+    colours = gather([path for place in places for path in pictures(place.fg)], base, faults)
+    if listed is not None:
+        colours = _merge_copies(colours, map(without_suffix, listed), read_image, base, faults)
+    mattes = gather([path for place in places for path in pictures(place.alpha)], base, faults)
+    mattes = _merge_copies(mattes, colours, read_alpha, base, faults)
+    partners = _partners(colours, mattes)
+    foregrounds = [Foreground(name, colours[name], mattes[partners[name]]) for name in partners]
+    faults += [f"{_rel(colours[n], base)} has no matte" for n in colours if n not in partners]
+    used = set(partners.values())
+    faults += [f"{_rel(mattes[n], base)} has no foreground" for n in mattes if n not in used]
+    sizes = {one.name: _same_size(one.fg, one.alpha, base, faults) for one in foregrounds}
+    trimaps: dict[str, Path] = {}
+    known = _known(sizes)
+    for path in (path for place in places if place.trimap for path in pictures(place.trimap)):
+        owner = _owner(clean(path.stem), known)
+        if owner is None:
+            faults.append(f"{_rel(path, base)} is the trimap of no foreground")
+            continue
+        name, number = owner
+        target = name if number is None else f"{name}_{number}"
+        if target in trimaps and not same_content(trimaps[target], path):
+            faults.append(_both(trimaps[target], path, target, base))
+        trimaps.setdefault(target, path)
+        if sizes[name] is not None:
+            _same_size(colours[name], path, base, faults)
+    return Matched(foregrounds, trimaps, faults)
+
+
+def gather(paths: Iterable[Path], base: Path, faults: list[str]) -> dict[str, Path]:
+    """Pictures by the name they shall have, in order; two different ones of a name are a fault."""
+    files: dict[str, Path] = {}
+    for path in paths:
+        name = clean(path.stem)
+        if name in files and not same_content(files[name], path):
+            faults.append(_both(files[name], path, name, base))
+        files.setdefault(name, path)
+    return dict(sorted(files.items()))
+
+
+def same_content(one: Path, other: Path) -> bool:
+    """Whether two files hold the same bytes."""
+    return one.stat().st_size == other.stat().st_size and filecmp.cmp(one, other, shallow=False)
+
+
+def _merge_copies(
+    files: dict[str, Path],
+    names: Iterable[str],
+    read: Callable[[Path], np.ndarray],
+    base: Path,
+    faults: list[str],
+) -> dict[str, Path]:
+    """`files` with NAME for its copies NAME_0, NAME_1 and so on, for NAME in `names`."""
+    merged: dict[str, Path] = {}
+    known = _known(names)
+    present = {key(stem) for stem in files}
+    for stem, path in files.items():
+        owner = _owner(stem, known)
+        if owner is None or owner[1] is None or key(owner[0]) in present:
+            merged[stem] = path
+            continue
+        first = merged.setdefault(owner[0], path)
+        if same_content(first, path):
+            continue
+        try:
+            equal = np.array_equal(read(first), read(path))
+        except InputError as error:
+            faults.append(_short(error, base))
+            continue
+        if not equal:
+            faults.append(
+                f"{_rel(first, base)} and {_rel(path, base)} should be copies of one picture, "
+                "but differ"
+            )
+    return merged
+
+
+def _partners(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
+    """{name: the name among `others` that means the same}, where there is exactly one."""
+    names, others = list(names), list(others)
+    exact = {name: name for name in names if name in set(others)}
+    rest: dict[str, tuple[list[str], list[str]]] = {}
+    for side, left in enumerate((names, others)):
+        for name in left:
+            if name not in exact:
+                rest.setdefault(key(name), ([], []))[side].append(name)
+    alike = {ours[0]: theirs[0] for ours, theirs in rest.values() if len(ours) == len(theirs) == 1}
+    both = exact | alike
+    return {name: both[name] for name in names if name in both}
+
+
+def _known(names: Iterable[str]) -> dict[str, str]:
+    """Each name by what it is and, where none is just so, by its key."""
+    names = list(names)
+    return {key(name): name for name in names} | {name: name for name in names}
+
+
+def _owner(stem: str, known: dict[str, str]) -> tuple[str, str | None] | None:
+    """The name that NAME or NAME_k belongs to, and k; NAME_1 is a foreground's own if there is."""
+    own = known.get(stem) or known.get(key(stem))
+    if own:
+        return own, None
+    for text in (stem, key(stem)):
+        match = NUMBERED.fullmatch(text)
+        own = match and (known.get(match[1]) or known.get(key(match[1])))
+        if own:
+            return own, match[2]
+    return None
+
+
+def _same_size(one: Path, other: Path, base: Path, faults: list[str]) -> tuple[int, int] | None:
+    try:
+        size, size_other = image_size(one)[::-1], image_size(other)[::-1]
+    except InputError as error:
+        faults.append(_short(error, base))
+        return None
+    if size == size_other:
+        return size
+    faults.append(
+        f"{_rel(one, base)} is {size[0]} x {size[1]}, "
+        f"but {_rel(other, base)} is {size_other[0]} x {size_other[1]}"
+    )
+    return None
+
+
+def _both(one: Path, other: Path, name: str, base: Path) -> str:
+    return f"{_rel(one, base)} and {_rel(other, base)} are different, but both would be {name}"
+
+
+def _rel(path: Path, base: Path) -> str:
+    return str(path.relative_to(base) if path.is_relative_to(base) else path)
+
+
+def _short(error: InputError, base: Path) -> str:
+    return str(error).replace(f"{base}{os.sep}", "")

@@ -1,0 +1,97 @@
+"""Put files where our layout wants them: copied, linked or moved, never over others."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from tqdm import tqdm
+
+from models.atomic import atomic
+from utils.data.importers.faults import refuse
+from utils.data.importers.matching import same_content
+from utils.data.importers.names import is_picture
+from utils.data.importers.space import require_space
+
+How = Literal["copy", "link", "move"]
+
+
+def place(files: Mapping[Path, Path], how: How, source: Path, base: Path) -> tuple[int, int]:
+    """Bring files to their targets; the same file that is there already stays.
+
+    A file is the same if it has the same size, and the same bytes where its source is newer. What
+    is brought takes the present time, so that composites made of an older one are made again.
+
+    Args:
+        files: {target: where it is now}.
+        source: what the user named, for messages.
+        base: the folder that stands for it; messages name files relative to it.
+
+    Returns:
+        How many were brought, and how many were there.
+
+    Raises:
+        InputError: another file is under a target's name, or has its stem; a folder to write to is
+            a link; the disk has no room or cannot be written.
+    """
+    folders = {target.parent for target in files}
+    refuse(source, [_linked(folder) for folder in sorted(folders) if folder.is_symlink()])
+    faults, due = [], {}
+    there = {folder: by_stem(folder) for folder in folders}
+    for target, file in files.items():
+        others = there[target.parent].get(target.stem, []) if is_picture(target.name) else []
+        other = next((path for path in others if path != target), None)
+        if other is None and target.exists() and not _is_same(file, target):
+            other = target
+        if other is not None:
+            faults.append(
+                f"{file.relative_to(base)} would be {target}, but {other} is another file of that "
+                "name"
+            )
+        if not target.exists():
+            due[target] = file
+    refuse(source, faults)
+    if how == "copy" and due:
+        total = sum(file.stat().st_size for file in due.values())
+        require_space(source, total, next(iter(due)).parent)
+    for target, file in tqdm(due.items(), desc="bringing", unit="file", disable=not due):
+        with atomic(target) as temporary:
+            _put(file, temporary, how)
+    return len(due), len(files) - len(due)
+
+
+def require_own(folder: Path, source: Path) -> None:
+    """Raise an `InputError` where `folder` is a link: what lies there is not ours to add to."""
+    refuse(source, [_linked(folder)] if folder.is_symlink() else [])
+
+
+def _linked(folder: Path) -> str:
+    return f"{folder} is a link to {folder.resolve()}; remove the link, or add the pictures there"
+
+
+def by_stem(folder: Path) -> dict[str, list[Path]]:
+    """The pictures of a folder, if it is there, by their stems."""
+    found: dict[str, list[Path]] = {}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if is_picture(path.name):
+            found.setdefault(path.stem, []).append(path)
+    return found
+
+
+def _is_same(file: Path, target: Path) -> bool:
+    new, old = file.stat(), target.stat()
+    if new.st_size != old.st_size:
+        return False
+    return new.st_mtime_ns <= old.st_mtime_ns or same_content(file, target)
+
+
+def _put(file: Path, temporary: Path, how: How) -> None:
+    if how == "link":
+        temporary.symlink_to(file.resolve())
+        return
+    if how == "move":
+        shutil.move(file, temporary)
+        os.utime(temporary)
+        return
+    shutil.copyfile(file, temporary)

@@ -1,0 +1,1 @@
+"""The training store: decoded foregrounds, ready to be cut from."""

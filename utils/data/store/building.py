@@ -1,0 +1,157 @@
+"""Build the training store: in several processes, resumed, checked against its sources."""
+
+import fcntl
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+from safetensors.numpy import save
+from tqdm import tqdm
+
+from models.atomic import atomic
+from models.errors import InputError
+from utils.data.failures import tolerate
+from utils.data.folders import Foreground, foregrounds
+from utils.data.store.files import RADII, describe, fault, file_of, sources_of, store_folder
+from utils.images.files import check_sizes, image_size, read_alpha, read_image
+from utils.processes import run
+
+log = logging.getLogger(__name__)
+
+WIDEST = 65535  # what a count of 16 bits can tell of a row
+
+
+def build_store(root: Path | str, workers: int = 0, snap: int = 0) -> Path:
+    """Decode every training foreground of `root` into its store.
+
+    What is there, whole, of this version and made from the sources as they are now, stays; what
+    belongs to no foreground is removed. The size is logged before the work starts. A foreground
+    that cannot be read is logged and left out.
+
+    Args:
+        workers: processes; 0 decodes in this one.
+        snap: matte values so near to 0 or 255 are stored as these. Lossy formats and mattes made by
+            networks leave solid insides at 250 to 254; those would all be unknown, however far
+            they are from an edge.
+
+    Returns:
+        The folder `root/train/store`.
+
+    Raises:
+        InputError: a foreground and its matte differ in size (all such pairs are logged), more than
+            1 % of the foregrounds cannot be read, or the disk is too small.
+    """
+    sources = foregrounds(root, "train")
+    folder = store_folder(root)
+    with _alone(folder):
+        return _build(folder, sources, workers, snap)
+
+
+def _build(folder: Path, sources: list[Foreground], workers: int, snap: int) -> Path:
+    pixels, bad = _sizes(sources)
+    due = [one for one in sources if one.name in pixels and fault(folder, one, "", snap)]
+    for path in folder.glob("*"):
+        if path.stem not in pixels and path.is_file():
+            path.unlink()
+    _announce(folder, pixels, due)
+    jobs = [(folder, one, snap) for one in due]
+    with tqdm(total=len(jobs), desc="store", unit="foreground", disable=not jobs) as progress:
+        for problem in run(_store, jobs, workers, folder):
+            progress.update()
+            bad += [problem] if problem else []
+    tolerate(bad, len(sources), "foregrounds")
+    return folder
+
+
+def snapped(alpha: np.ndarray, by: int) -> np.ndarray:
+    """A matte, uint8 (H, W), whose values within `by` of 0 or 255 are exactly these."""
+    levels = np.arange(256)
+    levels[levels <= by], levels[levels >= 255 - by] = 0, 255
+    return cv2.LUT(alpha, levels.astype(np.uint8)) if by else alpha
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Inside, no other process builds this store, whose unfinished files would be removed."""
+    path = folder.with_name(".store.lock")
+    try:
+        file = path.open("w")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{folder}: another process is building this store; wait for it"
+            ) from None
+        yield
+
+
+def _sizes(sources: list[Foreground]) -> tuple[dict[str, tuple[int, int]], list[str]]:
+    """The (height, width) of each readable foreground, and what is wrong with the others."""
+    sizes, bad, wrong = {}, [], []
+    for one in sources:
+        try:
+            sizes[one.name] = image_size(one.fg)
+            other = image_size(one.alpha)
+        except InputError as error:
+            sizes.pop(one.name, None)
+            bad.append(str(error))
+            continue
+        if sizes[one.name][1] > WIDEST:
+            bad.append(f"{one.fg}: wider than {WIDEST} pixels; make it smaller")
+            del sizes[one.name]
+            continue
+        try:
+            check_sizes(one.fg, sizes[one.name], one.alpha, other)
+        except InputError as error:
+            wrong.append(str(error))
+    for problem in wrong:
+        log.error(problem)
+    if wrong:
+        more = f" (and {len(wrong) - 1} more pairs)" if len(wrong) > 1 else ""
+        raise InputError(f"{wrong[0]}{more}")
+    return sizes, bad
+
+
+def _announce(folder: Path, sizes: dict[str, tuple[int, int]], due: list[Foreground]) -> None:
+    def gigabytes(names: Sequence[str]) -> float:
+        return sum(_bytes(*sizes[name]) for name in names) / 1e9
+
+    needed = gigabytes([one.name for one in due])
+    log.info(
+        "%s: %d foregrounds, %.2f GB; %d to make, %.2f GB",
+        *(folder, len(sizes), gigabytes(list(sizes)), len(due), needed),
+    )
+    existing = next(parent for parent in folder.parents if parent.exists())
+    free = shutil.disk_usage(existing).free / 1e9
+    if needed > free:
+        raise InputError(
+            f"{folder}: needs {needed:.2f} GB, but {free:.2f} GB are free; "
+            "make room, or put the data set on another disk (--data-root)"
+        )
+
+
+def _bytes(height: int, width: int) -> int:
+    return 5 * height * width + 2 * RADII * height
+
+
+def _store(job: tuple[Path, Foreground, int]) -> str | None:
+    """Store one foreground; returns what is wrong with it."""
+    folder, source, snap = job
+    try:
+        # Before it is read, so that a later change is noticed.
+        metadata = {**sources_of(source), "snap": str(snap)}
+        colour, alpha = read_image(source.fg), read_alpha(source.alpha)
+    except InputError as error:
+        return str(error)
+    except OSError as error:
+        return f"{error.filename}: cannot be read ({error.strerror}); check the file"
+    with atomic(file_of(folder, source)) as temporary:
+        temporary.write_bytes(save(describe(colour, snapped(alpha, snap))._asdict(), metadata))
+    return None

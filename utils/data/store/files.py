@@ -1,0 +1,155 @@
+"""The training store: decoded foregrounds and mattes, and where their edges are, memory-mapped.
+
+Each foreground is one safetensors file, `root/train/store/NAME.safetensors`, of three arrays:
+
+    rgba    uint8 (H, W, 4), the colours and the matte
+    reach   uint8 (H, W), the smallest trimap radius at which a pixel is unknown
+    counts  uint16 (256, H), how many pixels of each row have at most that reach
+
+Its metadata name the version of this layout, the sources it was made from and how.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from models.errors import InputError
+from utils.data.failures import tolerate
+from utils.data.folders import Foreground
+from utils.images.trimap import reach
+
+VERSION = "1"  # of the layout; a store of another version is made anew
+RADII = 256
+LARGEST_HEADER = 1 << 16
+OPEN_FILES = 256  # a process may often have no more than 1024
+
+
+class Stored(NamedTuple):
+    """A foreground of the store; its arrays are views of the file and read-only."""
+
+    rgba: np.ndarray
+    reach: np.ndarray
+    counts: np.ndarray
+
+
+def describe(colour: np.ndarray, alpha: np.ndarray) -> Stored:
+    """What is stored of a foreground, uint8 (H, W, 3), and its matte, uint8 (H, W)."""
+    distance = reach(alpha)
+    at = np.arange(len(alpha))[:, None] * RADII + distance
+    rows = np.bincount(at.ravel(), minlength=at.shape[0] * RADII).reshape(-1, RADII)
+    counts = np.ascontiguousarray(rows.cumsum(1).T.astype(np.uint16))
+    return Stored(np.dstack([colour, alpha]), distance, counts)
+
+
+class Store:
+    """The store of the data set at `root`, to read from.
+
+    Raises:
+        InputError: there is none.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self._folder = store_folder(root)
+        self._cure = f"run python pre_process.py --dataset {Path(root).name}"
+        self._maps: OrderedDict[str, Stored] = OrderedDict()
+        if not self._folder.is_dir():
+            raise InputError(f"{self._folder}: no training store; {self._cure}")
+
+    def __getstate__(self) -> dict:
+        # Pickled for a worker, maps would become copies.
+        return {**self.__dict__, "_maps": OrderedDict()}
+
+    def usable(self, sources: Sequence[Foreground]) -> list[Foreground]:
+        """Those of `sources` that are stored as they are now; the others are logged.
+
+        Raises:
+            InputError: more than 1 % of the foregrounds are not stored.
+        """
+        problems = {one.name: fault(self._folder, one, self._cure) for one in sources}
+        tolerate([problem for problem in problems.values() if problem], len(sources), "foregrounds")
+        return [one for one in sources if not problems[one.name]]
+
+    def open(self, source: Foreground) -> Stored:
+        """Map a foreground; whether its sources have changed is not looked at.
+
+        Raises:
+            InputError: its file is gone, not whole, or of another version.
+        """
+        if source.name in self._maps:
+            self._maps.move_to_end(source.name)
+            return self._maps[source.name]
+        mapped, _ = _map(file_of(self._folder, source), self._cure)
+        self._maps[source.name] = mapped
+        if len(self._maps) > OPEN_FILES:
+            self._maps.popitem(last=False)
+        return mapped
+
+
+def store_folder(root: Path | str) -> Path:
+    """Where the store of a data set is."""
+    return Path(root) / "train" / "store"
+
+
+def file_of(folder: Path, source: Foreground) -> Path:
+    """Where the store in `folder` keeps a foreground."""
+    return folder / f"{source.name}.safetensors"
+
+
+def sources_of(source: Foreground) -> dict[str, str]:
+    """What a file is made from, as its metadata tell: the version, and the files by their dates."""
+    stats = {kind: getattr(source, kind).stat() for kind in ("fg", "alpha")}
+    sources = {
+        kind: f"{getattr(source, kind).name} {one.st_size} {one.st_mtime_ns}"
+        for kind, one in stats.items()
+    }
+    return {"version": VERSION, **sources}
+
+
+def fault(folder: Path, source: Foreground, cure: str, snap: int | None = None) -> str | None:
+    """Why a foreground's file in the store cannot be used, if it cannot, with the `snap` asked."""
+    path = file_of(folder, source)
+    try:
+        _, metadata = _map(path, cure)
+    except InputError as error:
+        return str(error)
+    try:
+        current = sources_of(source)
+    except OSError as error:
+        return f"{error.filename}: cannot be read ({error.strerror}); check the file"
+    if snap is not None and metadata["snap"] != str(snap):
+        return f"{path}: made with --snap {metadata['snap']}; {cure}"
+    if not current.items() <= metadata.items():
+        return f"{path}: {source.fg} or {source.alpha} has changed since it was made; {cure}"
+    return None
+
+
+def _map(path: Path, cure: str) -> tuple[Stored, dict[str, str]]:
+    """The arrays and the metadata of a file.
+
+    Not `safetensors.safe_open`: it copies a window fifteen times slower than NumPy.
+    """
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > LARGEST_HEADER:
+                raise ValueError("no header")
+            header = json.loads(file.read(length))
+        metadata = header["__metadata__"]
+        if metadata["version"] != VERSION:
+            raise InputError(f"{path}: made by another version of Matting Prune; {cure}")
+        content = np.asarray(np.memmap(path, np.uint8, "r", offset=8 + length))
+        arrays = (_array(content, header[name]) for name in Stored._fields)
+        return Stored(*arrays), metadata
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; {cure}") from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{path}: damaged or not whole; {cure}") from None
+
+
+def _array(content: np.ndarray, described: dict) -> np.ndarray:
+    dtype = {"U8": np.uint8, "U16": np.uint16}[described["dtype"]]
+    return content[slice(*described["data_offsets"])].view(dtype).reshape(described["shape"])

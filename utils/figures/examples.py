@@ -1,0 +1,155 @@
+"""What a qualitative figure shows: pictures with the mattes of several methods."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from models.errors import InputError
+from utils.images.files import (
+    check_same_size,
+    list_images,
+    read_alpha,
+    read_image,
+    read_trimap,
+    require_unknown,
+)
+from utils.images.trimap import UNKNOWN
+from utils.score.pictures import require_all
+
+
+@dataclass(frozen=True)
+class Example:
+    """The files of one picture; `mattes` has one for each method, by its title."""
+
+    name: str
+    image: Path
+    trimap: Path
+    alpha: Path | None
+    mattes: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Mattes:
+    """A trimap, the truth if it is known, and each method's matte: uint8 (H, W), of one size."""
+
+    trimap: np.ndarray
+    alpha: np.ndarray | None
+    methods: Mapping[str, np.ndarray]
+
+    def difference(self) -> np.ndarray:
+        """How much the methods differ at each unknown pixel, float64 (H, W); 0 at the others.
+
+        It is the variance of their mattes, whichever of them is right; of a single method the
+        squared error. Both are in squared grey levels.
+
+        Raises:
+            InputError: one method and no truth.
+        """
+        stack = np.stack(list(self.methods.values()))
+        if len(stack) > 1:
+            squared = stack.var(axis=0)
+        elif self.alpha is not None:
+            squared = (stack[0] - self.alpha.astype(np.float64)) ** 2
+        else:
+            raise InputError(
+                "one method and no truth: nothing tells where to look; give --alpha or another "
+                "--pred, or choose with --picture and --inset"
+            )
+        return squared * (self.trimap == UNKNOWN)
+
+
+def find_examples(
+    image: Path,
+    trimap: Path,
+    alpha: Path | None,
+    methods: Mapping[str, Path],
+    names: Sequence[str] = (),
+) -> list[Example]:
+    """The named pictures of the folder `image`, or else all, with their files by name.
+
+    Args:
+        methods: title -> folder of saved mattes.
+
+    Raises:
+        InputError: a folder is missing or empty, there is no such picture, or a picture lacks its
+            trimap, its truth or a method's matte.
+    """
+    images = list_images(image)
+    for name in names:
+        if name not in images:
+            raise InputError(f"{image}: no picture {name}; --picture takes a name without suffix")
+    chosen = {name: images[name] for name in names or images}
+    trimaps = _partners(chosen, trimap)
+    alphas = _partners(chosen, alpha) if alpha else dict.fromkeys(chosen)
+    mattes = {title: _partners(chosen, folder) for title, folder in methods.items()}
+    return [
+        Example(
+            name,
+            path,
+            trimaps[name],
+            alphas[name],
+            {title: files[name] for title, files in mattes.items()},
+        )
+        for name, path in chosen.items()
+    ]
+
+
+def most_different(examples: Sequence[Example], count: int) -> list[Example]:
+    """The examples whose methods differ most, by the mean over unknown pixels; the first is most.
+
+    Of those with the same truth (composites of one foreground) only the first is taken.
+
+    Raises:
+        InputError: a picture cannot be used, or there is one method and no truth.
+    """
+    if count < 1:
+        raise InputError(f"--rows {count}: choose 1 or more")
+    measured = []
+    for example in tqdm(examples, desc="comparing", unit="image"):
+        mattes = read_mattes(example)
+        mean = mattes.difference().mean(where=mattes.trimap == UNKNOWN)
+        truth = example.name if mattes.alpha is None else hash(mattes.alpha.tobytes())
+        measured.append((mean, truth, example))
+    measured.sort(key=lambda one: -one[0])
+    first: dict[object, Example] = {}
+    for _, truth, example in measured:
+        first.setdefault(truth, example)
+    return list(first.values())[:count]
+
+
+def read_mattes(example: Example) -> Mattes:
+    """Read all but the photograph.
+
+    Raises:
+        InputError: a file cannot be used, two are of different sizes, or nothing is unknown.
+    """
+    trimap = read_trimap(example.trimap)
+    require_unknown(example.trimap, trimap)
+
+    def read(path: Path) -> np.ndarray:
+        matte = read_alpha(path)
+        check_same_size(path, matte, example.trimap, trimap)
+        return matte
+
+    alpha = read(example.alpha) if example.alpha else None
+    return Mattes(trimap, alpha, {title: read(path) for title, path in example.mattes.items()})
+
+
+def read_photograph(example: Example, mattes: Mattes) -> np.ndarray:
+    """The photograph, uint8 (H, W, 3).
+
+    Raises:
+        InputError: it cannot be used, or is of another size than its mattes.
+    """
+    image = read_image(example.image)
+    check_same_size(example.image, image, example.trimap, mattes.trimap)
+    return image
+
+
+def _partners(pictures: Mapping[str, Path], folder: Path) -> dict[str, Path]:
+    files = list_images(folder)
+    require_all(folder, files, pictures)
+    return files

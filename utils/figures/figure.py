@@ -1,0 +1,204 @@
+"""The qualitative figure of a paper: a row a picture, a column a method, details enlarged."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from models.atomic import atomic
+from models.errors import InputError
+from utils.figures.examples import Mattes
+from utils.figures.insets import COLOURS, Inset
+from utils.figures.over import put_over
+from utils.metrics import sad
+
+TEXT = 8  # printed points, as in a caption
+GAP, LINE = 1 / 60, 1 / 130  # of a cell's width
+OUTLINE = 160  # grey
+SMALLEST = 64
+
+
+@dataclass(frozen=True)
+class Row:
+    """A photograph, uint8 (H, W, 3), what was made of it, and what to enlarge."""
+
+    image: np.ndarray
+    mattes: Mattes
+    insets: Sequence[Inset]
+
+
+def check_name(path: Path) -> None:
+    """Raise an `InputError` unless `path` ends as a figure does."""
+    if path.suffix.lower() not in (".png", ".pdf"):
+        raise InputError(f"{path}: a figure is saved as .png or .pdf; choose one of these")
+
+
+def write_figure(
+    path: Path,
+    rows: Sequence[Row],
+    width: int = 400,
+    inches: float = 6.9,
+    scores: bool = False,
+    font: Path | None = None,
+    over: str | None = None,
+) -> None:
+    """Write the rows under the titles of their columns, the insets beneath each picture.
+
+    Args:
+        path: a PNG, or a PDF with a JPEG of quality 95 in it; either says how wide it prints.
+        rows: all with the same methods, and all or none with the truth.
+        width: of a cell, in pixels.
+        inches: the printed width; text is then of 8 points, or smaller where a column is narrow.
+        scores: the SAD under each matte; the rows have the truth.
+        font: TrueType or OpenType; None is Pillow's own, which has ASCII only.
+        over: show mattes as `put_over` this backdrop.
+
+    Raises:
+        InputError: another suffix, a width that cannot be, a font that cannot be used or lacks a
+            letter, or a file that cannot be written.
+    """
+    check_name(path)
+    if width < SMALLEST:
+        raise InputError(f"--width {width}: choose {SMALLEST} or more pixels for a cell")
+    if not inches > 0:
+        raise InputError(f"--inches {inches}: choose more than 0")
+    figure = _draw([_cells(row, scores, over) for row in rows], rows, width, inches, font)
+    dots = figure.width / inches
+    data = io.BytesIO()  # not the file itself: Pillow does not say when the disk is full
+    if path.suffix.lower() == ".pdf":
+        figure.save(data, "PDF", resolution=dots, quality=95, subsampling=0)
+    else:
+        figure.save(data, "PNG", dpi=(dots, dots))
+    with atomic(path) as temporary:
+        temporary.write_bytes(data.getvalue())
+
+
+class _Cell(NamedTuple):
+    title: str
+    picture: np.ndarray
+    enlarge: int = cv2.INTER_CUBIC
+    note: str = ""
+
+
+def _cells(row: Row, scores: bool, over: str | None) -> list[_Cell]:
+    """What a row shows, from left to right."""
+
+    def seen(matte: np.ndarray) -> np.ndarray:
+        return put_over(row.image, matte, over) if over else matte
+
+    trimap, alpha = row.mattes.trimap, row.mattes.alpha
+    cells = [_Cell("Image", row.image), _Cell("Trimap", trimap, cv2.INTER_NEAREST)]
+    if alpha is not None:
+        cells.append(_Cell("Ground truth", seen(alpha)))
+    for title, matte in row.mattes.methods.items():
+        note = f"SAD {sad(matte, alpha, trimap):.2f}" if scores else ""
+        cells.append(_Cell(title, seen(matte), note=note))
+    return cells
+
+
+def _draw(
+    cells: list[list[_Cell]], rows: Sequence[Row], width: int, inches: float, font: Path | None
+) -> Image.Image:
+    gap = max(1, round(GAP * width))
+    whole = len(cells[0]) * (width + gap) - gap
+    across = max(len(row.insets) for row in rows)  # one enlargement in all rows
+    texts = [text for row in cells for cell in row for text in (cell.title, cell.note)]
+    letters = _letters(font, TEXT * whole / (72 * inches), texts, width)
+    line = round(1.5 * letters.size)
+
+    bands, written = [_white(line, whole)], [(0, [cell.title for cell in cells[0]])]
+    for row, shown in zip(rows, cells, strict=True):
+        panels = [_panel(cell, row.insets, across, width, gap) for cell in shown]
+        between = _white(len(panels[0]), gap)
+        bands.append(np.hstack([part for panel in panels for part in (between, panel)][1:]))
+        notes = [cell.note for cell in shown]
+        if any(notes):
+            written.append((sum(map(len, bands)), notes))
+            bands.append(_white(line, whole))
+        bands.append(_white(2 * gap, whole))
+    figure = Image.fromarray(np.vstack(bands[:-1]))
+    pen = ImageDraw.Draw(figure)
+    for top, words in written:
+        for column, word in enumerate(words):
+            middle = column * (width + gap) + width / 2, top + line / 2
+            pen.text(middle, word, (0, 0, 0), letters, anchor="mm")
+    return figure
+
+
+def _panel(cell: _Cell, insets: Sequence[Inset], across: int, width: int, gap: int) -> np.ndarray:
+    """A whole picture with its insets marked, and these enlarged beneath it."""
+    line = max(1, round(LINE * width))
+    scale = width / cell.picture.shape[1]
+    whole = _resized(cell.picture, width, max(1, round(scale * len(cell.picture))), cell.enlarge)
+    _outline(whole)
+    if not across:
+        return whole
+    side = (width - (across - 1) * gap) // across
+    beneath = _white(side, width)
+    for index, ((x, y, size), colour) in enumerate(zip(insets, COLOURS, strict=False)):
+        left = round(index * (width + gap) / across)
+        inner = slice(line, side - line), slice(left + line, left + side - line)
+        part = cell.picture[y : y + size, x : x + size]
+        beneath[inner] = _resized(part, side - 2 * line, side - 2 * line, cell.enlarge)
+        _frame(beneath, inner, line, colour)
+        ends = [round(scale * place) for place in (y, y + size, x, x + size)]
+        _frame(whole, (slice(*ends[:2]), slice(*ends[2:])), line, colour)
+    return np.vstack([whole, _white(gap, width), beneath])
+
+
+def _outline(picture: np.ndarray) -> None:
+    """A grey hairline, for a white matte would run out into the page."""
+    for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
+        edge[:] = OUTLINE
+
+
+def _frame(
+    picture: np.ndarray, inner: tuple[slice, slice], line: int, colour: tuple[int, int, int]
+) -> None:
+    """Draw a frame around `inner`, hiding nothing of it."""
+    kept = picture[inner].copy()
+    rows, columns = (slice(max(0, span.start - line), span.stop + line) for span in inner)
+    picture[rows, columns] = colour
+    picture[inner] = kept
+
+
+def _resized(picture: np.ndarray, width: int, height: int, enlarge: int) -> np.ndarray:
+    shrinks = width < picture.shape[1]
+    resized = cv2.resize(
+        picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else enlarge
+    )
+    return resized if resized.ndim == 3 else cv2.cvtColor(resized, cv2.COLOR_GRAY2RGB)
+
+
+def _white(height: int, width: int) -> np.ndarray:
+    return np.full((height, width, 3), 255, np.uint8)
+
+
+def _letters(
+    path: Path | None, size: float, texts: Sequence[str], width: int
+) -> ImageFont.FreeTypeFont:
+    """The font at a size in pixels, or as much smaller as the widest text needs."""
+    letters = _font(path, size)
+    unknown = bytes(letters.getmask("\uffff"))  # what is drawn for a letter that the font has not
+    for letter in sorted(set("".join(texts))):
+        if not letter.isspace() and bytes(letters.getmask(letter)) == unknown:
+            name = path or "Pillow's own font"
+            raise InputError(f"{name}: it has no letter {letter}; name another with --font")
+    widest = max(letters.getlength(text) for text in texts)
+    room = (1 - GAP) * width
+    return letters if widest <= room else _font(path, size * room / widest)
+
+
+def _font(path: Path | None, size: float) -> ImageFont.FreeTypeFont:
+    pixels = max(1, int(size))
+    if path is None:
+        return ImageFont.load_default(pixels)
+    try:
+        return ImageFont.truetype(path, pixels)
+    except OSError:
+        raise InputError(f"{path}: no TrueType or OpenType font; check the name") from None

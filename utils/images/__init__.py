@@ -1,0 +1,1 @@
+"""Pictures, mattes and trimaps on disk."""

@@ -1,0 +1,110 @@
+"""Saved mattes, also in floating point: which files they are, what they hold, rounded or not."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models.errors import InputError
+from utils.images.files import image_size, list_images, read_alpha
+
+FLOAT_SUFFIXES = (".npy", ".tif", ".tiff")
+TOLERANCE = 1e-4  # a network's sums may leave [0, 1] by this much; more is another range of values
+
+
+def list_mattes(folder: Path) -> dict[str, Path]:
+    """The mattes of a folder, `{stem: path}`, sorted by name: pictures, or else .npy arrays.
+
+    Raises:
+        InputError: no such folder, no matte in it, or two mattes of the same name.
+    """
+    arrays = {path.stem: path for path in sorted(folder.glob("[!.]*.npy"))}
+    if not arrays:
+        return list_images(folder)
+    try:
+        pictures = list_images(folder)
+    except InputError:  # no pictures
+        return arrays
+    both = sorted(arrays.keys() & pictures.keys())
+    if both:
+        raise InputError(
+            f"{folder}: {arrays[both[0]].name} and {pictures[both[0]].name} have the same name; "
+            "remove one"
+        )
+    return dict(sorted((arrays | pictures).items()))
+
+
+def matte_size(path: Path) -> tuple[int, int]:
+    """The (height, width) that the header of a matte tells.
+
+    Raises:
+        InputError: the file cannot be used.
+    """
+    return _array(path).shape if path.suffix.lower() == ".npy" else image_size(path)
+
+
+def read_matte(path: Path, exact: bool = False) -> np.ndarray:
+    """A matte as uint8 (H, W), or with `exact` as it is, float64 (H, W) in [0, 1].
+
+    Beside what `read_alpha` takes (8 bits count as k / 255, 16-bit grey as k / 65535), .npy arrays
+    and grey TIFF files in floating point, 0 to 1.
+
+    Raises:
+        InputError: the file cannot be used; its values are not 0 to 1; or it has 16 bits and
+            several channels, of which `exact` would have to choose one.
+    """
+    if path.suffix.lower() in FLOAT_SUFFIXES:
+        values = _array(path) if path.suffix.lower() == ".npy" else _float_tiff(path)
+        if values is not None:
+            matte = _checked(path, values)
+            return matte if exact else to_8_bits(matte)
+    matte = read_alpha(path)
+    if not exact:
+        return matte
+    stored = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    if stored.dtype != np.uint16:
+        return matte / 255
+    if stored.ndim != 2:
+        raise InputError(f"{path}: a 16-bit matte of several channels; save it as 16-bit grey")
+    return stored / 65535
+
+
+def to_8_bits(matte: np.ndarray) -> np.ndarray:
+    """What the 8-bit file of a matte in [0, 1] holds, uint8; a matte of 8 bits as it is."""
+    return matte if matte.dtype == np.uint8 else np.rint(255 * matte).astype(np.uint8)
+
+
+def to_float(matte: np.ndarray) -> np.ndarray:
+    """A matte of 8 bits or in floating point as float64 in [0, 1]."""
+    return matte / 255 if matte.dtype == np.uint8 else matte.astype(np.float64)
+
+
+def _array(path: Path) -> np.ndarray:
+    """A (H, W) array, mapped, not read; leading and trailing axes of one are dropped."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; check the name") from None
+    except (OSError, ValueError, EOFError):
+        raise InputError(f"{path}: not a whole array; save it again with numpy.save") from None
+    shape = tuple(side for side in array.shape if side != 1) if array.ndim > 2 else array.shape
+    if len(shape) != 2 or not np.issubdtype(array.dtype, np.floating):
+        raise InputError(
+            f"{path}: {array.dtype} {array.shape}; save a floating-point array (height, width)"
+        )
+    return array.reshape(shape)
+
+
+def _float_tiff(path: Path) -> np.ndarray | None:
+    """The values of a grey TIFF in floating point; None of any other."""
+    stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    floating = stored is not None and stored.ndim == 2 and stored.dtype.kind == "f"
+    return stored if floating else None
+
+
+def _checked(path: Path, values: np.ndarray) -> np.ndarray:
+    matte = np.array(values, np.float64)
+    low, high = float(matte.min()), float(matte.max())
+    if not (low >= -TOLERANCE and high <= 1 + TOLERANCE):  # nan is neither
+        raise InputError(f"{path}: its values are {low:.4g} to {high:.4g}; save them as 0 to 1")
+    return matte.clip(0, 1)

@@ -1,0 +1,136 @@
+"""The embedded data set: foregrounds with exact mattes, and backgrounds, rendered from a seed."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from zlib import crc32
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from models.atomic import atomic
+from models.errors import InputError
+from utils.processes import run
+from utils.render.backgrounds import background
+from utils.render.glass import glass
+from utils.render.leaves import leaves
+from utils.render.motion import defocus, motion, solid
+from utils.render.net import lace, net
+from utils.render.smoke import smoke
+from utils.render.strands import fur, hair
+
+Kind = Callable[[np.random.Generator, tuple[int, int]], tuple[np.ndarray, np.ndarray]]
+
+# Each takes a generator and (H, W); it returns the RGB colour and the matte, both uint8.
+KINDS: dict[str, Kind] = {
+    "hair": hair,
+    "fur": fur,
+    "smoke": smoke,
+    "glass": glass,
+    "net": net,
+    "lace": lace,
+    "leaves": leaves,
+    "motion": motion,
+    "defocus": defocus,
+    "solid": solid,
+}
+# Every dozen holds each kind once, and hair and fur twice: they are what people matte most.
+DOZEN = (*KINDS, "hair", "fur")
+ASPECTS = (4 / 3, 3 / 4, 3 / 2, 2 / 3, 1.0)
+SPLITS = ("train", "test")
+FIRST = {"train": 0, "test": 9000}  # numbers start here, so that no name is in both splits
+
+
+def render(
+    root: Path,
+    seed: int = 0,
+    workers: int = 2,
+    foregrounds: tuple[int, int] = (48, 12),
+    backgrounds: tuple[int, int] = (64, 16),
+    size: int = 720,
+    progress: bool = True,
+) -> None:
+    """Write `root/{train,test}/{fg,alpha,bg}`; files that exist already are kept.
+
+    `fg/NAME.png` is the foreground's 8-bit RGB colour, defined everywhere, `alpha/NAME.png` its
+    8-bit matte of the same size, `bg/NAME.jpg` a background. A name tells the kind: `hair_000`.
+    Every item depends on `seed`, `size` and its name only, not on workers, order or counts.
+
+    Args:
+        foregrounds: how many for train and for test, of all kinds in turn; 12 hold every kind.
+        backgrounds: how many for train and for test.
+        workers: processes; they are spawned, so a script calls this under `__main__`.
+        size: typical long side in pixels; items have 0.89 to 1.11 times it.
+
+    Raises:
+        InputError: an argument is impossible, or a file cannot be written.
+    """
+    counts = (*foregrounds, *backgrounds)
+    if size < 64 or workers < 1 or min(counts) < 0 or max(counts) > FIRST["test"]:
+        raise InputError(
+            f"sample: size={size} must be at least 64, workers={workers} at least 1 "
+            f"and the counts {foregrounds}, {backgrounds} 0 to {FIRST['test']}"
+        )
+    items = [
+        item
+        for place, split in enumerate(SPLITS)
+        for item in _items(Path(root) / split, split, foregrounds[place], backgrounds[place])
+    ]
+    items = [item for item in items if not all(path.exists() for path in item)]
+    jobs = [(item, seed, size) for item in items]
+    with tqdm(total=len(jobs), desc="sample", unit="image", disable=not progress) as bar:
+        for _ in run(_write, jobs, 0 if workers == 1 else workers, root):
+            bar.update()
+
+
+def foreground(name: str, seed: int = 0, size: int = 720) -> tuple[np.ndarray, np.ndarray]:
+    """The colour (H, W, 3) and the matte (H, W), uint8, of the item `KIND_NUMBER`."""
+    rng = _generator(name, seed)
+    return KINDS[name.rsplit("_", 1)[0]](rng, _shape(rng, size))
+
+
+def _items(folder: Path, split: str, foregrounds: int, backgrounds: int) -> list[tuple[Path, ...]]:
+    """The files of each item: (fg, alpha) or (bg,)."""
+    counts = dict.fromkeys(KINDS, FIRST[split])
+    items: list[tuple[Path, ...]] = []
+    for index in range(foregrounds):
+        kind = DOZEN[index % len(DOZEN)]
+        name = f"{kind}_{counts[kind]:03d}.png"
+        counts[kind] += 1
+        items.append((folder / "fg" / name, folder / "alpha" / name))
+    first = FIRST[split]
+    return items + [
+        (folder / "bg" / f"scene_{first + index:03d}.jpg",) for index in range(backgrounds)
+    ]
+
+
+def _write(job: tuple[tuple[Path, ...], int, int]) -> None:
+    paths, seed, size = job
+    name = paths[0].stem
+    if len(paths) == 1:
+        rng = _generator(name, seed)
+        image = background(rng, _shape(rng, size))
+        _save(paths[0], image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(92, 98))])
+        return
+    colour, alpha = foreground(name, seed, size)
+    _save(paths[0], colour[..., ::-1])
+    _save(paths[1], alpha)
+
+
+def _save(path: Path, image: np.ndarray, options: list[int] | None = None) -> None:
+    _, data = cv2.imencode(path.suffix, np.ascontiguousarray(image), options or [])
+    with atomic(path) as temporary:
+        temporary.write_bytes(data.tobytes())
+
+
+def _generator(name: str, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, crc32(name.encode())])
+
+
+def _shape(rng: np.random.Generator, size: int) -> tuple[int, int]:
+    """The height and width of an item: the long side near `size`, the aspect varied."""
+    long = size * rng.uniform(0.89, 1.11)
+    aspect = ASPECTS[rng.integers(len(ASPECTS))]
+    width, height = long * min(1, aspect), long * min(1, 1 / aspect)
+    return math.floor(height), math.floor(width)

@@ -1,0 +1,122 @@
+"""Glass and thin plastic: partly transparent, bright and dense at the rim, with highlights."""
+
+import numpy as np
+
+from utils.render.bodies import blob, body, capsule
+from utils.render.layers import blur, coverage, finish, layer, stack
+from utils.render.noise import cells, grid, palette, smoothstep, spectral, texture
+
+# Radius from top to bottom, as a share of the largest.
+PROFILES = {
+    "vase": [0.55, 0.4, 0.35, 0.5, 0.8, 0.98, 1.0, 0.9, 0.7, 0.6],
+    "bottle": [0.3, 0.3, 0.3, 0.34, 0.7, 0.97, 1.0, 1.0, 1.0, 0.95],
+    "goblet": [0.75, 0.9, 1.0, 0.95, 0.65, 0.12, 0.09, 0.09, 0.25, 0.85],
+    "jar": [0.75, 0.75, 0.85, 1.0, 1.0, 1.0, 1.0, 1.0, 0.98, 0.9],
+    "tumbler": [1.0, 0.98, 0.96, 0.94, 0.92, 0.9, 0.88, 0.86, 0.84, 0.82],
+}
+
+
+def glass(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """A vessel with a drink, a lid or a label, or a crumpled transparent bag with things in it."""
+    layers = _bag(rng, shape) if rng.random() < 0.4 else _vessel(rng, shape)
+    return finish(rng, stack(*layers))
+
+
+def _vessel(rng: np.random.Generator, shape: tuple[int, int]) -> list[np.ndarray]:
+    height, width = shape
+    kind = str(rng.choice(list(PROFILES)))
+    tall = height * rng.uniform(0.66, 0.85)
+    wide = min(tall * rng.uniform(0.26, 0.5), width * 0.42)
+    top = (height - tall) * rng.uniform(0.3, 0.8)
+    middle = width * rng.uniform(0.42, 0.58)
+    x, y = grid(shape)
+    knots = np.linspace(top, top + tall, 10)
+    line = np.linspace(top, top + tall, 200)
+    radii = blur(np.interp(line, knots, PROFILES[kind]).astype(np.float32)[:, None], 7)[:, 0] * wide
+    radius = np.interp(y[:, 0], line, radii)[:, None]
+    outline = np.concatenate(
+        [np.stack([middle + radii, line], 1), np.stack([middle - radii, line], 1)[::-1]]
+    )
+    cover = coverage([outline], shape)
+    across = np.clip((x - middle) / radius, -1, 1)
+    # The light's way through the wall grows towards the rim, as in any hollow thing.
+    rim = np.abs(across) ** rng.uniform(4, 9)
+    depth = (y - top) / tall
+    ends = np.exp(-(((1 - depth) * 22) ** 2)) * 0.7 + np.exp(-((depth * 70) ** 2)) * 0.5
+    bend = spectral(rng, shape, 1.8, 2, (1.0, 0.4))
+    alpha = rng.uniform(0.06, 0.3) + 0.6 * rim + ends + 0.05 * np.maximum(bend, 0)
+    tint = palette(rng, 1)[0] * 0.5 + rng.uniform(0.15, 0.5)
+    colour = tint * (0.75 + 0.5 * rim + 0.12 * bend)[..., None]
+    dark = smoothstep(0.86, 0.93, np.abs(across)) * smoothstep(1.0, 0.95, np.abs(across))
+    colour = colour * (1 - 0.6 * dark)[..., None]
+    if rng.random() < 0.6:  # a drink, darker below its surface
+        level = rng.uniform(0.25, 0.7)
+        wet = smoothstep(level - 0.004, level + 0.004, depth - 0.012 * (1 - across**2))
+        drink = palette(rng, 1)[0] * (0.65 + 0.35 * depth)[..., None]
+        strength = wet * rng.uniform(0.3, 0.97)
+        alpha = alpha + (1 - alpha) * strength
+        colour = colour + (drink * (1 + 0.1 * bend)[..., None] - colour) * wet[..., None] * 0.8
+    shine = _streaks(rng, across, depth, y.shape)
+    base = layer(colour, alpha * cover)
+    layers = [layer(np.full(3, 0.97), shine * cover), base]
+    if rng.random() < 0.5:  # a label round the belly
+        low = rng.uniform(0.55, 0.65)
+        band = smoothstep(low, low + 0.004, depth) * smoothstep(low + 0.2, low + 0.196, depth)
+        paper = texture(rng, shape) * (1 - 0.55 * across**2)[..., None]
+        layers.insert(1, layer(paper, band * cover))
+    if rng.random() < 0.6:
+        edge, high = float(radii[0]) * rng.uniform(0.95, 1.1), tall * rng.uniform(0.03, 0.09)
+        lid = np.array([middle, top]) + np.array(
+            [[-edge, high * 0.4], [-edge * 0.93, -high], [edge * 0.93, -high], [edge, high * 0.4]]
+        )
+        layers.insert(0, body(rng, [lid], shape))
+    return layers
+
+
+def _streaks(
+    rng: np.random.Generator, across: np.ndarray, depth: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
+    """The reflections of windows and lamps: bright, nearly opaque streaks down the wall."""
+    shine = np.zeros(shape, np.float32)
+    for _ in range(rng.integers(2, 5)):
+        place, thick = rng.uniform(-0.85, 0.85), rng.uniform(0.02, 0.09)
+        start, length = rng.uniform(0.05, 0.6), rng.uniform(0.08, 0.5)
+        edge = rng.uniform(0.1, 0.9)
+        streak = smoothstep(thick, thick * edge, np.abs(across - place))
+        streak = streak * smoothstep(start, start + 0.03, depth)
+        streak = streak * smoothstep(start + length, start + length - 0.03, depth)
+        shine = np.maximum(shine, streak * rng.uniform(0.4, 1.0))
+    return shine
+
+
+def _bag(rng: np.random.Generator, shape: tuple[int, int]) -> list[np.ndarray]:
+    height, width = shape
+    centre = np.array([width * rng.uniform(0.45, 0.55), height * rng.uniform(0.52, 0.6)])
+    reach = min(shape) * rng.uniform(0.3, 0.4)
+    outlines = [
+        blob(rng, centre, (reach, reach * rng.uniform(0.8, 1.1)), 0.16),
+        capsule(
+            centre, centre - [reach * rng.normal(0, 0.2), reach * 1.25], reach * 0.4, reach * 0.16
+        ),
+    ]
+    cover = coverage(outlines, shape)
+    # Creases are the folds of ridged noise and the edges of flat facets.
+    folds = np.exp(-np.abs(spectral(rng, shape, 1.7, 3)) * rng.uniform(9, 18))
+    fine = np.exp(-np.abs(spectral(rng, shape, 1.5, 9)) * 9)
+    labels, _ = cells(rng, shape, reach * 0.3)
+    facets = blur(rng.random(labels.max() + 1).astype(np.float32)[labels], 1.5)
+    sheen = spectral(rng, shape, 1.8, 3)
+    inside = blur(cover, reach * 0.06)
+    rim = smoothstep(1.0, 0.55, inside)
+    alpha = rng.uniform(0.1, 0.35) + 0.5 * folds + 0.22 * fine + 0.25 * facets + 0.35 * rim
+    tint = palette(rng, 1)[0] * 0.35 + rng.uniform(0.3, 0.62)
+    colour = tint * (0.7 + 0.35 * facets + 0.3 * folds + 0.08 * sheen)[..., None]
+    shine = smoothstep(1.2, 2.4, sheen + folds) * rng.uniform(0.5, 1)
+    layers = [layer(np.full(3, 0.97), shine * cover), layer(colour, alpha * cover)]
+    for _ in range(rng.integers(1, 5)):  # the shopping
+        place = centre + rng.normal(0, 0.28, 2) * reach + [0, reach * 0.2]
+        size = reach * rng.uniform(0.25, 0.55)
+        layers.append(
+            body(rng, [blob(rng, place, (size, size * rng.uniform(0.7, 1.2)), 0.12)], shape)
+        )
+    return layers

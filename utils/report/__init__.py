@@ -1,1 +1,0 @@
-"""Tables, sheets of pictures, and what a network costs."""

@@ -1,0 +1,170 @@
+"""One test of several networks on the same pictures: scores, costs, mattes, sheets."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from models import Network
+from utils import cost
+from utils.device import autocast
+from utils.figures.sheet import scaled, write_sheet
+from utils.images.files import check_same_size, read_alpha, read_image, read_trimap
+from utils.infer.inference import Inference
+from utils.metrics import sad
+from utils.score.fingerprint import fingerprint
+from utils.score.pictures import Picture, sizes
+from utils.score.scores import METRICS, Scores
+from utils.score.scoring import Matting, Options, score_matting
+from utils.score.worst import write_worst
+from utils.table import table
+
+log = logging.getLogger(__name__)
+
+SHEET_ROWS = 8
+LATENCY_SIDE = 320
+TILED = ("auto", "tile")
+
+
+def run_networks(
+    networks: dict[str, Network],
+    sets: Mapping[str, Sequence[Picture]],
+    device: torch.device,
+    inference: Inference,
+    out: Path,
+    options: Options = Options(),  # noqa: B008  (it is frozen)
+) -> list[Scores]:
+    """Score each network on the pictures of each set.
+
+    Writes out/LABEL/NAME.png (mattes), out/LABEL.json, .csv, .md, LABEL_worst.png, and
+    LABEL.rows.jsonl for `options.resume`; out/sheet.png. The sets of several trimaps (see
+    `layouts.open_set`) give LABEL-Trimap1 and so on; without truth there are mattes alone, in
+    out/LABEL/Trimap1 and so on, as alphamatting.com takes them.
+
+    Args:
+        sets: {"": pictures}, or pictures by the name of their trimaps.
+        inference: how each picture is matted; goes into the JSON.
+
+    Returns:
+        The scores of the sets that have a truth.
+
+    Raises:
+        InputError: a file cannot be used; sizes that differ are found before any work.
+    """
+    # Refuses what cannot be, before any work.
+    autocast(device, inference.precision, option="--precision")
+    shapes = {key: sizes(pictures) for key, pictures in sets.items()}
+    for network in networks.values():
+        network.to(device)
+        if device.type == "cpu":  # a third less time for small networks, a tenth for large ones
+            network.to(memory_format=torch.channels_last)
+    times = cost.milliseconds(list(networks.values()), LATENCY_SIDE)
+    how = {name: value for name, value in asdict(inference).items() if value is not None}
+    results = []
+    for (label, network), time in zip(networks.items(), times, strict=True):
+        if inference.precision != "float32":
+            _tell_effect(label, network, next(iter(sets.values()))[0], device, inference)
+        matting = partial(
+            inference.alpha if options.exact else inference.matte, network, device=device
+        )
+        about = {
+            "parameters": cost.parameters(network),
+            "MACs_224": cost.macs(network, 224, 224),
+            "milliseconds_320": time,
+            "network": fingerprint(network),
+            **how,
+            **({"halo": inference.halo_of(network)} if inference.mode in TILED else {}),
+            **({"float": True} if options.exact else {}),
+        }
+        for key, pictures in sets.items():
+            result = _run_set(label, key, pictures, matting, about, device, out, options)
+            if not result:
+                continue
+            counted = {size: cost.macs(network, *size) for size in set(shapes[key].values())}
+            for row in result.images:
+                row["MACs"] = counted[shapes[key][row["name"]]]
+            result.write(out)
+            mattes = {p.name: out / result.label / f"{p.name}.png" for p in pictures}
+            worst = out / f"{result.label}_worst.png"
+            write_worst(worst, result, pictures, mattes, options.worst)
+            results.append(result)
+    for key, pictures in sets.items():
+        if pictures[0].alpha:
+            _sheet(list(networks), key, pictures, out)
+    return results
+
+
+def summary(results: Sequence[Scores]) -> str:
+    """The table of the means and, for networks, of what they cost."""
+    header = ["network", *METRICS]
+    rows = [result.cells() for result in results]
+    if all("parameters" in r.about for r in results):
+        header += ["parameters", "MACs 224", "MACs/picture", f"ms {LATENCY_SIDE}"]
+        for row, r in zip(rows, results, strict=True):
+            picture = sum(image["MACs"] for image in r.images) / len(r.images)
+            row += [
+                f"{r.about['parameters']:,}",
+                f"{r.about['MACs_224'] / 1e9:.2f} G",
+                f"{picture / 1e9:.1f} G",
+                f"{r.about['milliseconds_320']:.1f}",
+            ]
+    return table(header, rows)
+
+
+def _tell_effect(
+    label: str, network: Network, picture: Picture, device: torch.device, inference: Inference
+) -> None:
+    """Log what the precision does to the SAD of one picture."""
+    if not picture.alpha:
+        return
+    image, trimap = read_image(picture.image), read_trimap(picture.trimap)
+    check_same_size(picture.image, image, picture.trimap, trimap)
+    alpha = read_alpha(picture.alpha)
+    plain = replace(inference, precision="float32")
+    mattes = [one.matte(network, image, trimap, device) for one in (plain, inference)]
+    scores = [sad(matte, alpha, trimap) for matte in mattes]
+    log.info(
+        "%s: SAD of %s is %.3f in float32, %.3f in %s",
+        *(label, picture.name, *scores, inference.precision),
+    )
+
+
+def _run_set(
+    label: str,
+    key: str,
+    pictures: Sequence[Picture],
+    matting: Matting,
+    about: dict,
+    device: torch.device,
+    out: Path,
+    options: Options,
+) -> Scores | None:
+    """The scores of a network on one set; None where there is no truth."""
+    scored = pictures[0].alpha is not None
+    name = f"{label}-{key}" if key else label
+    folder = out / name if scored else out / label / key
+    decides = {k: v for k, v in about.items() if k != "milliseconds_320"}
+    settings = {**decides, "device": device.type}
+    rows = score_matting(
+        name, pictures, matting, folder, settings, options, out / f"{name}.rows.jsonl"
+    )
+    return Scores(name, [dict(row) for row in rows], dict(about)) if scored else None
+
+
+def _sheet(labels: list[str], key: str, pictures: Sequence[Picture], out: Path) -> None:
+    """Pictures spread evenly over the set: image, trimap, truth and every network's matte."""
+    step = max(1, len(pictures) // SHEET_ROWS)
+    chosen = list(pictures)[::step][:SHEET_ROWS]
+    columns = {
+        "image": [scaled(read_image(p.image)) for p in chosen],
+        "trimap": [scaled(read_trimap(p.trimap)) for p in chosen],
+        "truth": [scaled(read_alpha(p.alpha)) for p in chosen],
+    }
+    suffix = f"-{key}" if key else ""
+    for label in labels:
+        mattes = [out / f"{label}{suffix}" / f"{p.name}.png" for p in chosen]
+        columns[label] = [scaled(read_alpha(matte)) for matte in mattes]
+    write_sheet(out / f"sheet{suffix}.png", columns)

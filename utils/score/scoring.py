@@ -1,0 +1,145 @@
+"""Score the pictures of a set in several processes, in bounded memory; can be continued."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from utils.images.files import (
+    check_same_size,
+    read_image,
+    read_trimap,
+    require_unknown,
+    write_image,
+)
+from utils.images.mattes import read_matte, to_8_bits, to_float
+from utils.metrics import score, score_exact
+from utils.processes import run
+from utils.score.journal import Journal
+from utils.score.pictures import Picture
+
+Matting = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a set is scored."""
+
+    workers: int = 0  # processes; 0 scores in this one
+    exact: bool = False  # mattes in floating point as they are, not as their 8-bit files
+    resume: bool = False  # keep what was scored before, with the same settings
+    worst: str = "SAD"  # the metric by which the sheet of the worst pictures chooses
+
+
+def score_saved(
+    label: str, pictures: Sequence[Picture], options: Options, journal: Path | None = None
+) -> list[dict]:
+    """The row of each saved matte, `{"name":, "SAD":, ...}`, in the order of the pictures.
+
+    Args:
+        journal: the file that `options.resume` continues.
+
+    Raises:
+        InputError: a file cannot be used, or the sizes of a picture's files differ.
+    """
+    sources = {picture.name: picture.files for picture in pictures}
+    done = Journal(journal, {"float": options.exact}, sources, options.resume)
+    jobs = [_Job(picture, options.exact) for picture in pictures if picture.name not in done.rows]
+    return _collect(label, pictures, jobs, done, options.workers)
+
+
+def score_matting(
+    label: str,
+    pictures: Sequence[Picture],
+    matting: Matting,
+    folder: Path,
+    settings: dict,
+    options: Options,
+    journal: Path,
+) -> list[dict]:
+    """Matte each photograph in this process; score and save the mattes in others meanwhile.
+
+    No more than `utils.processes.AHEAD` mattes a worker are waiting. Pictures without truth are
+    only matted: their rows hold the name alone.
+
+    Args:
+        matting: `matting(image, trimap)`, the matte of a photograph uint8 (H, W, 3) and its
+            trimap: uint8 (H, W), or floating point in [0, 1].
+        folder: where the mattes go, as NAME.png, 8 bits.
+        settings: what decides the mattes: `journal` keeps nothing of other ones.
+
+    Raises:
+        InputError: a file cannot be used, or the sizes of a picture's files differ.
+    """
+    sources = {p.name: [*p.files, folder / f"{p.name}.png"] for p in pictures}
+    done = Journal(journal, {**settings, "float": options.exact}, sources, options.resume)
+    due = [picture for picture in pictures if picture.name not in done.rows]
+    jobs = _Mattes(due, matting, folder, options.exact)
+    return _collect(label, pictures, jobs, done, options.workers)
+
+
+class _Job(NamedTuple):
+    picture: Picture
+    exact: bool
+    matte: np.ndarray | None = None  # of a network; else a saved one is read
+    output: Path | None = None
+
+
+class _Mattes(Sequence):
+    """Jobs that are made when they are asked for: the network runs no further ahead than that."""
+
+    def __init__(
+        self, pictures: Sequence[Picture], matting: Matting, folder: Path, exact: bool
+    ) -> None:
+        self._pictures, self._matting = pictures, matting
+        self._folder, self._exact = folder, exact
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, index: int) -> _Job:
+        picture = self._pictures[index]
+        image, trimap = read_image(picture.image), read_trimap(picture.trimap)
+        check_same_size(picture.image, image, picture.trimap, trimap)
+        require_unknown(picture.trimap, trimap)
+        matte = self._matting(image, trimap)
+        if not self._exact:
+            matte = to_8_bits(matte)  # a quarter of the way to the worker
+        return _Job(picture, self._exact, matte, self._folder / f"{picture.name}.png")
+
+    def __iter__(self) -> Iterator[_Job]:
+        return (self[index] for index in range(len(self)))
+
+
+def _score(job: _Job) -> dict:
+    picture, matte = job.picture, job.matte
+    if matte is None:
+        matte = read_matte(picture.matte, job.exact)
+    row = {"name": picture.name}
+    if picture.alpha:
+        source = picture.matte or picture.image
+        alpha, trimap = read_matte(picture.alpha, job.exact), read_trimap(picture.trimap)
+        check_same_size(source, matte, picture.alpha, alpha)
+        check_same_size(source, matte, picture.trimap, trimap)
+        require_unknown(picture.trimap, trimap)
+        if job.exact:
+            row |= score_exact(to_float(matte), to_float(alpha), trimap)
+        else:
+            row |= score(matte, alpha, trimap)
+    if job.output:
+        write_image(job.output, to_8_bits(matte))
+    return row
+
+
+def _collect(
+    label: str, pictures: Sequence[Picture], jobs: Sequence[_Job], done: Journal, workers: int
+) -> list[dict]:
+    """Do the jobs; the rows of all pictures in their order."""
+    with tqdm(desc=label, total=len(pictures), initial=len(done.rows), unit="image") as progress:
+        for row in run(_score, jobs, workers, label):
+            done.add(row)
+            progress.update()
+    return [done.rows[picture.name] for picture in pictures]

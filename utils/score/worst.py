@@ -1,0 +1,69 @@
+"""The pictures that a method matted worst, and where in them."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from utils.figures.sheet import scaled, write_sheet
+from utils.images.files import read_image, read_trimap
+from utils.images.mattes import read_matte
+from utils.images.trimap import UNKNOWN
+from utils.score.pictures import Picture
+from utils.score.scores import Scores
+
+COUNT = 10
+FULL = 0.5  # an error of this much has the last colour: larger ones are rare, smaller ones matter
+
+
+def write_worst(
+    path: Path, scores: Scores, pictures: Sequence[Picture], mattes: dict[str, Path], metric: str
+) -> None:
+    """A sheet of the ten pictures with the largest `metric`, the worst first.
+
+    Columns: image (where there is one), trimap, truth, matte, and the error of the unknown pixels,
+    the others being left out of all metrics: black is none, then purple, orange, yellow for half of
+    the range or more, the same in all rows.
+
+    Args:
+        mattes: the file of each picture's matte, by name.
+    """
+    by_name = {picture.name: picture for picture in pictures}
+    rows = [row for row in scores.images if not math.isnan(row[metric])]
+    columns: dict[str, list[np.ndarray]] = {}
+    for row in sorted(rows, key=lambda row: -row[metric])[:COUNT]:
+        picture = by_name[row["name"]]
+        alpha, trimap = read_matte(picture.alpha), read_trimap(picture.trimap)
+        matte = read_matte(mattes[picture.name])
+        cells = {"trimap": trimap, "truth": alpha, "matte": matte}
+        if picture.image:
+            cells = {"image": read_image(picture.image), **cells}
+        cells[f"error, 0 to {FULL}"] = error_map(matte, alpha, trimap)
+        cells = {title: scaled(cell) for title, cell in cells.items()}
+        cells["worst first"] = _caption(row, metric, len(cells["truth"]))
+        for title, cell in cells.items():
+            columns.setdefault(title, []).append(cell)
+    if columns:
+        write_sheet(path, columns)
+
+
+def error_map(matte: np.ndarray, alpha: np.ndarray, trimap: np.ndarray) -> np.ndarray:
+    """|matte - alpha| of the unknown pixels in colours, uint8 (H, W, 3), RGB."""
+    error = np.where(trimap == UNKNOWN, cv2.absdiff(matte, alpha), np.uint8(0))
+    bright = cv2.convertScaleAbs(error, alpha=1 / FULL)  # cut off at 255
+    return cv2.cvtColor(cv2.applyColorMap(bright, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+
+
+def _caption(row: dict, metric: str, height: int) -> np.ndarray:
+    """Name and score as a picture, beside the others."""
+    lines = (row["name"], f"{metric} {row[metric]:.4g}")
+    width = 12 + max(cv2.getTextSize(text, *FONT, 1)[0][0] for text in lines)
+    cell = np.full((height, width), 255, np.uint8)
+    for index, text in enumerate(lines):
+        cv2.putText(cell, text, (6, 24 + 22 * index), *FONT, 0, 1, cv2.LINE_AA)
+    return cell
+
+
+FONT = (cv2.FONT_HERSHEY_SIMPLEX, 0.5)
