@@ -6,6 +6,7 @@ PLACES = {
     "NETWORKS": "models.registry",
     "Network": "models.network",
     "Stage": "models.network",
+    "blank": "models.registry",
     "build": "models.registry",
     "load": "models.files",
     "scaled_plan": "models.registry",

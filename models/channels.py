@@ -1,66 +1,210 @@
 """Channels with names: layers that know which channel groups they read and write.
 
-A *group* is a set of channels that must stay aligned: everything that writes the same group is cut
-at the same places. Widths live in a *plan*, `{group: width}`; groups whose width never changes
-(the image, the matte) are *fixed* and not in the plan.
+A *group* is a set of channels that must stay aligned: all that writes the same group is cut at the
+same places. Widths live in a *plan*, `{group: width}`. Groups whose width never changes (the image,
+the matte, the classes) are *fixed* and not in the plan.
+
+Every layer with parameters has `axes`, which names the group of each axis of each parameter:
+`{"weight": (writes, reads), "bias": (writes,)}`. An axis that reads a concatenation names a tuple
+of groups, one that holds no channels is None or left out at the end.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 
 from models.errors import InputError
 
 Plan = dict[str, int]
-
-
-class Conv(nn.Conv2d):
-    """A convolution that reads a concatenation of groups, (group, width) each, and writes one."""
-
-    def __init__(
-        self, reads: Sequence[tuple[str, int]], writes: str, width: int, kernel: int, bias: bool
-    ) -> None:
-        read_width = sum(width for _, width in reads)
-        super().__init__(read_width, width, kernel, padding=kernel // 2, bias=bias)
-        self.reads = tuple(reads)
-        self.writes = writes
-
-
-class Norm(nn.BatchNorm2d):
-    """A BatchNorm of the group `writes`; its scale is a gate of that group."""
-
-    def __init__(self, writes: str, width: int) -> None:
-        super().__init__(width)
-        self.writes = writes
+Groups = str | Sequence[str]
+Axes = dict[str, tuple[str | tuple[str, ...] | None, ...]]
 
 
 class Channels:
-    """Makes layers whose widths come from a plan, so that a constructor speaks of names alone.
+    """Makes the layers of one network, so that its constructor speaks of names.
+
+    A group is declared, with its full width, where it is first written; the plan decides how wide
+    it really is.
 
     Args:
-        full: every prunable group with its full width.
-        plan: other widths for some or all of these groups; None keeps all full.
-        fixed: groups that no plan may change, with their widths.
-
-    Raises:
-        InputError: the plan names a group that the network does not have, or a width below one.
+        plan: other widths for some or all of the groups.
+        gates: give each convolution that no norm follows a learned scale for its channels, which
+            can then be pruned like a norm's.
     """
 
-    def __init__(self, full: Plan, plan: Mapping[str, int] | None, fixed: Plan) -> None:
-        for group, width in (plan or {}).items():
-            if group not in full:
-                raise InputError(f"plan: no group named {group!r}; there are {', '.join(full)}")
-            if isinstance(width, bool) or not isinstance(width, int) or width < 1:
-                raise InputError(f"plan: {group} has width {width!r}; give a whole number from 1")
-        self.plan: Plan = {**full, **(plan or {})}
-        self._widths = {**self.plan, **fixed}
+    def __init__(self, plan: Mapping[str, int] | None = None, gates: bool = False) -> None:
+        self._wanted = dict(plan or {})
+        self._gates = gates
+        self._part = "encoder"
+        self.plan: Plan = {}  # the prunable groups
+        self.widths: dict[str, int] = {}  # all groups
+        self.full: dict[str, int] = {}  # all groups, as without a plan
 
-    def conv(self, reads: str | Sequence[str], writes: str, kernel: int, bias: bool = True) -> Conv:
-        """A convolution that keeps the picture's size; several `reads` are a concatenation."""
-        groups = (reads,) if isinstance(reads, str) else reads
-        widths = [(group, self._widths[group]) for group in groups]
-        return Conv(widths, writes, self._widths[writes], kernel, bias)
+    def fix(self, **widths: int) -> None:
+        """Declare groups that no plan may change."""
+        self.widths |= widths
+        self.full |= widths
 
-    def norm(self, group: str) -> Norm:
-        """The normalisation of what was just written to `group`."""
-        return Norm(group, self._widths[group])
+    def part(self, name: str) -> "Channels":
+        """The same channels; the norms made through it belong to that part of the network."""
+        view = copy.copy(self)
+        view._part = name
+        return view
+
+    def check_plan(self) -> None:
+        """Raise an `InputError` where the plan names a group that the network does not have."""
+        for group in self._wanted:
+            if group not in self.plan:
+                known = ", ".join(self.plan)
+                raise InputError(f"plan: no group named {group!r}; there are {known}")
+
+    def conv(
+        self,
+        reads: Groups,
+        writes: str,
+        kernel: int,
+        width: int | None = None,
+        *,
+        stride: int = 1,
+        padding: int | None = None,
+        dilation: int = 1,
+        bias: bool = False,
+        spectral: bool = False,
+    ) -> "Conv":
+        """A convolution; several `reads` are a concatenation.
+
+        Args:
+            width: the full width of `writes`, where it is written first.
+            padding: None keeps the picture's size at stride 1.
+            spectral: divide the weight by its spectral norm (Miyato et al., ICLR 2018).
+        """
+        groups = (reads,) if isinstance(reads, str) else tuple(reads)
+        padding = dilation * (kernel // 2) if padding is None else padding
+        inputs, outputs = sum(self.widths[group] for group in groups), self._write(writes, width)
+        geometry = {"stride": stride, "padding": padding, "dilation": dilation, "bias": bias}
+        layer = Conv(inputs, outputs, kernel, **geometry).between(groups, writes)
+        return _spectral(layer) if spectral else layer
+
+    def depthwise(
+        self,
+        group: str,
+        kernel: int,
+        *,
+        stride: int = 1,
+        padding: int | None = None,
+        dilation: int = 1,
+        bias: bool = False,
+    ) -> "Conv":
+        """A convolution of each channel for itself: reads and writes the same group."""
+        padding = dilation * (kernel // 2) if padding is None else padding
+        geometry = {"stride": stride, "padding": padding, "dilation": dilation, "bias": bias}
+        width = self.widths[group]
+        return Conv(width, width, kernel, groups=width, **geometry).between(None, group)
+
+    def transposed(
+        self,
+        reads: Groups,
+        writes: str,
+        kernel: int,
+        width: int | None = None,
+        *,
+        stride: int = 2,
+        padding: int = 0,
+        bias: bool = False,
+        spectral: bool = False,
+    ) -> "TransposedConv":
+        """A transposed convolution; its weight holds what it reads first."""
+        groups = (reads,) if isinstance(reads, str) else tuple(reads)
+        inputs, outputs = sum(self.widths[group] for group in groups), self._write(writes, width)
+        geometry = {"stride": stride, "padding": padding, "bias": bias}
+        layer = TransposedConv(inputs, outputs, kernel, **geometry).between(groups, writes)
+        return _spectral(layer) if spectral else layer
+
+    def norm(self, group: str, *, gate: bool = True) -> "Norm":
+        """The BatchNorm of what was just written to `group`.
+
+        Args:
+            gate: whether its scale tells how much a channel matters. Those inside index blocks or
+                attention do not.
+        """
+        return Norm(group, self.widths[group], self._part, gate)
+
+    def scale(self, group: str) -> "Scale | nn.Identity":
+        """The learned scale of a group that no norm writes; nothing without `gates`."""
+        return Scale(group, self.widths[group], self._part) if self._gates else nn.Identity()
+
+    def _write(self, group: str, width: int | None) -> int:
+        if width is not None:
+            if group in self.widths:
+                raise ValueError(f"{group} is declared already; its width stands where it was")
+            self.full[group] = width
+            self.plan[group] = self.widths[group] = self._wanted_width(group, width)
+        return self.widths[group]
+
+    def _wanted_width(self, group: str, full: int) -> int:
+        width = self._wanted.get(group, full)
+        if isinstance(width, bool) or not isinstance(width, int) or width < 1:
+            raise InputError(f"plan: {group} has width {width!r}; give a whole number from 1")
+        return width
+
+
+class Conv(nn.Conv2d):
+    """A convolution between groups."""
+
+    axes: Axes
+
+    def between(self, reads: tuple[str, ...] | None, writes: str) -> "Conv":
+        """Name the groups; `reads` is None where each channel is read by itself."""
+        self.axes = {"weight": (writes, reads), "bias": (writes,)}
+        return self
+
+
+class TransposedConv(nn.ConvTranspose2d):
+    """A transposed convolution between groups."""
+
+    axes: Axes
+
+    def between(self, reads: tuple[str, ...], writes: str) -> "TransposedConv":
+        """Name the groups."""
+        self.axes = {"weight": (reads, writes), "bias": (writes,)}
+        return self
+
+
+class Norm(nn.BatchNorm2d):
+    """A BatchNorm of the group `writes`, in a `part` of the network.
+
+    Where it is a `gate`, its scale tells how much a channel matters. Once `frozen`, it keeps its
+    statistics in training mode, too.
+    """
+
+    def __init__(self, writes: str, width: int, part: str, gate: bool = True) -> None:
+        super().__init__(width)
+        self.writes, self.part, self.gate, self.frozen = writes, part, gate, False
+        entries = ("weight", "bias", "running_mean", "running_var")
+        self.axes: Axes = {**dict.fromkeys(entries, (writes,)), "num_batches_tracked": ()}
+
+    def train(self, mode: bool = True) -> "Norm":
+        return super().train(mode and not self.frozen)
+
+
+class Scale(nn.Module):
+    """A learned factor for each channel of the group `writes`; a gate where there is no norm."""
+
+    gate = True
+
+    def __init__(self, writes: str, width: int, part: str) -> None:
+        super().__init__()
+        self.writes, self.part = writes, part
+        self.axes: Axes = {"weight": (writes,)}
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight[:, None, None]
+
+
+def _spectral(layer: nn.Module) -> nn.Module:
+    # The first axis is the matrix's rows for transposed convolutions, too, as GCA has it.
+    return parametrizations.spectral_norm(layer, dim=0)

@@ -3,7 +3,7 @@
 The form that DCP and SPKD train and prune: no skips, no refinement.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,40 +11,32 @@ from torch.nn import functional as F
 
 from models.channels import Channels
 from models.errors import InputError
-from models.network import Network, Stage
+from models.layers import unit
+from models.network import Encoder, MattingNetwork, Stage, Stages
 
 WIDTHS = (64, 128, 256, 512, 512)
 VGG16 = (2, 2, 3, 3, 3)
+NORM = ("weight", "bias", "running_mean", "running_var")
 SMALLEST = 32  # five poolings leave one pixel of it
-
-
-class Unit(nn.Module):
-    """Convolution (with bias) and BatchNorm."""
-
-    def __init__(self, channels: Channels, reads: str | Sequence[str], writes: str, kernel: int):
-        super().__init__()
-        self.conv = channels.conv(reads, writes, kernel)
-        self.norm = channels.norm(writes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.conv(x))
 
 
 class EncoderBlock(nn.Module):
     """3x3 units with ReLU, then 2x2 max-pooling that remembers where each maximum was."""
 
-    def __init__(self, channels: Channels, reads: str | Sequence[str], groups: Sequence[str]):
+    def __init__(
+        self, channels: Channels, reads: str | Sequence[str], groups: Sequence[str], width: int
+    ) -> None:
         super().__init__()
         inputs = [reads, *groups]
         self.units = nn.ModuleList(
-            Unit(channels, a, b, 3) for a, b in zip(inputs, groups, strict=False)
+            unit(channels, a, b, 3, width, bias=True) for a, b in zip(inputs, groups, strict=False)
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(the last map before its ReLU, the pooled map after it, the places of the maxima)."""
         *inner, last = self.units
-        for unit in inner:
-            x = F.relu(unit(x))
+        for one in inner:
+            x = F.relu(one(x))
         # The places are all that the decoder sees of fine detail. In half precision neighbours
         # round to equal values and the first wins: of a photograph bfloat16 moves 8 to 28 % of
         # the places, with this one convolution in full precision 1 to 6 %.
@@ -55,7 +47,7 @@ class EncoderBlock(nn.Module):
         return pre, pooled, places
 
 
-class Dim(Network):
+class Dim(MattingNetwork):
     """DIM on a plan; 25,582,595 parameters at full width.
 
     Group `encoderK.I` is what the I-th convolution of block K writes. The decoder unpools at the
@@ -63,35 +55,36 @@ class Dim(Network):
     `encoderK` pools.
 
     Args:
-        plan: widths by group; None is VGG-16's.
         convolutions: how many the encoder blocks have. VGG-16's are (2, 2, 3, 3, 3), the fixed
             student of SPKD has (1, 1, 1, 2, 2).
     """
 
     name = "dim"
 
-    def __init__(
-        self, plan: Mapping[str, int] | None = None, convolutions: Sequence[int] = VGG16
-    ) -> None:
+    def __init__(self, channels: Channels, convolutions: Sequence[int] = VGG16) -> None:
         convolutions = _checked(convolutions)
         groups = [
             [f"encoder{k}.{i}" for i in range(1, count + 1)]
             for k, count in enumerate(convolutions, 1)
         ]
-        full = {g: width for block, width in zip(groups, WIDTHS, strict=True) for g in block}
-        channels = Channels(full, plan, fixed={"image": 3, "trimap": 1, "matte": 1})
-        super().__init__(channels.plan, {"convolutions": convolutions})
+        pooled = [block[-1] for block in groups]
+        stages = {f"encoder{k}": pooled[k - 1] for k in range(1, 6)}
+        stages |= {f"decoder{k}": pooled[k - 2] for k in range(5, 1, -1)}
+        structure = {"convolutions": convolutions}
+        super().__init__(channels, structure, {**stages, "decoder1": "matte"})
 
-        self.encoder1 = EncoderBlock(channels, ("image", "trimap"), groups[0])
-        self.encoder2 = EncoderBlock(channels, groups[0][-1], groups[1])
-        self.encoder3 = EncoderBlock(channels, groups[1][-1], groups[2])
-        self.encoder4 = EncoderBlock(channels, groups[2][-1], groups[3])
-        self.encoder5 = EncoderBlock(channels, groups[3][-1], groups[4])
-        self.decoder5 = Unit(channels, groups[4][-1], groups[3][-1], 5)
-        self.decoder4 = Unit(channels, groups[3][-1], groups[2][-1], 5)
-        self.decoder3 = Unit(channels, groups[2][-1], groups[1][-1], 5)
-        self.decoder2 = Unit(channels, groups[1][-1], groups[0][-1], 5)
-        self.decoder1 = Unit(channels, groups[0][-1], "matte", 5)
+        channels.fix(image=3, trimap=1, matte=1)
+        self.encoder1 = EncoderBlock(channels, ("image", "trimap"), groups[0], WIDTHS[0])
+        self.encoder2 = EncoderBlock(channels, pooled[0], groups[1], WIDTHS[1])
+        self.encoder3 = EncoderBlock(channels, pooled[1], groups[2], WIDTHS[2])
+        self.encoder4 = EncoderBlock(channels, pooled[2], groups[3], WIDTHS[3])
+        self.encoder5 = EncoderBlock(channels, pooled[3], groups[4], WIDTHS[4])
+        decoder = channels.part("decoder")
+        self.decoder5 = unit(decoder, pooled[4], pooled[3], 5, bias=True)
+        self.decoder4 = unit(decoder, pooled[3], pooled[2], 5, bias=True)
+        self.decoder3 = unit(decoder, pooled[2], pooled[1], 5, bias=True)
+        self.decoder2 = unit(decoder, pooled[1], pooled[0], 5, bias=True)
+        self.decoder1 = unit(decoder, pooled[0], "matte", 5, bias=True)
 
     @property
     def radius(self) -> int:
@@ -102,7 +95,7 @@ class Dim(Network):
             reach = 2 * reach + convolutions
         return reach
 
-    def compute(self, image: Tensor, trimap: Tensor, stages: dict[str, Stage] | None) -> Tensor:
+    def compute(self, image: Tensor, trimap: Tensor, stages: Stages | None) -> Tensor:
         height, width = image.shape[-2:]
         x = torch.cat([self.normalise(image), trimap], 1)
         x = F.pad(x, (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height)), "replicate")
@@ -125,6 +118,20 @@ class Dim(Network):
         x = x[..., :height, :width]
         # Near 1, half precision cannot tell neighbouring 8-bit alphas apart.
         return torch.sigmoid(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x)
+
+    def encoder(self) -> Encoder | None:
+        if self.structure["convolutions"] != list(VGG16):
+            return None
+        entries, index = {}, 0  # torchvision's features: convolution, norm, ReLU; pooling at ends
+        for k in range(1, 6):
+            for i in range(len(getattr(self, f"encoder{k}").units)):
+                ours = f"encoder{k}.units.{i}"
+                conv, norm = f"features.{index}", f"features.{index + 1}"
+                entries |= {f"{ours}.conv.{e}": f"{conv}.{e}" for e in ("weight", "bias")}
+                entries |= {f"{ours}.norm.{e}": f"{norm}.{e}" for e in NORM}
+                index += 3
+            index += 1
+        return Encoder("vgg16_bn", entries)
 
 
 def _checked(convolutions: Sequence[int]) -> list[int]:

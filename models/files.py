@@ -13,7 +13,7 @@ from models import plain_pickle, published
 from models.atomic import atomic
 from models.errors import InputError
 from models.network import Network
-from models.registry import build
+from models.registry import blank
 
 KIND = "matting-prune"
 
@@ -33,7 +33,7 @@ def record(network: Network) -> dict:
 def restore(content: dict, path: Path | str) -> Network:
     """The network of a `record`, in evaluation mode; `path` is named when it does not fit."""
     try:
-        network = build(content["name"], content["plan"], **content["structure"])
+        network = blank(content["name"], content["plan"], **content["structure"])
         network.load_state_dict(content["weights"])
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

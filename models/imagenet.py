@@ -1,56 +1,100 @@
-"""Start DIM's encoder from torchvision's ImageNet VGG-16 with BatchNorm."""
+"""Start an encoder from the ImageNet weights of torchvision's classifiers."""
 
+from pathlib import Path
+
+import safetensors.torch
 import torch
+from safetensors import SafetensorError
+from torch import Tensor
 
-from models.dim import VGG16, WIDTHS, Dim
+from models import plain_pickle
 from models.errors import InputError
+from models.network import Encoder, Network
+
+CURE = "set network.pretrained=null"
+# Torchvision's names for the weights of its classifiers; imported only when they are downloaded.
+WEIGHTS = {"vgg16_bn": "VGG16_BN_Weights", "mobilenet_v2": "MobileNet_V2_Weights"}
 
 
-def load_encoder(network: Dim) -> None:
-    """Copy VGG-16's weights and statistics into the encoder, in place; the trimap channel is zero.
+def load_encoder(network: Network, source: str = "imagenet") -> None:
+    """Copy a classifier's weights and statistics into the network's encoder, in place.
+
+    Where the encoder's first convolution reads more than the image, the weights for that are zero.
+
+    Args:
+        source: "imagenet" takes them from torchvision, which downloads them once; else a file of
+            the classifier's state dict, `.safetensors` or PyTorch's.
 
     Raises:
-        InputError: not the full VGG-16 encoder, torchvision absent, or weights not to be had.
+        InputError: the network has no such encoder, or not at full width; torchvision is absent; or
+            the weights cannot be had.
     """
-    widths = {
-        f"encoder{k}.{i + 1}": w for k, w in enumerate(WIDTHS, 1) for i in range(VGG16[k - 1])
-    }
-    if network.plan != widths:
+    encoder = network.encoder()
+    if encoder is None or _is_narrower(network, encoder):
         raise InputError(
-            "network.pretrained: imagenet fits dim at full width with VGG-16's convolutions only; "
-            "drop network.width and network.convolutions, or set network.pretrained=null"
+            f"network.pretrained: ImageNet weights fit the encoder of {network.name} at full width "
+            "and with its default structure only, if at all; leave out network.width and "
+            f"network.structure, or {CURE}"
         )
-    features = _vgg16_features()
-    units = [unit for k in range(1, 6) for unit in getattr(network, f"encoder{k}").units]
-    convolutions = [key for key, value in features.items() if value.ndim == 4]
-    with torch.no_grad():
-        for unit, key in zip(units, convolutions, strict=True):
-            index = int(key.split(".")[0])
-            conv = {name: features[f"{index}.{name}"] for name in ("weight", "bias")}
-            if unit is units[0]:
-                trimap = torch.zeros_like(conv["weight"][:, :1])
-                conv["weight"] = torch.cat([conv["weight"], trimap], 1)
-            unit.conv.load_state_dict(conv)
-            entries = ("weight", "bias", "running_mean", "running_var")
-            norm = {name: features[f"{index + 1}.{name}"] for name in entries}
-            unit.norm.load_state_dict({**norm, "num_batches_tracked": torch.tensor(0)})
+    downloads = source == "imagenet"
+    theirs = _downloaded(encoder.classifier) if downloads else _from_file(Path(source))
+    ours = network.state_dict()
+    taken: dict[str, Tensor] = {}
+    for entry, name in encoder.entries.items():
+        if name not in theirs:
+            raise InputError(
+                f"network.pretrained: {source} holds no {name}; give weights of torchvision's "
+                f"{encoder.classifier}"
+            )
+        value = theirs[name].to(ours[entry])
+        if value.ndim == 4 and value.shape[1] < ours[entry].shape[1]:
+            more = ours[entry].shape[1] - value.shape[1]
+            value = torch.cat([value, value.new_zeros(len(value), more, *value.shape[2:])], 1)
+        if value.shape != ours[entry].shape:
+            raise InputError(
+                f"network.pretrained: {name} of {source} is {tuple(theirs[name].shape)}, not "
+                f"{tuple(ours[entry].shape)}; give weights of torchvision's {encoder.classifier}"
+            )
+        taken[entry] = value
+    network.load_state_dict(taken, strict=False)
 
 
-def _vgg16_features() -> dict[str, torch.Tensor]:
+def _is_narrower(network: Network, encoder: Encoder) -> bool:
+    axes = network.entry_axes()
+    written = {axes[entry][0] for entry in encoder.entries}
+    return any(network.widths[group] != network.full[group] for group in written)
+
+
+def _downloaded(classifier: str) -> dict[str, Tensor]:
     try:
-        from torchvision.models import VGG16_BN_Weights
+        from torchvision import models as classifiers
     except ImportError as error:
         raise InputError(
             "network.pretrained: imagenet needs torchvision; pip install it"
         ) from error
-    weights = VGG16_BN_Weights.IMAGENET1K_V1
+    weights = getattr(classifiers, WEIGHTS[classifier]).IMAGENET1K_V1
     try:
-        state = weights.get_state_dict(progress=True, check_hash=True)
+        return weights.get_state_dict(progress=True, check_hash=True)
     except (OSError, RuntimeError) as error:
         folder = f"{torch.hub.get_dir()}/checkpoints"
         name = weights.url.rsplit("/", 1)[1]
         raise InputError(
-            f"network.pretrained: VGG-16 could not be downloaded ({error}); put {name} into "
-            f"{folder}, or set network.pretrained=null"
+            f"network.pretrained: {classifier} could not be downloaded ({error}); put {name} into "
+            f"{folder}, give its path as network.pretrained, or {CURE}"
         ) from error
-    return {k.removeprefix("features."): v for k, v in state.items() if k.startswith("features.")}
+
+
+def _from_file(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise InputError(f"network.pretrained: {path}: no such file; give its path, or imagenet")
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, *plain_pickle.DAMAGE) as error:
+        raise InputError(
+            f"network.pretrained: {path}: truncated, or no state dict; fetch it again"
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError(f"network.pretrained: {path}: holds no state dict; give one")
+    return content

@@ -1,11 +1,15 @@
-"""The one interface of every matting network: `network(image, trimap) -> alpha`."""
+"""What all networks have: a name, a plan, a structure, parts and stages; and matting networks."""
 
+import copy
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from models.channels import Plan
+from models.channels import Axes, Channels, Norm, Plan
+from models.folding import fold
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -20,32 +24,159 @@ class Stage(NamedTuple):
 
     pre: Tensor
     activation: Tensor
-    norm: nn.BatchNorm2d | None
+    norm: Norm | None
+
+
+Stages = dict[str, Stage]
+
+
+class Encoder(NamedTuple):
+    """Which weights of an ImageNet classifier an encoder can start from.
+
+    `entries` maps our state-dict entries to those of torchvision's model `classifier`; where ours
+    reads more channels, they come last and start at zero.
+    """
+
+    classifier: str
+    entries: dict[str, str]
 
 
 class Network(nn.Module):
-    """A matting network on a channel plan.
+    """A network on a channel plan.
 
     `name`, `plan` and `structure` are plain data from which `models.build` makes the same network
-    again. Blocks whose attribute names begin with `decoder` form the decoder, all others the
-    encoder; pruning treats the two apart.
+    again. Two switches of a structure mean the same everywhere: `spectral`, whether weights are
+    divided by their spectral norm, and `auxiliary`, whether there is a head `auxiliary` that only
+    training needs.
+
+    Args:
+        channels: what its layers are made with; `on_plan` brings them.
+        structure: what widths cannot say, checked.
+        stages: `{stage: group}` of the feature maps that can be distilled, in order.
     """
 
     name: str
+    task: str  # the key of `utils.tasks.TASKS`
     stride = 32  # a part of a picture that begins at multiples of it is pooled at the same places
+
+    def __init__(self, channels: Channels, structure: dict, stages: Mapping[str, str]) -> None:
+        super().__init__()
+        self.plan: Plan = channels.plan
+        self.widths, self.full = channels.widths, channels.full
+        self.structure = structure
+        self.stages = dict(stages)
+
+    @classmethod
+    def on_plan(
+        cls,
+        plan: Mapping[str, int] | None = None,
+        *,
+        gates: bool = False,
+        folded: bool = False,
+        **structure,
+    ) -> "Network":
+        """A freshly initialised network; see `models.build`.
+
+        Args:
+            plan: `{group: width}`; absent groups keep their full width.
+            gates: learned scales for the groups that no norm writes, as the pruning stage needs.
+            folded: the form that `Network.folded` gives.
+            structure: of the class.
+        """
+        channels = Channels(plan, gates)
+        network = cls(channels, **structure)
+        channels.check_plan()
+        if gates:
+            network.structure["gates"] = True
+        return network._fold(norms=True) if folded else network
+
+    @classmethod
+    def blank(cls, plan: Mapping[str, int] | None = None, **structure) -> "Network":
+        """`on_plan` for weights that will be loaded: draws nothing from the global generator."""
+        with torch.random.fork_rng(devices=[]):
+            return cls.on_plan(plan, **structure)
+
+    def forward_features(self, *inputs: Tensor) -> tuple[Tensor, Stages]:
+        """The output as in training mode, and in order the stages that can be distilled."""
+        stages: Stages = {}
+        return self.compute(*inputs, stages), stages
+
+    def compute(self, *inputs: Tensor | Stages | None) -> Tensor:
+        """The output as in training mode, of the inputs and, last, the stages to fill or None.
+
+        Without stages no feature map outlives its use.
+        """
+        raise NotImplementedError
+
+    def example(self, batch: int = 1, height: int = 32, width: int = 32) -> tuple[Tensor, ...]:
+        """Inputs of that size, of zeros, on the network's device and in its type."""
+        raise NotImplementedError
+
+    def encoder(self) -> Encoder | None:
+        """The ImageNet weights that the encoder can start from, if there are any."""
+        return None
 
     @property
     def radius(self) -> int | None:
-        """How far, in pixels, the matte of a stride x stride cell sees beyond that cell.
+        """How far, in pixels, the output of a stride x stride cell sees beyond that cell.
 
         None where there is no bound, as with global pooling or attention.
         """
         return None
 
-    def __init__(self, plan: Plan, structure: dict) -> None:
-        super().__init__()
-        self.plan = plan
-        self.structure = structure
+    def stage_widths(self) -> dict[str, int]:
+        """The channels of each stage."""
+        return {stage: self.widths[group] for stage, group in self.stages.items()}
+
+    def entry_axes(self) -> Axes:
+        """The groups of each axis of each entry of the state dict.
+
+        Raises:
+            ValueError: a layer with parameters or statistics does not declare them.
+        """
+        found: Axes = {}
+        for name, module in self.named_modules():
+            own = [*dict(module.named_parameters(recurse=False))]
+            buffers = dict(module.named_buffers(recurse=False))
+            own += [entry for entry in buffers if entry not in module._non_persistent_buffers_set]
+            declared = getattr(module, "axes", {})
+            for entry in own:
+                if entry not in declared:
+                    raise ValueError(f"{self.name}: {name}.{entry} declares no axes")
+                found[f"{name}.{entry}"] = declared[entry]
+        return found
+
+    def folded(self, norms: bool = True) -> "Network":
+        """A copy in evaluation mode that computes the same with plain layers.
+
+        Spectral norms and learned scales become part of the weights; with `norms` (the form to
+        deploy) so do BatchNorms, and a head that only training needs is dropped.
+        """
+        network = copy.deepcopy(self).eval()
+        network.structure = dict(self.structure)
+        return network._fold(norms)
+
+    def _fold(self, norms: bool) -> "Network":
+        fold(self, norms)
+        self.structure.pop("gates", None)
+        if "spectral" in self.structure:
+            self.structure["spectral"] = False
+        if norms:
+            self.structure["folded"] = True
+            if "auxiliary" in self.structure:
+                self.structure["auxiliary"], self.auxiliary = False, None
+                written = {axes[0] for axes in self.entry_axes().values() if axes}
+                self.plan = {group: self.plan[group] for group in self.plan if group in written}
+        return self
+
+
+class MattingNetwork(Network):
+    """`network(image, trimap) -> alpha`."""
+
+    task = "matting"
+
+    def __init__(self, channels: Channels, structure: dict, stages: Mapping[str, str]) -> None:
+        super().__init__(channels, structure, stages)
         for key, value in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
             self.register_buffer(key, torch.tensor(value).reshape(1, 3, 1, 1), persistent=False)
 
@@ -62,16 +193,38 @@ class Network(nn.Module):
         alpha = self.compute(image, trimap, None)
         return alpha if self.training else alpha.clamp(0, 1)
 
-    def forward_features(self, image: Tensor, trimap: Tensor) -> tuple[Tensor, dict[str, Stage]]:
-        """The unclamped alpha and, in order, the stages that can be distilled."""
-        stages: dict[str, Stage] = {}
-        alpha = self.compute(image, trimap, stages)
-        return alpha, stages
-
-    def compute(self, image: Tensor, trimap: Tensor, stages: dict[str, Stage] | None) -> Tensor:
-        """The unclamped alpha; fills `stages` where given (without, no map outlives its use)."""
+    def compute(self, image: Tensor, trimap: Tensor, stages: Stages | None) -> Tensor:
+        """The unclamped alpha; fills `stages` where given."""
         raise NotImplementedError
+
+    def example(self, batch: int = 1, height: int = 32, width: int = 32) -> tuple[Tensor, Tensor]:
+        image, trimap = (self.mean.new_zeros(batch, c, height, width) for c in (3, 1))
+        return image, trimap
 
     def normalise(self, image: Tensor) -> Tensor:
         """RGB in [0, 1] as ImageNet-trained encoders expect it."""
         return (image - self.mean) / self.std
+
+
+def unknown_region(trimap: Tensor) -> Tensor:
+    """Where the matte is to be found: bool, of a trimap (N,1,H,W) in [0, 1]."""
+    return (trimap > 0.25) & (trimap < 0.75)
+
+
+def one_hot(trimap: Tensor) -> Tensor:
+    """(N,3,H,W) of background, unknown and foreground, of a trimap (N,1,H,W) in [0, 1]."""
+    unknown = unknown_region(trimap)
+    return torch.cat([trimap <= 0.25, unknown, trimap >= 0.75], 1).to(trimap.dtype)
+
+
+def pad_to_multiple(x: Tensor, stride: int) -> Tensor:
+    """Pad right and bottom by reflection until both sides are multiples of `stride`.
+
+    A side too short to be reflected that far repeats its last row or column instead.
+    """
+    height, width = x.shape[-2:]
+    down, right = -height % stride, -width % stride
+    if not down and not right:
+        return x
+    x = F.pad(x, (0, right, 0, 0), "reflect" if right < width else "replicate")
+    return F.pad(x, (0, 0, 0, down), "reflect" if down < height else "replicate")

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 import models
-from models.network import Network
+from models.channels import Channels
+from models.network import MattingNetwork, Network
 from tests.sets import picture
 from utils.infer.inference import Inference
 
@@ -30,13 +31,13 @@ def varied_dim(**structure) -> Network:
     return network.eval()
 
 
-class Echo(Network):
+class Echo(MattingNetwork):
     """Its matte is the red channel; it remembers which inputs it has seen."""
 
     name = "echo"
 
     def __init__(self, radius: int | None = 0) -> None:
-        super().__init__({}, {})
+        super().__init__(Channels(), {}, {})
         self.radius_, self.shapes, self.trimaps = radius, [], []
 
     @property

@@ -6,11 +6,10 @@ import torch
 
 import models
 from tests.sets import disc, picture
-from tests.tasks import tiny_config, tiny_network, tiny_task
+from tests.trainings import tiny_config, tiny_network, tiny_training
 from utils.images.trimap import make_trimap
 from utils.infer.inference import Inference
 from utils.prune import Sparsity, cut, open_gates, select
-from utils.train import loop
 
 pytestmark = [
     pytest.mark.gpu,
@@ -23,10 +22,10 @@ def test_the_pruning_stage_trains_resumes_and_is_cut(data, tmp_path, precision):
     overrides = ("device=cuda", f"train.precision={precision}", "train.lr=1e-3")
     for epochs, resume in ((1, False), (2, True)):
         config = tiny_config(data, *overrides, f"train.epochs={epochs}")
-        task = tiny_task(config, tmp_path, teacher_seed=5)
+        task = tiny_training(config, tmp_path, teacher_seed=5)
         open_gates(task.network)
         task.sparsity = Sparsity(task.network, 1e-5, 10)
-        loop.fit(task, resume)
+        task.fit(resume)
     keep = select(task.network, 0.5)
     small = cut(task.network.eval(), keep)
     assert next(small.parameters()).is_cuda

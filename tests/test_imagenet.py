@@ -40,7 +40,9 @@ def test_the_encoder_takes_weights_and_statistics_and_ignores_the_trimap_at_firs
 def test_another_width_or_depth_is_refused(convolutions):
     structure = {"convolutions": convolutions}
     network = models.build("dim", models.scaled_plan("dim", 1 / 32, **structure), **structure)
-    with pytest.raises(InputError, match=r"network\.pretrained: imagenet fits dim at full width"):
+    with pytest.raises(
+        InputError, match=r"network\.pretrained: ImageNet weights fit the encoder of dim"
+    ):
         load_encoder(network)
 
 

@@ -1,41 +1,21 @@
 """Pruning: what is kept, and that the cut network computes what the silenced one does."""
 
-import copy
-import random
-
 import pytest
 import torch
 
 import models
-from models.channels import Channels, Conv, Norm
+from models.channels import Conv, Norm
 from models.errors import InputError
 from models.network import Network
+from tests.silencing import check_cut, randomised
 from utils.prune import Sparsity, cut, gates, open_gates, scores, select
 
 PLAN = {group: 6 + i for i, group in enumerate(models.build("dim").plan)}
 
 
 def random_dim(plan: dict[str, int] | None = PLAN, seed: int = 0) -> Network:
-    """DIM in float64 with random norms and statistics and an output that varies."""
     torch.manual_seed(seed)
-    network = models.build("dim", plan).double().eval()
-    for module in network.modules():
-        if isinstance(module, Norm):
-            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
-            torch.nn.init.uniform_(module.bias, -0.3, 0.3)
-            torch.nn.init.uniform_(module.running_mean, -0.3, 0.3)
-            torch.nn.init.uniform_(module.running_var, 0.05, 0.3)
-    return network
-
-
-def silenced(network: Network, keep: dict[str, list[int]]) -> Network:
-    network = copy.deepcopy(network)
-    for module in network.modules():
-        if isinstance(module, Norm) and module.writes in keep:
-            gone = sorted(set(range(module.num_features)) - set(keep[module.writes]))
-            module.weight.data[gone] = 0
-            module.bias.data[gone] = 0
-    return network
+    return randomised(models.build("dim", plan))
 
 
 def picture(height: int = 65, width: int = 70) -> tuple[torch.Tensor, torch.Tensor]:
@@ -45,39 +25,9 @@ def picture(height: int = 65, width: int = 70) -> tuple[torch.Tensor, torch.Tens
     return image, trimap.double() * 127.5 / 255
 
 
-def random_half(width: int, seed: int) -> list[int]:
-    return sorted(random.Random(seed).sample(range(width), max(1, width // 2)))
-
-
 @pytest.mark.parametrize("group", [*PLAN, "all together"])
 def test_cut_computes_what_the_silenced_network_does(group):
-    network = random_dim()
-    groups = PLAN if group == "all together" else [group]
-    keep = {g: random_half(PLAN[g], seed=i) for i, g in enumerate(groups)}
-    with torch.no_grad():
-        expected = silenced(network, keep)(*picture())
-        got = cut(network, keep)(*picture())
-        whole = network(*picture())
-    assert expected.std() > 0.05
-    assert (whole - expected).abs().max() > 1e-3, "the cut must matter"
-    assert (got - expected).abs().max() <= 1e-5 * (expected.max() - expected.min())
-
-
-def test_cut_follows_groups_through_a_concatenation():
-    class Concatenating(Network):
-        def __init__(self, plan):
-            channels = Channels({"a": 4, "b": 3}, plan, {"image": 3, "out": 2})
-            super().__init__(channels.plan, {})
-            self.a, self.na = channels.conv("image", "a", 3), channels.norm("a")
-            self.b, self.nb = channels.conv("image", "b", 3), channels.norm("b")
-            self.join = channels.conv(("b", "image", "a", "b"), "out", 1)
-
-    kept = {"a": [1, 3], "b": [2]}
-    from utils.prune.cut import _inputs
-
-    network = Concatenating(None)
-    assert network.join.in_channels == 3 + 3 + 4 + 3
-    assert _inputs(network.join, kept) == [2, 3, 4, 5, 7, 9, 12]
+    check_cut(random_dim(), [*PLAN] if group == "all together" else [group], picture())
 
 
 def test_cut_keeps_what_is_absent_whole_and_the_mode_and_type():

@@ -8,16 +8,19 @@ from collections.abc import Callable
 from models.errors import InputError
 
 
-def main(function: Callable[[], None]) -> None:
-    """Run a script's `function`; print an `InputError` as one line and exit with 2."""
+def run(main: Callable[[], None]) -> None:
+    """Run a script's `main`; print an `InputError` as one line and exit with 2."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     # As an exception, so that processes are ended and temporary files removed.
     signal.signal(signal.SIGTERM, lambda code, _: sys.exit(128 + code))
     try:
-        function()
+        main()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("stopped; what is whole stays", file=sys.stderr)
         sys.exit(130)
+
+
+main = run

@@ -49,6 +49,25 @@ def add_arguments(parser: argparse.ArgumentParser, default: str) -> None:
     )
 
 
+def training_parser(description: str, config: str) -> argparse.ArgumentParser:
+    """A parser of `--config FILE` (default: `config`), overrides and `--resume`."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_arguments(parser, config)
+    parser.add_argument("--resume", action="store_true", help="continue where it was stopped")
+    return parser
+
+
+def add_spkd_flags(parser: argparse.ArgumentParser) -> None:
+    """Give a script the flags of SPKD's release, for `spkd_flags`."""
+    flags = parser.add_argument_group("the flags of SPKD's release")
+    flags.add_argument("--batch-size", metavar="N", help="train.batch_size=N")
+    flags.add_argument("--KD_type", metavar="A,B", help="distill.types=[A,B]")
+    flags.add_argument("--feature_layer", metavar="[I,J]", help="encoder stages, counted from 0")
+    flags.add_argument("--KD_weight", metavar="[X,Y]", help="distill.weights=[X,Y]")
+
+
 def spkd_flags(arguments: argparse.Namespace) -> list[str]:
     """The overrides that the flags of SPKD's release stand for; its layers count from 0."""
     overrides = []

@@ -1,12 +1,14 @@
 """What a network costs: parameters, multiply-accumulates, milliseconds."""
 
 import time
+from collections.abc import Mapping
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from models import Network, build
+from models import Network
 from utils.device import without_tf32
+from utils.table import table
 
 
 def parameters(network: Network) -> int:
@@ -20,11 +22,19 @@ def macs(network: Network, height: int, width: int) -> int:
     Counted on the meta device: nothing is computed and no memory is used.
     """
     with torch.device("meta"):
-        twin = build(network.name, network.plan, **network.structure).eval()
-        image, trimap = torch.empty(1, 3, height, width), torch.empty(1, 1, height, width)
+        twin = network.blank(network.plan, **network.structure).eval()
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            twin(image, trimap)
+            twin(*twin.example(1, height, width))
     return counter.get_total_flops() // 2
+
+
+def comparison(networks: Mapping[str, Network]) -> str:
+    """A table of what networks cost, by label."""
+    rows = [
+        (label, f"{parameters(one):,}", f"{macs(one, 224, 224) / 1e9:.2f} G")
+        for label, one in networks.items()
+    ]
+    return table(("network", "parameters", "MACs at 224"), rows)
 
 
 @torch.inference_mode()
@@ -35,13 +45,12 @@ def milliseconds(networks: list[Network], side: int = 320, runs: int = 7) -> lis
     The networks take turns, so that whatever else the machine does falls on all of them.
     """
     device = next(networks[0].parameters()).device
-    image, trimap = torch.rand(1, 3, side, side), torch.rand(1, 1, side, side)
-    image, trimap = image.to(device), trimap.to(device)
+    inputs = [torch.rand_like(one) for one in networks[0].example(1, side, side)]
     best = [float("inf")] * len(networks)
     for _ in range(runs + 1):
         for index, network in enumerate(networks):
             start = time.perf_counter()
-            network(image, trimap)
+            network(*inputs)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             best[index] = min(best[index], 1000 * (time.perf_counter() - start))

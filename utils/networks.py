@@ -1,11 +1,18 @@
 """Which networks a command line means: shipped names, files, or what a config has trained."""
 
+import logging
 from pathlib import Path
+
+import torch
 
 import models
 from models import Network
 from models.errors import InputError
+from utils.cost import parameters
+from utils.device import choose
 from utils.options import Config
+
+log = logging.getLogger(__name__)
 
 PRETRAINED = Path(__file__).resolve().parents[2] / "pretrained"
 
@@ -23,6 +30,21 @@ def open_network(name: str) -> Network:
         known = f"shipped are {', '.join(shipped)}" if shipped else "none is shipped"
         raise InputError(f"{name}: no such checkpoint file, and no shipped network; {known}")
     return models.load(name)
+
+
+def open_teacher(config: Config) -> Network:
+    """The teacher of a config: in evaluation mode, without gradients, on the config's device.
+
+    Raises:
+        InputError: it is not there, or cannot be used.
+    """
+    path = config.teacher_path
+    if not path.is_file():
+        raise InputError(f"{path}: no teacher there; train one with train.py, or set teacher=FILE")
+    teacher = models.load(path).requires_grad_(False)
+    layout = torch.channels_last if config.train.channels_last else torch.contiguous_format
+    log.info("teacher: %s, %s parameters", path, f"{parameters(teacher):,}")
+    return teacher.to(choose(config.device), memory_format=layout)
 
 
 def trained_networks(config: Config) -> dict[str, str]:

@@ -1,10 +1,12 @@
 """Every option of every script: its name, type, bounds, default and meaning, in this one place."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
+from models import NETWORKS
 from utils.images.trimap import LARGEST_RADIUS
 
 Count = Annotated[int, Field(ge=1)]
@@ -33,10 +35,18 @@ class Section(BaseModel):
 class NetworkConfig(Section):
     """The network that train.py trains; the pruning scripts take the teacher's instead."""
 
-    name: Literal["dim"] = "dim"
+    name: Name = "dim"
     width: Positive = 1.0  # every width times this
-    convolutions: tuple[Count, Count, Count, Count, Count] = (2, 2, 3, 3, 3)  # per encoder block
-    pretrained: Literal["imagenet"] | None = None  # start the encoder from ImageNet's VGG-16
+    structure: dict[Name, Any] = {}  # what the network lets choose, such as DIM's convolutions
+    # start the encoder from ImageNet's weights: imagenet (torchvision's), or a file of them
+    pretrained: Name | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in NETWORKS:
+            raise PydanticCustomError("name", f"no such network; there are {', '.join(NETWORKS)}")
+        return name
 
 
 class DataConfig(Section):
@@ -84,11 +94,14 @@ class AugmentConfig(Section):
 
 
 class LossConfig(Section):
-    """Weights of the terms; the two alpha terms and each similarity (distill.weights times kd)."""
+    """Weights of the terms: to the true matte, to the teacher's matte, to the teacher's stages."""
 
-    alpha: Weight = 1.0  # to the true matte
-    alpha_teacher: Weight = 1.0  # to the teacher's matte
-    kd: Weight = 1.0  # all similarities together
+    alpha: Weight = 1.0  # alpha loss to the true matte
+    l1: Weight = 0.0  # L1 to the true matte (GCA)
+    laplacian: Weight = 0.0  # Laplacian pyramid of the difference to the true matte
+    composition: Weight = 0.0  # of the composites; colours are then jittered before composing
+    alpha_teacher: Weight = 1.0  # alpha loss to the teacher's matte
+    kd: Weight = 1.0  # times distill.weights
 
 
 class DistillConfig(Section):
@@ -130,14 +143,20 @@ class TrainConfig(Section):
 
     epochs: Count = 30
     batch_size: Count = 16
-    lr: Positive = 0.01  # Adam
-    betas: tuple[Share, Share] = (0.9, 0.999)  # its means' decay
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: Positive = 0.01
+    pretrained_lr: Weight = 1.0  # the rate of the layers that ImageNet's weights fill, times lr
+    freeze_norms: bool = False  # the BatchNorms of these layers keep their statistics
+    betas: tuple[Share, Share] = (0.9, 0.999)  # decay of the means of adam and adamw
+    momentum: Share = 0.9  # of sgd
     weight_decay: Weight = 0.0
     schedule: Literal["constant", "step", "cosine"] = "constant"
     warmup: Share = 0.0  # share of all steps during which the rate rises from zero
     milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.67, 0.87)  # for step: shares
     decay: Annotated[float, Field(gt=0, le=1)] = 0.1  # for step: the rate times this at each
     clip: Positive | None = 5.0  # every gradient entry is clamped to +- this
+    clip_norm: Positive | None = None  # all gradients together are scaled down to this norm
+    ema: Share = 0.0  # decay of an averaged copy of the weights, which is validated and kept
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     channels_last: bool = True
     print_every: Count = 20  # steps

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing
 
 import cv2
 import numpy as np
@@ -68,11 +69,16 @@ class Loader(DataLoader):
     def __iter__(self) -> Iterator[Sample]:
         return _one_line_errors(super().__iter__(), self.failures)
 
+    def batches(self) -> AbstractContextManager[Iterator[Sample]]:
+        """The batches, as a context: it ends the workers, which no signal does."""
+        return closing(iter(self))
+
 
 def _collate(made: list[Made]) -> Made:
     parts = zip(*(one.sample for one in made), strict=True)
     problems = tuple(problem for one in made for problem in one.problems)
-    return Made(Sample(*(torch.stack(part) for part in parts)), problems)
+    stacked = (None if part[0] is None else torch.stack(part) for part in parts)
+    return Made(Sample(*stacked), problems)
 
 
 def _one_line_errors(batches: Iterator[Made], failures: Failures) -> Iterator[Sample]:

@@ -42,7 +42,10 @@ class Sources:
                     own = (place * each + number) % len(self._backgrounds) if number >= 0 else None
                     items.append(Item(one, None if own is None else self._backgrounds[own]))
         augment = config.augment if part == "train" else None
-        return CropSet(self._store, items, self._backgrounds, config.data, augment, config.seed)
+        layers = part == "train" and config.loss.composition > 0
+        return CropSet(
+            self._store, items, self._backgrounds, config.data, augment, config.seed, layers
+        )
 
     def _each(self) -> int:
         """How many composites a foreground has; the lists of a split by composite hold them all."""

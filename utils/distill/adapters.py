@@ -21,6 +21,7 @@ class Adapters(nn.Module):
         self, widths: Mapping[str, tuple[int, int]], bias: bool, always: bool = False
     ) -> None:
         super().__init__()
+        self.stages = tuple(widths)
         self.convolutions = nn.ModuleDict(
             {
                 stage: nn.Conv2d(student, teacher, kernel_size=1, bias=bias)

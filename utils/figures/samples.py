@@ -23,7 +23,7 @@ def write_samples(path: Path, sources: Sources) -> None:
         group = place % GROUPS + 1
         made = samples[0, int(index)]
         sources.failures.add(made.problems)
-        image, trimap, alpha = (part.numpy() for part in made.sample)
+        image, trimap, alpha = (part.numpy() for part in made.sample[:3])
         for title, picture in (
             (f"image {group}", image.transpose(1, 2, 0)),
             (f"trimap {group}", trimap[0]),

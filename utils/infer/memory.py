@@ -8,7 +8,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from models import Network, build
+from models import Network
 
 # oneDNN keeps what it made for the last 1024 layers and sizes, and these small pieces hold the heap
 # around them: a set of pictures of many sizes took 25 MB more with each. It reads this at its first
@@ -24,8 +24,8 @@ def needed(network: Network, height: int, width: int) -> int:
     Counted on the meta device: nothing is computed and no memory is used.
     """
     with torch.device("meta"), torch.no_grad():
-        twin = build(network.name, network.plan, **network.structure).eval()
-        inputs = torch.empty(1, 3, height, width), torch.empty(1, 1, height, width)
+        twin = network.blank(network.plan, **network.structure).eval()
+        inputs = twin.example(1, height, width)
         with _Live() as live:
             twin(*inputs)
     return int(SCRATCH * live.peak)

@@ -1,12 +1,13 @@
 """Cut channels out of a network: generic over every network that names its channels."""
 
 import itertools
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from models import Network, build
-from models.channels import Conv, Norm, Plan
+from models import Network
+from models.channels import Plan
 from models.errors import InputError
 from utils.prune.select import Keep
 
@@ -16,7 +17,8 @@ def cut(network: Network, keep: Keep) -> Network:
     """The same network with only the kept channels, their weights and statistics.
 
     It computes what `network` computes with the removed channels silenced (scale and shift of
-    every writer zero).
+    every writer zero). Spectral norms and learned scales become part of the weights first: of
+    fewer channels they would be others.
 
     Args:
         keep: `{group: kept indices, ascending}`; a group that is absent stays whole.
@@ -26,33 +28,40 @@ def cut(network: Network, keep: Keep) -> Network:
     """
     for group, indices in keep.items():
         _check(group, indices, network.plan)
-    plan = network.plan | {group: len(indices) for group, indices in keep.items()}
-    small = build(network.name, plan, **network.structure)
-    small.to(next(network.parameters())).train(network.training)
-
-    for source, target in zip(network.modules(), small.modules(), strict=True):
-        if isinstance(source, Conv):
-            inputs = _inputs(source, keep)
-            target.weight.copy_(_take(source.weight[:, inputs], source.writes, keep))
-            if source.bias is not None:
-                target.bias.copy_(_take(source.bias, source.writes, keep))
-        elif isinstance(source, Norm):
-            for name, value in source.state_dict().items():
-                value = _take(value, source.writes, keep) if value.ndim else value
-                getattr(target, name).copy_(value)
-    return small
+    plain = network.folded(norms=False)
+    plan = plain.plan | {group: len(indices) for group, indices in keep.items()}
+    small = type(plain).blank(plan, **plain.structure).to(next(plain.parameters()))
+    axes = plain.entry_axes()
+    small.load_state_dict(
+        {
+            entry: _sliced(value, axes[entry], keep, plain.widths)
+            for entry, value in plain.state_dict().items()
+        }
+    )
+    return small.train(network.training)
 
 
-def _take(values: Tensor, group: str, keep: Keep) -> Tensor:
-    return values[keep[group]] if group in keep else values
+def _sliced(
+    value: Tensor,
+    axes: tuple[str | tuple[str, ...] | None, ...],
+    keep: Keep,
+    widths: Mapping[str, int],
+) -> Tensor:
+    for axis, groups in enumerate(axes):
+        if groups is not None:
+            groups = (groups,) if isinstance(groups, str) else groups
+            if any(group in keep for group in groups):
+                kept = torch.tensor(_kept(groups, keep, widths), device=value.device)
+                value = value.index_select(axis, kept)
+    return value
 
 
-def _inputs(conv: Conv, keep: Keep) -> list[int]:
-    """The input channels that stay: those kept of each group read, one group after the other."""
+def _kept(groups: tuple[str, ...], keep: Keep, widths: Mapping[str, int]) -> list[int]:
+    """The places that stay of a concatenation: those kept of each group, one after the other."""
     indices, start = [], 0
-    for group, width in conv.reads:
-        indices += [start + i for i in keep.get(group, range(width))]
-        start += width
+    for group in groups:
+        indices += [start + i for i in keep.get(group, range(widths[group]))]
+        start += widths[group]
     return indices
 
 

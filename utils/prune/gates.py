@@ -1,4 +1,4 @@
-"""Gates: the BatchNorm scales that decide which channels of a group matter."""
+"""Gates: the scales, of BatchNorms or learned, that decide which channels of a group matter."""
 
 from typing import Literal, NamedTuple
 
@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from models import Network
-from models.channels import Norm
+from models.channels import Norm, Scale
 
 Part = Literal["encoder", "decoder"]
 
 
 class Gate(NamedTuple):
-    """The scale of one norm that writes a prunable group, and the part that norm stands in."""
+    """The scale of one layer that writes a group, and the part of the network it stands in."""
 
     scale: nn.Parameter
     part: Part
@@ -28,27 +28,27 @@ def gates(network: Network) -> dict[str, list[Gate]]:
 
 
 def all_gates(network: Network) -> list[tuple[str, Gate]]:
-    """(group, gate) of every norm, those of fixed groups (the matte) included."""
-    return [
-        (module.writes, Gate(module.weight, "decoder" if name.startswith("decoder") else "encoder"))
-        for name, module in network.named_modules()
-        if isinstance(module, Norm)
-    ]
+    """(group, gate) of every gate, those of fixed groups (the matte) included."""
+    return [(layer.writes, Gate(layer.weight, layer.part)) for layer in _layers(network)]
 
 
 def part_of(group: list[Gate]) -> Part:
-    """The part a group belongs to: `decoder` if any decoder norm writes it, else `encoder`."""
+    """The part a group belongs to: `decoder` if any decoder gate writes it, else `encoder`."""
     return "decoder" if any(gate.part == "decoder" for gate in group) else "encoder"
 
 
 @torch.no_grad()
 def open_gates(network: Network) -> None:
-    """Start of the pruning stage (DCP): every norm's scale 0.5, its shift 0 and not trained.
+    """Start of the pruning stage (DCP): every gate 0.5, the shift behind it 0 and not trained.
 
     Without a shift, a channel whose gate reaches zero is exactly silent.
     """
-    for module in network.modules():
-        if isinstance(module, Norm):
-            module.weight.fill_(0.5)
-            module.bias.zero_()
-            module.bias.requires_grad_(False)
+    for layer in _layers(network):
+        layer.weight.fill_(0.5)
+        if isinstance(layer, Norm):
+            layer.bias.zero_()
+            layer.bias.requires_grad_(False)
+
+
+def _layers(network: Network) -> list[Norm | Scale]:
+    return [m for m in network.modules() if isinstance(m, (Norm, Scale)) and m.gate]

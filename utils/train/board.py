@@ -30,11 +30,11 @@ class Board:
                 self._writer.add_scalar(f"{prefix}/{name}", value, step)
 
     def pictures(self, columns: tuple[Tensor, ...], step: int) -> None:
-        """One row a sample: image, trimap, truth, prediction, each (N,C,H,W) in [0, 1]."""
+        """One row a sample, of the task's columns (N,C,H,W) in [0, 1], such as image and truth."""
         rgb = [c[:PICTURES].float().cpu().expand(-1, 3, -1, -1) for c in columns]
         rows = torch.cat(rgb, 3)
         with self._one_line_errors():
-            self._writer.add_image("matte", torch.cat(list(rows), 1).clamp(0, 1), step)
+            self._writer.add_image("samples", torch.cat(list(rows), 1).clamp(0, 1), step)
 
     def network(self, network: Network, step: int) -> None:
         """Histograms of the gates, and the widths of the plan."""

@@ -40,11 +40,16 @@ Result = TypeVar("Result")
 
 
 class Sample(NamedTuple):
-    """uint8 tensors: image (3,H,W) RGB, trimap (1,H,W) of 0, 128 and 255, alpha (1,H,W)."""
+    """uint8 tensors: image (3,H,W) RGB, trimap (1,H,W) of 0, 128 and 255, alpha (1,H,W).
+
+    Where a loss asks for them, the colours (3,H,W) that the image was composed of.
+    """
 
     image: Tensor
     trimap: Tensor
     alpha: Tensor
+    foreground: Tensor | None = None
+    background: Tensor | None = None
 
 
 class Item(NamedTuple):
@@ -75,6 +80,8 @@ class CropSet(Dataset):
         data: crop and trimap options.
         augment: what is changed at random; None for validation.
         seed: of all draws.
+        layers: whether samples carry their foreground and background. Colours are then jittered
+            before composing, so that the image is made of them but for blur, noise and the like.
     """
 
     def __init__(
@@ -85,7 +92,9 @@ class CropSet(Dataset):
         data: DataConfig,
         augment: AugmentConfig | None,
         seed: int,
+        layers: bool = False,
     ) -> None:
+        self._layers = layers
         self._store = store
         self._items = items
         self._foregrounds = list(dict.fromkeys(item.foreground for item in items))
@@ -140,20 +149,19 @@ class CropSet(Dataset):
             self._backgrounds,
             lambda path: self._behind.behind(path, view, rng, interpolation),
         )
-        image = jitter(compose(colour, alpha, scenery), augment.jitter, rng)
+        if self._layers:
+            both = jitter(np.concatenate([colour, scenery]), augment.jitter, rng)
+            colour, scenery = both[: len(colour)], both[len(colour) :]
+            image = compose(colour, alpha, scenery)
+        else:
+            image = jitter(compose(colour, alpha, scenery), augment.jitter, rng)
         for name, degrade in DEGRADATIONS.items():
             probability = getattr(augment, name)
             if probability and rng.random() < probability:
                 image = degrade(image, rng)
-        planes = np.empty((5, *alpha.shape), np.uint8)
         flipped = augment.flip and rng.random() < 0.5
-        for plane, part in zip(planes, (*cv2.split(image), trimap, alpha), strict=True):
-            if flipped:
-                cv2.flip(part, 1, dst=plane)
-            else:
-                plane[:] = part
-        stacked = torch.from_numpy(planes)
-        return Made(Sample(stacked[:3], stacked[3:4], stacked[4:]), tuple(problems))
+        parts = [image, trimap, alpha, *((colour, scenery) if self._layers else ())]
+        return Made(Sample(*_planes(parts, flipped)), tuple(problems))
 
     def _read(self, source: Foreground) -> tuple[Foreground, Stored]:
         return source, self._store.open(source)
@@ -194,6 +202,18 @@ class CropSet(Dataset):
             log.warning(
                 f"{source.fg}: {width} x {height} is smaller than a crop; its crops are enlarged"
             )
+
+
+def _planes(parts: Sequence[np.ndarray], flipped: bool) -> list[Tensor]:
+    """Pictures (H,W,3) or (H,W) as tensors (3,H,W) or (1,H,W) of one block of memory."""
+    channels = [plane for part in parts for plane in cv2.split(part)]
+    planes = np.empty((len(channels), *channels[0].shape), np.uint8)
+    for plane, channel in zip(planes, channels, strict=True):
+        if flipped:
+            cv2.flip(channel, 1, dst=plane)
+        else:
+            plane[:] = channel
+    return list(torch.from_numpy(planes).split([1 if p.ndim == 2 else 3 for p in parts]))
 
 
 def _drawn(rng: np.random.Generator) -> int:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.oracles import SHARED, fill, needs_shared
-from utils.train.loss import alpha_loss
+from utils.tasks.matting_losses import alpha_loss
 
 
 @needs_shared

@@ -1,0 +1,86 @@
+"""Layers that networks share, built on named channels."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.channels import Channels, Conv, Groups, Norm, Scale, TransposedConv
+
+
+class Unit(nn.Module):
+    """A convolution and what follows it directly: its BatchNorm, or a learned scale."""
+
+    def __init__(self, conv: Conv | TransposedConv, norm: Norm | Scale | nn.Identity) -> None:
+        super().__init__()
+        self.conv = conv
+        self.norm = norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.conv(x))
+
+
+def unit(
+    channels: Channels,
+    reads: Groups,
+    writes: str,
+    kernel: int,
+    width: int | None = None,
+    **options,
+) -> Unit:
+    """A convolution and its BatchNorm; `options` are those of `Channels.conv`."""
+    conv = channels.conv(reads, writes, kernel, width, **options)
+    return Unit(conv, channels.norm(writes))
+
+
+class InvertedResidual(nn.Module):
+    """1x1 expansion, 3x3 depthwise, linear 1x1 projection (MobileNetV2, Sandler et al., CVPR 2018).
+
+    The identity is added where the block writes the group that it reads. The expanded channels are
+    the group `hidden`; where that is the group read, there is no expansion.
+
+    Args:
+        width: full width of `writes`, where this block is the first to write it.
+        expansion: how many times as wide as `reads` the hidden channels are.
+    """
+
+    def __init__(
+        self,
+        channels: Channels,
+        reads: str,
+        hidden: str,
+        writes: str,
+        width: int | None,
+        expansion: int,
+        stride: int = 1,
+    ) -> None:
+        super().__init__()
+        self.adds = reads == writes
+        self.expand = None
+        if hidden != reads:
+            self.expand = unit(channels, reads, hidden, 1, expansion * channels.full[reads])
+        depthwise = channels.depthwise(hidden, 3, stride=stride)
+        self.depthwise = Unit(depthwise, channels.norm(hidden))
+        self.project = unit(channels, hidden, writes, 1, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = x if self.expand is None else F.relu6(self.expand(x))
+        y = self.project(F.relu6(self.depthwise(hidden)))
+        return x + y if self.adds else y
+
+
+def inverted_residuals(
+    channels: Channels, reads: str, layer: str, width: int, expansion: int, blocks: int, stride: int
+) -> nn.Sequential:
+    """A layer of MobileNetV2: blocks that write the group `layer`, the first with the stride.
+
+    Block I expands into the group `layer.I`; with expansion 1 it has none.
+
+    Args:
+        width: full width of `layer`.
+    """
+    made = []
+    for index in range(1, blocks + 1):
+        source = reads if index == 1 else layer
+        hidden = f"{layer}.{index}" if expansion > 1 else source
+        first = (width, expansion, stride) if index == 1 else (None, expansion, 1)
+        made.append(InvertedResidual(channels, source, hidden, layer, *first))
+    return nn.Sequential(*made)

@@ -1,0 +1,121 @@
+"""MobileUnet: MobileNetV2 at its native strides and a small U-Net decoder.
+
+The network that two CPU cores can train. Nobody published it; its encoder is that of Sandler et
+al., CVPR 2018, as torchvision builds it.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.channels import Channels
+from models.layers import InvertedResidual, inverted_residuals, unit
+from models.network import Encoder, MattingNetwork, Stage, Stages, one_hot, pad_to_multiple
+
+# Of each layer: width, expansion, blocks, stride.
+LAYERS = {
+    "layer1": (16, 1, 1, 1),
+    "layer2": (24, 6, 2, 2),
+    "layer3": (32, 6, 3, 2),
+    "layer4": (64, 6, 4, 2),
+    "layer5": (96, 6, 3, 1),
+    "layer6": (160, 6, 3, 2),
+    "layer7": (320, 6, 1, 1),
+}
+STAGES = {1: "layer1", 2: "layer2", 3: "layer3", 4: "layer5", 5: "layer7"}
+INPUT = ("image", "known")
+ENTRIES = ("weight", "bias", "running_mean", "running_var")
+
+
+class MobileUnet(MattingNetwork):
+    """MobileNetV2 and a U-Net decoder on a plan; 2,153,549 parameters at full width.
+
+    Group `layerK` is the stream of layer K, `layerK.I` what its I-th block expands it to.
+    """
+
+    name = "mobile_unet"
+
+    def __init__(self, channels: Channels) -> None:
+        stages = {f"encoder{k}": group for k, group in STAGES.items()}
+        stages |= {name: name for name in ("decoder4", "decoder3", "decoder2", "decoder1")}
+        super().__init__(channels, {}, stages)
+        channels.fix(image=3, known=3, matte=1)
+        self.layer0 = unit(channels, INPUT, "layer0", 3, 32, stride=2)
+        reads = "layer0"
+        for layer, (width, expansion, blocks, stride) in LAYERS.items():
+            made = inverted_residuals(channels, reads, layer, width, expansion, blocks, stride)
+            setattr(self, layer, made)
+            reads = layer
+
+        decoder = channels.part("decoder")
+        self.context = unit(decoder, ("layer7", "layer7"), "context", 1, 128)
+        self.decoder4 = _units(decoder, ("context", "layer5"), "decoder4", 64, 2)
+        self.decoder3 = _units(decoder, ("decoder4", "layer3"), "decoder3", 48, 2)
+        self.decoder2 = _units(decoder, ("decoder3", "layer2"), "decoder2", 32, 1)
+        self.decoder1 = _units(decoder, ("decoder2", "layer1"), "decoder1", 16, 1)
+        self.detail = unit(decoder, ("decoder1", *INPUT), "detail", 3, 12)
+        self.matte = decoder.conv("detail", "matte", 3, bias=True)
+
+    def compute(self, image: Tensor, trimap: Tensor, stages: Stages | None) -> Tensor:
+        height, width = image.shape[-2:]
+        image, trimap = pad_to_multiple(image, self.stride), pad_to_multiple(trimap, self.stride)
+        picture = torch.cat([self.normalise(image), one_hot(trimap)], 1)
+
+        x = F.relu6(self.layer0(picture))
+        skips = []
+        for layer in LAYERS:
+            x = getattr(self, layer)(x)
+            if layer in STAGES.values():
+                skips.append(x)
+        if stages is not None:
+            for (k, layer), skip in zip(STAGES.items(), skips, strict=True):
+                stages[f"encoder{k}"] = Stage(skip, skip, getattr(self, layer)[-1].project.norm)
+
+        x = skips.pop()
+        everywhere = x.mean((2, 3), keepdim=True).expand_as(x)
+        x = F.relu(self.context(torch.cat([x, everywhere], 1)))
+        for k in (4, 3, 2, 1):
+            x = torch.cat([F.interpolate(x, scale_factor=2, mode="nearest"), skips.pop()], 1)
+            for step in getattr(self, f"decoder{k}"):
+                pre = step(x)
+                x = F.relu(pre)
+            if stages is not None:
+                stages[f"decoder{k}"] = Stage(pre, x, step.norm)
+        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+        x = F.relu(self.detail(torch.cat([x, picture], 1)))
+        # Near 1, half precision cannot tell neighbouring 8-bit alphas apart.
+        with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):
+            alpha = self.matte(x.to(self.matte.weight.dtype))
+        return alpha[..., :height, :width]
+
+    def encoder(self) -> Encoder:
+        names = {"layer0": ("features.0.0", "features.0.1")}
+        index = 1  # of torchvision's features; each is a block
+        for layer in LAYERS:
+            for place, block in enumerate(getattr(self, layer)):
+                names |= _block(block, f"{layer}.{place}", f"features.{index}.conv")
+                index += 1
+        entries = {}
+        for ours, (conv, norm) in names.items():
+            entries[f"{ours}.conv.weight"] = f"{conv}.weight"
+            entries |= {f"{ours}.norm.{entry}": f"{norm}.{entry}" for entry in ENTRIES}
+        return Encoder("mobilenet_v2", entries)
+
+
+def _units(
+    channels: Channels, reads: tuple[str, str], writes: str, width: int, count: int
+) -> nn.Sequential:
+    """3x3 units; all but the last write a group of their own, `writes.I`."""
+    groups = [f"{writes}.{i}" for i in range(1, count)] + [writes]
+    inputs = [reads, *groups]
+    return nn.Sequential(
+        *(unit(channels, a, b, 3, width) for a, b in zip(inputs, groups, strict=False))
+    )
+
+
+def _block(block: InvertedResidual, ours: str, theirs: str) -> dict[str, tuple[str, str]]:
+    """Convolution and norm of torchvision's block for each unit of ours."""
+    units = ["expand", "depthwise"] if block.expand else ["depthwise"]
+    found = {f"{ours}.{u}": (f"{theirs}.{i}.0", f"{theirs}.{i}.1") for i, u in enumerate(units)}
+    last = len(units)
+    return found | {f"{ours}.project": (f"{theirs}.{last}", f"{theirs}.{last + 1}")}

@@ -1,0 +1,109 @@
+"""MobileUnet: torchvision's encoder, any size, cut as silenced, folded, smaller than DIM."""
+
+import pytest
+import torch
+
+import models
+from models.errors import InputError
+from models.imagenet import load_encoder
+from tests.silencing import check_cut, randomised
+from utils.cost import macs, parameters
+from utils.prune import gates
+from utils.prune.gates import part_of
+
+WIDTH = 1 / 4
+SKIPS = {1: "encoder1", 3: "encoder2", 6: "encoder3", 13: "encoder4", 17: "encoder5"}
+PLAN = models.scaled_plan("mobile_unet", WIDTH)
+
+
+def small_unet() -> models.Network:
+    torch.manual_seed(0)
+    network = randomised(models.build("mobile_unet", PLAN))
+    network.matte.weight.data.mul_(3)  # else little comes out
+    return network
+
+
+def picture(height: int = 50, width: int = 70) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(5)
+    image = torch.rand(2, 3, height, width, generator=generator, dtype=torch.float64)
+    trimap = torch.randint(0, 3, (2, 1, height, width), generator=generator)
+    return image, trimap.double() * 127.5 / 255
+
+
+@pytest.mark.parametrize("group", [*PLAN, "all together"])
+def test_cut_computes_what_the_silenced_network_does(group):
+    network = small_unet().train(False)
+    network.forward = lambda *inputs: network.compute(*inputs, None)  # clamping would hide errors
+    check_cut(network, [*PLAN] if group == "all together" else [group], picture())
+
+
+def test_folded_computes_the_same():
+    network = small_unet()
+    with torch.no_grad():
+        expected = network.compute(*picture(), None)
+        got = network.folded().compute(*picture(), None)
+    assert (got - expected).abs().max() <= 1e-6 * expected.abs().max()
+
+
+def test_the_encoder_is_torchvisions_mobilenet_v2(tmp_path):
+    torchvision = pytest.importorskip("torchvision")
+    torch.manual_seed(0)
+    theirs = randomised(torchvision.models.mobilenet_v2()).float()
+    for module in theirs.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+    torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
+    network = models.build("mobile_unet").eval()
+    load_encoder(network, str(tmp_path / "theirs.pth"))
+    image, trimap = torch.rand(1, 3, 64, 96), torch.rand(1, 1, 64, 96)
+    with torch.no_grad():
+        _, stages = network.forward_features(image, trimap)
+        x = network.normalise(image)
+        for index, layer in enumerate(theirs.features[:18]):
+            x = layer(x)
+            if index in SKIPS:
+                torch.testing.assert_close(stages[SKIPS[index]].activation, x)
+
+
+def test_a_narrower_encoder_and_a_file_of_something_else_are_refused(tmp_path):
+    torch.save({"features.0.0.weight": torch.zeros(32, 3, 3, 3)}, tmp_path / "other.pth")
+    with pytest.raises(InputError, match=r"holds no features\.0\.1\.weight; .*mobilenet_v2"):
+        load_encoder(models.build("mobile_unet"), str(tmp_path / "other.pth"))
+    with pytest.raises(InputError, match="fit the encoder of mobile_unet at full width"):
+        load_encoder(models.build("mobile_unet", PLAN), str(tmp_path / "other.pth"))
+    with pytest.raises(InputError, match="no such file; give its path, or imagenet"):
+        load_encoder(models.build("mobile_unet"), "gone.pth")
+    (tmp_path / "broken.safetensors").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="truncated, or no state dict"):
+        load_encoder(models.build("mobile_unet"), str(tmp_path / "broken.safetensors"))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (31, 33), (64, 32), (40, 129)])
+def test_any_size_is_matted(size):
+    network = models.build("mobile_unet", PLAN).eval()
+    with torch.no_grad():
+        alpha = network(torch.rand(1, 3, *size), torch.full((1, 1, *size), 128 / 255))
+    assert alpha.shape == (1, 1, *size)
+    assert alpha.min() >= 0 and alpha.max() <= 1
+
+
+def test_stages_have_the_widths_and_strides_they_declare():
+    network = models.build("mobile_unet", PLAN).eval()
+    with torch.no_grad():
+        _, stages = network.forward_features(*network.example(1, 64, 96))
+    assert list(stages) == list(network.stages)
+    widths = {name: stage.activation.shape[1] for name, stage in stages.items()}
+    assert widths == network.stage_widths()
+    strides = {name: 96 // stage.activation.shape[3] for name, stage in stages.items()}
+    encoder = {f"encoder{k}": 2**k for k in range(1, 6)}
+    assert strides == encoder | {f"decoder{k}": 2**k for k in range(1, 5)}
+    assert all(stage.norm.num_features == widths[name] for name, stage in stages.items())
+
+
+def test_it_costs_a_fortieth_of_dim_and_its_decoder_is_a_part():
+    network = models.build("mobile_unet")
+    assert parameters(network) == 2_153_549
+    assert macs(network, 224, 224) == pytest.approx(0.652e9, rel=0.001)
+    parts = {group: part_of(members) for group, members in gates(network).items()}
+    decoder = {"context", "decoder4.1", "decoder4", "decoder3.1", "decoder3", "decoder2"}
+    assert {g for g, part in parts.items() if part == "decoder"} == decoder | {"decoder1", "detail"}

@@ -1,0 +1,51 @@
+"""The distillation terms of a training: weighted kinds, and what they learn beside the student."""
+
+from torch import Tensor, nn
+
+from models.errors import InputError
+from models.network import Network, Stages
+from utils.distill.adapters import Adapters
+from utils.distill.kinds import KINDS
+from utils.options import DistillConfig
+
+
+class Distillation(nn.Module):
+    """Compares the stages of student and teacher, each kind with its weight.
+
+    Its parameters (adapters, connectors) are trained with the student and never part of it.
+
+    Args:
+        options: kinds, their weights, stages.
+
+    Raises:
+        InputError: a network has no such stage.
+    """
+
+    def __init__(self, options: DistillConfig, student: Network, teacher: Network) -> None:
+        super().__init__()
+        ours, theirs = student.stage_widths(), teacher.stage_widths()
+        for network in (student, teacher):
+            _require_stages(network, options.stages)
+        self._weights = options.weights or (1.0,) * len(options.types)
+        self.kinds = nn.ModuleDict(
+            {kind: KINDS[kind](student, teacher, options.stages) for kind in options.types}
+        )
+        adapts = any(kind.adapted for kind in self.kinds.values())
+        widths = {s: (ours[s], theirs[s]) for s in options.stages} if adapts else {}
+        self.adapters = Adapters(widths, bias=options.adapter_bias)
+
+    def forward(self, student: Stages, teacher: Stages) -> dict[str, Tensor]:
+        """The weighted terms, scalars by kind."""
+        maps = {s: student[s].activation for s in self.adapters.stages}
+        adapted = self.adapters(maps)
+        return {
+            name: weight * kind(student, teacher, adapted)
+            for weight, (name, kind) in zip(self._weights, self.kinds.items(), strict=True)
+        }
+
+
+def _require_stages(network: Network, names: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in network.stages:
+            known = ", ".join(network.stages)
+            raise InputError(f"distill.stages: {network.name} has no {name!r}; it has {known}")

@@ -1,0 +1,92 @@
+"""The task of matting: 8-bit samples, losses over the unknown pixels, alpha loss and SAD."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from models.network import unknown_region
+from utils.data.crops.crop_set import Sample
+from utils.data.loader import training_loader, validation_loader
+from utils.data.sources import Sources
+from utils.options import Config, TrainConfig
+from utils.tasks.matting_losses import alpha_loss, composition_loss, l1_loss, laplacian_loss
+from utils.tasks.task import Loaders
+
+
+class MattingBatch(NamedTuple):
+    """Float32 in [0, 1]: image (N,3,H,W), trimap and alpha (N,1,H,W); `unknown` is bool.
+
+    Foreground and background colours (N,3,H,W) where samples carry them, else None.
+    """
+
+    image: Tensor
+    trimap: Tensor
+    alpha: Tensor
+    unknown: Tensor
+    foreground: Tensor | None
+    background: Tensor | None
+
+    @property
+    def inputs(self) -> tuple[Tensor, Tensor]:
+        return self.image, self.trimap
+
+
+class Matting:
+    """Trimap-based matting on the samples of a config's data set."""
+
+    metric = "alpha"
+    lower_is_better = True
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    def loaders(self, options: TrainConfig, pin: bool) -> Loaders:
+        sources = Sources(self._config)
+        return Loaders(
+            training_loader(sources, options.batch_size, options.epochs, pin),
+            validation_loader(sources, options.batch_size, pin),
+        )
+
+    def batch(
+        self, sample: Sample, device: torch.device, layout: torch.memory_format
+    ) -> MattingBatch:
+        def moved(part: Tensor | None) -> Tensor | None:
+            if part is None:
+                return None
+            part = part.to(device, non_blocking=True).float().div_(255)
+            return part.contiguous(memory_format=layout)
+
+        image, trimap, alpha, *layers = (moved(part) for part in sample)
+        return MattingBatch(image, trimap, alpha, unknown_region(trimap), *layers)
+
+    def truth_terms(self, output: Tensor, batch: MattingBatch) -> dict[str, Tensor]:
+        weights = self._config.loss
+        terms = {"alpha": weights.alpha * alpha_loss(output, batch.alpha, batch.unknown)}
+        if weights.l1:
+            terms["l1"] = weights.l1 * l1_loss(output, batch.alpha, batch.unknown)
+        if weights.laplacian:
+            distance = laplacian_loss(output, batch.alpha, batch.unknown)
+            terms["laplacian"] = weights.laplacian * distance
+        if weights.composition:
+            layers = (batch.foreground, batch.background)
+            distance = composition_loss(output, batch.alpha, batch.unknown, *layers)
+            terms["composition"] = weights.composition * distance
+        return terms
+
+    def teacher_terms(
+        self, output: Tensor, wanted: Tensor, batch: MattingBatch
+    ) -> dict[str, Tensor]:
+        weight = self._config.loss.alpha_teacher
+        if not weight:
+            return {}
+        return {"alpha_teacher": weight * alpha_loss(output, wanted, batch.unknown)}
+
+    def scores(self, output: Tensor, batch: MattingBatch) -> dict[str, Tensor]:
+        samples = list(zip(output.float(), batch.alpha, batch.unknown, strict=True))
+        sums = [((p - a).abs() * u).sum() / 1000 for p, a, u in samples]
+        losses = [alpha_loss(p, a, u) for p, a, u in samples]
+        return {"alpha": torch.stack(losses), "SAD": torch.stack(sums)}
+
+    def pictures(self, output: Tensor, batch: MattingBatch) -> tuple[Tensor, ...]:
+        return batch.image, batch.trimap, batch.alpha, output

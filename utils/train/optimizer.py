@@ -1,0 +1,71 @@
+"""Optimisers: which parameters learn how fast, and how gradients are clipped."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from models import Network
+from models.channels import Norm
+from models.errors import InputError
+from utils.options import TrainConfig
+
+
+def make_optimizer(
+    objective: nn.Module, network: Network, options: TrainConfig
+) -> torch.optim.Optimizer:
+    """The optimiser of all that an objective trains; `network` is part of it.
+
+    Each parameter group has a `factor`, by which the learning rate is multiplied.
+
+    Raises:
+        InputError: `pretrained_lr` for a network without an ImageNet encoder.
+    """
+    slow = set()
+    if options.pretrained_lr != 1:
+        slow = {id(parameter) for parameter in _pretrained(network, "train.pretrained_lr")}
+    trained = [parameter for parameter in objective.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in trained if id(p) not in slow], "factor": 1.0},
+        {"params": [p for p in trained if id(p) in slow], "factor": options.pretrained_lr},
+    ]
+    groups = [group for group in groups if group["params"]]
+    decay = {"weight_decay": options.weight_decay}
+    if options.optimizer == "sgd":
+        return torch.optim.SGD(groups, options.lr, momentum=options.momentum, **decay)
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[options.optimizer]
+    return kind(groups, options.lr, options.betas, **decay)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate, times the factor of each parameter group."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["factor"]
+
+
+def clip_gradients(parameters: Iterable[nn.Parameter], options: TrainConfig) -> None:
+    """Clamp every entry to +- `clip`, then scale all of them down to the norm `clip_norm`."""
+    if options.clip:
+        nn.utils.clip_grad_value_(parameters, options.clip)
+    if options.clip_norm:
+        nn.utils.clip_grad_norm_(parameters, options.clip_norm)
+
+
+def freeze_norms(network: Network) -> None:
+    """Let the BatchNorms that ImageNet's weights fill keep their statistics in training, too.
+
+    Raises:
+        InputError: the network has no ImageNet encoder.
+    """
+    owners = {id(parameter) for parameter in _pretrained(network, "train.freeze_norms")}
+    for module in network.modules():
+        if isinstance(module, Norm) and id(module.weight) in owners:
+            module.frozen = True
+            module.eval()
+
+
+def _pretrained(network: Network, option: str) -> list[nn.Parameter]:
+    encoder = network.encoder()
+    if encoder is None:
+        raise InputError(f"{option}: {network.name} has no ImageNet encoder; leave it out")
+    return [value for name, value in network.named_parameters() if name in encoder.entries]
