@@ -302,9 +302,7 @@ def test_a_truncated_published_file_is_named(pickled, share):
 
 def test_another_layout_is_refused_by_its_first_strange_entry(tmp_path):
     torch.save({"layer0.0.weight": torch.zeros(1)}, tmp_path / "gca.pth")
-    with pytest.raises(
-        InputError, match=r"gca\.pth: looks like DIM, .* it has an entry 'layer0\.0\.weight'"
-    ):
+    with pytest.raises(InputError, match=r"gca\.pth: no layout .* an entry 'layer0\.0\.weight'"):
         models.load(tmp_path / "gca.pth")
 
 
@@ -312,9 +310,7 @@ def test_another_layout_is_refused_by_its_first_strange_entry(tmp_path):
 def test_a_block_that_dim_does_not_have_is_another_layout(tmp_path, name):
     state = published_module().state_dict() | {f"{name}.cbr_unit.0.weight": torch.zeros(1, 1, 3, 3)}
     torch.save(state, tmp_path / "deep.pth")
-    with pytest.raises(
-        InputError, match=rf"deep\.pth: looks like DIM, .* it has an entry '{name}\.cbr_unit"
-    ):
+    with pytest.raises(InputError, match=rf"looks like DIM, .*has an entry '{name}\.cbr_unit"):
         models.load(tmp_path / "deep.pth")
 
 
