@@ -10,7 +10,7 @@ from models.errors import InputError
 from tests.sets import disc, picture, write_set
 from utils.data.check import check_set
 from utils.data.split import write_split
-from utils.images.files import write_image
+from utils.images.writing import write_image
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from utils.figures.examples import Mattes, find_examples, most_different
 from utils.figures.figure import Row, write_figure
 from utils.figures.insets import COLOURS, Inset, choose_insets, parse_inset
 from utils.figures.over import put_over
-from utils.images.files import read_image, write_image
+from utils.images.reading import read_image
 from utils.images.trimap import make_trimap
+from utils.images.writing import write_image
 from utils.metrics import sad
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -13,16 +13,10 @@ import pytest
 from PIL import Image
 
 from models.errors import InputError
-from utils.images.files import (
-    check_same_size,
-    image_size,
-    list_images,
-    read_alpha,
-    read_image,
-    read_trimap,
-    require_unknown,
-    write_image,
-)
+from utils.images.listing import list_images
+from utils.images.reading import read_alpha, read_image, read_trimap, require_unknown
+from utils.images.sizes import check_same_size, image_size
+from utils.images.writing import write_image
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
 ORIENTATION_6 = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"

@@ -6,10 +6,10 @@ import pytest
 
 from models.errors import InputError
 from tests.sets import disc, picture
-from utils.images.files import write_image
 from utils.images.trimap import make_trimap
-from utils.score.layouts import open_set, saved_in
+from utils.images.writing import write_image
 from utils.score.pictures import sizes
+from utils.score.sets import open_set, saved_in
 
 ALPHA = disc(40, 50)
 TRIMAP = make_trimap(ALPHA, 4)

@@ -6,8 +6,8 @@ import pytest
 
 from models.errors import InputError
 from tests.sets import disc
-from utils.images.files import write_image
 from utils.images.mattes import list_mattes, matte_size, read_matte, to_8_bits, to_float
+from utils.images.writing import write_image
 
 VALUES = np.linspace(0, 1, 30 * 40).reshape(30, 40)
 

@@ -18,8 +18,9 @@ from tests.sets import disc, picture
 from utils.cost import milliseconds
 from utils.device import without_tf32
 from utils.figures.sheet import write_sheet
-from utils.images.files import read_alpha, read_image, write_image
+from utils.images.reading import read_alpha, read_image
 from utils.images.trimap import make_trimap
+from utils.images.writing import write_image
 from utils.infer.inference import Inference
 from utils.metrics import mse, sad
 from utils.score.matted import run_networks, summary

@@ -19,11 +19,13 @@ from PIL import Image
 
 from models.errors import InputError
 from tests.sets import disc, picture
-from utils.data.folders import backgrounds, foregrounds, read_names
+from utils.data.folders import backgrounds, foregrounds
 from utils.data.importers import archives, bring
 from utils.data.importers.cutouts import hidden_colours, suspicion
-from utils.data.importers.names import clean, key
-from utils.images.files import read_alpha, read_image, write_image
+from utils.images.listing import read_names
+from utils.images.names import clean, key
+from utils.images.reading import read_alpha, read_image
+from utils.images.writing import write_image
 
 SIZE = (24, 32)
 

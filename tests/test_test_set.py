@@ -14,8 +14,9 @@ from models.errors import InputError
 from utils.data.compose.arithmetic import compose, fit_background
 from utils.data.compose.testing import compose_test_set
 from utils.data.folders import backgrounds
-from utils.images.files import read_alpha, read_image, read_trimap, write_image
+from utils.images.reading import read_alpha, read_image, read_trimap
 from utils.images.trimap import make_trimap
+from utils.images.writing import write_image
 
 REPOSITORY = Path(__file__).parent.parent
 

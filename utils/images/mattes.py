@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from models.errors import InputError
-from utils.images.files import image_size, list_images, read_alpha
+from utils.images.decode import decode
+from utils.images.listing import list_images
+from utils.images.names import name_of
+from utils.images.reading import alpha_of
+from utils.images.sizes import image_size
 
-FLOAT_SUFFIXES = (".npy", ".tif", ".tiff")
 TOLERANCE = 1e-4  # a network's sums may leave [0, 1] by this much; more is another range of values
 
 
@@ -18,7 +20,7 @@ def list_mattes(folder: Path) -> dict[str, Path]:
     Raises:
         InputError: no such folder, no matte in it, or two mattes of the same name.
     """
-    arrays = {path.stem: path for path in sorted(folder.glob("[!.]*.npy"))}
+    arrays = {name_of(path): path for path in sorted(folder.glob("[!.]*.npy"))}
     if not arrays:
         return list_images(folder)
     try:
@@ -53,15 +55,16 @@ def read_matte(path: Path, exact: bool = False) -> np.ndarray:
         InputError: the file cannot be used; its values are not 0 to 1; or it has 16 bits and
             several channels, of which `exact` would have to choose one.
     """
-    if path.suffix.lower() in FLOAT_SUFFIXES:
-        values = _array(path) if path.suffix.lower() == ".npy" else _float_tiff(path)
-        if values is not None:
-            matte = _checked(path, values)
-            return matte if exact else to_8_bits(matte)
-    matte = read_alpha(path)
+    if path.suffix.lower() == ".npy":
+        matte = _checked(path, _array(path))
+        return matte if exact else to_8_bits(matte)
+    stored = decode(path)
+    if stored.ndim == 2 and stored.dtype.kind == "f":
+        matte = _checked(path, stored)
+        return matte if exact else to_8_bits(matte)
+    matte = alpha_of(path, stored)
     if not exact:
         return matte
-    stored = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     if stored.dtype != np.uint16:
         return matte / 255
     if stored.ndim != 2:
@@ -93,13 +96,6 @@ def _array(path: Path) -> np.ndarray:
             f"{path}: {array.dtype} {array.shape}; save a floating-point array (height, width)"
         )
     return array.reshape(shape)
-
-
-def _float_tiff(path: Path) -> np.ndarray | None:
-    """The values of a grey TIFF in floating point; None of any other."""
-    stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    floating = stored is not None and stored.ndim == 2 and stored.dtype.kind == "f"
-    return stored if floating else None
 
 
 def _checked(path: Path, values: np.ndarray) -> np.ndarray:
