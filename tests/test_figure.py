@@ -417,7 +417,7 @@ def test_what_cannot_be_is_refused_in_one_line(command, folders, arguments, mess
 @pytest.mark.parametrize("folder", ["trimap", "alpha", "good"])
 def test_a_missing_partner_is_named_unless_its_picture_is_not_asked_for(command, folders, folder):
     (folders / folder / "c.png").unlink()
-    with pytest.raises(InputError, match=rf"^{folder}: nothing for c\.jpg; files that belong"):
+    with pytest.raises(InputError, match=rf"^image/c\.jpg: no file of the same name in {folder};"):
         command(BOTH)
     assert len(command(BOTH + " --picture a --picture b")) == 3
 

@@ -18,7 +18,7 @@ def is_visible(name: str) -> bool:
 
 def is_picture(name: str) -> bool:
     """Whether a file name is that of a picture that is not hidden."""
-    return Path(name).suffix.lower() in IMAGE_SUFFIXES and is_visible(name)
+    return name.lower().endswith(IMAGE_SUFFIXES) and is_visible(name)
 
 
 def composed(name: str) -> str:
@@ -57,10 +57,8 @@ def key(name: str) -> str:
 
 def without_suffix(name: str) -> str:
     """A file name without the suffix of a picture; other dots may be part of the name."""
-    for suffix in IMAGE_SUFFIXES:
-        if name.lower().endswith(suffix) and len(name) > len(suffix):
-            return name[: -len(suffix)]
-    return name
+    bare = name.rpartition(".")[0] if name.lower().endswith(IMAGE_SUFFIXES) else ""
+    return bare or name
 
 
 def composite_names(foreground: str, per_foreground: int) -> list[str]:

@@ -102,6 +102,18 @@ def test_trimaps_that_the_set_brings_are_taken(root):
     assert np.array_equal(read_trimap(folder / "dog_1.png"), both)
 
 
+def test_brought_trimap_is_found_in_either_form_of_its_name(root):
+    """macOS writes the accent as a character of its own (NFD), other systems do not."""
+    for kind, name in (("fg", "e\u0301"), ("alpha", "\u00e9")):
+        (root / "test" / kind / "dog.png").rename(root / "test" / kind / f"{name}.png")
+    trimap = np.full((31, 27), 128, np.uint8)
+    write_image(root / "test" / "trimap" / "e\u0301_1.png", trimap)
+    run(root)
+    folder = root / "test" / "composed" / "trimap"
+    assert np.array_equal(read_trimap(folder / "\u00e9_1.png"), trimap)
+    assert not np.array_equal(read_trimap(folder / "\u00e9_0.png"), trimap)
+
+
 def test_trimap_of_a_foreground_is_not_taken_for_a_numbered_one(root):
     for kind in ("fg", "alpha"):
         source = root / "test" / kind / "dog.png"

@@ -53,8 +53,27 @@ def test_composites_may_share_the_matte_of_their_foreground(tmp_path):
         "black_cat_0": ("black_cat", "black_cat"),
     }
     (tmp_path / "alpha" / "cat.png").unlink()
-    with pytest.raises(InputError, match=r"alpha: nothing for cat_0\.png \(and 1 more\)"):
+    with pytest.raises(InputError, match=r"cat_0\.png: no file .* in .*alpha \(and 1 more\)"):
         open_set(tmp_path)
+
+
+def test_a_second_name_of_a_composite_shares_nothing(tmp_path):
+    write(tmp_path / "merged", PHOTOGRAPH, "cat_07")
+    write(tmp_path / "alpha", ALPHA, "cat")
+    write(tmp_path / "trimaps", TRIMAP, "cat")
+    with pytest.raises(InputError, match=r"cat_07\.png: no file of the same name"):
+        open_set(tmp_path)
+
+
+def test_names_in_composed_and_decomposed_form_are_one(tmp_path):
+    """macOS writes the accent as a character of its own (NFD), other systems do not."""
+    write(tmp_path / "merged", PHOTOGRAPH, "e\u0301_0")
+    write(tmp_path / "alpha", ALPHA, "\u00e9")
+    write(tmp_path / "trimaps", TRIMAP, "\u00e9_0")
+    write(tmp_path / "ours", ALPHA, "\u00e9_0")
+    sets = open_set(tmp_path)
+    (one,) = saved_in(sets, tmp_path / "ours")[""]
+    assert one.name == "\u00e9_0" and all(file.exists() for file in one.files)
 
 
 def test_ones_own_set_shares_nothing(tmp_path):
@@ -62,7 +81,7 @@ def test_ones_own_set_shares_nothing(tmp_path):
     write(tmp_path / "alpha", ALPHA, "cat")
     write(tmp_path / "trimap", TRIMAP, "cat")
     assert len(open_set(tmp_path, "composition-1k")[""]) == 1
-    with pytest.raises(InputError, match=r"alpha: nothing for cat_0\.png"):
+    with pytest.raises(InputError, match=r"cat_0\.png: no file of the same name in .*alpha;"):
         open_set(tmp_path, "own")
 
 
@@ -99,7 +118,7 @@ def test_a_matte_that_is_missing_from_a_set_is_named(tmp_path):
     write(tmp_path / "mask", ALPHA, "a", "b")
     write(tmp_path / "trimap", TRIMAP, "a", "b")
     write(tmp_path / "ours", ALPHA, "b", "c")
-    with pytest.raises(InputError, match=r"ours: nothing for a\.png"):
+    with pytest.raises(InputError, match=r"a\.png: no file of the same name in .*ours;"):
         saved_in(open_set(tmp_path), tmp_path / "ours")
 
 
