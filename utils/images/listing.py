@@ -9,18 +9,23 @@ from utils.images.names import IMAGE_SUFFIXES, clean, composed, is_fit, is_pictu
 from utils.problems import complain
 
 
-def pictures_in(folder: Path) -> list[Path]:
+def pictures_in(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
     """The pictures right in a folder, by name; hidden ones are passed over."""
     with os.scandir(folder) as entries:
-        names = [one.name for one in entries if is_picture(one.name) and not one.is_dir()]
-    return [folder / name for name in sorted(names, key=composed)]
+        files = [one for one in entries if is_picture(one.name, suffixes) and not one.is_dir()]
+    return [folder / name for name in sorted((one.name for one in files), key=composed)]
 
 
-def list_images(folder: Path | str, problems: list[str] | None = None) -> dict[str, Path]:
+def list_images(
+    folder: Path | str,
+    problems: list[str] | None = None,
+    suffixes: tuple[str, ...] = IMAGE_SUFFIXES,
+) -> dict[str, Path]:
     """The pictures of a folder by `name_of`, in the order of their file names.
 
     Args:
         problems: where to put all that is wrong, instead of raising the first of it.
+        suffixes: of what counts as a picture.
 
     Raises:
         InputError: no such folder, no picture in it, a name that no list can hold, or two pictures
@@ -31,7 +36,7 @@ def list_images(folder: Path | str, problems: list[str] | None = None) -> dict[s
     if not folder.is_dir():
         complain(f"{folder}: no such folder; make it and put pictures into it", problems)
         return images
-    for path in pictures_in(folder):
+    for path in pictures_in(folder, suffixes):
         name = name_of(path)
         if not is_fit(name):
             complain(
@@ -45,7 +50,7 @@ def list_images(folder: Path | str, problems: list[str] | None = None) -> dict[s
                 f"{folder}: {first.name} and {path.name} have the same name; remove one", problems
             )
     if not images:
-        complain(f"{folder}: no pictures in it ({', '.join(IMAGE_SUFFIXES)}); add some", problems)
+        complain(f"{folder}: no pictures in it ({', '.join(suffixes)}); add some", problems)
     return images
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from models.errors import InputError
 from utils.images.decode import decode
 from utils.images.listing import list_images
-from utils.images.names import name_of
+from utils.images.names import IMAGE_SUFFIXES
 from utils.images.reading import alpha_of
 from utils.images.sizes import image_size
 
@@ -15,25 +15,8 @@ TOLERANCE = 1e-4  # a network's sums may leave [0, 1] by this much; more is anot
 
 
 def list_mattes(folder: Path) -> dict[str, Path]:
-    """The mattes of a folder, `{stem: path}`, sorted by name: pictures, or else .npy arrays.
-
-    Raises:
-        InputError: no such folder, no matte in it, or two mattes of the same name.
-    """
-    arrays = {name_of(path): path for path in sorted(folder.glob("[!.]*.npy"))}
-    if not arrays:
-        return list_images(folder)
-    try:
-        pictures = list_images(folder)
-    except InputError:  # no pictures
-        return arrays
-    both = sorted(arrays.keys() & pictures.keys())
-    if both:
-        raise InputError(
-            f"{folder}: {arrays[both[0]].name} and {pictures[both[0]].name} have the same name; "
-            "remove one"
-        )
-    return dict(sorted((arrays | pictures).items()))
+    """The mattes of a folder as `list_images` lists them: pictures and .npy arrays."""
+    return list_images(folder, suffixes=(*IMAGE_SUFFIXES, ".npy"))
 
 
 def matte_size(path: Path) -> tuple[int, int]:

@@ -16,9 +16,9 @@ def is_visible(name: str) -> bool:
     return not name.startswith(".") and name != "__MACOSX"
 
 
-def is_picture(name: str) -> bool:
+def is_picture(name: str, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> bool:
     """Whether a file name is that of a picture that is not hidden."""
-    return name.lower().endswith(IMAGE_SUFFIXES) and is_visible(name)
+    return name.lower().endswith(suffixes) and is_visible(name)
 
 
 def composed(name: str) -> str:

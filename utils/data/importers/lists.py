@@ -42,10 +42,10 @@ def find_lists(files: Iterable[Path], source: Path) -> dict[str, Path]:
 
 def list_name(name: str) -> str | None:
     """What we call the list of names that a file holds, judged by its name; None for others."""
-    match = LIST.fullmatch(name.casefold())
-    if match is None:
+    found = LIST.fullmatch(name.casefold())
+    if found is None:
         return None
-    train, test, kind, other_kind, other_part = match.groups()
+    train, test, kind, other_kind, other_part = found.groups()
     return f"{train or test or other_part}_{kind or other_kind}_names.txt"
 
 
