@@ -107,6 +107,7 @@ def test_brought_trimap_is_found_in_either_form_of_its_name(root):
     for kind, name in (("fg", "e\u0301"), ("alpha", "\u00e9")):
         (root / "test" / kind / "dog.png").rename(root / "test" / kind / f"{name}.png")
     trimap = np.full((31, 27), 128, np.uint8)
+    trimap[:5] = 0
     write_image(root / "test" / "trimap" / "e\u0301_1.png", trimap)
     run(root)
     folder = root / "test" / "composed" / "trimap"
