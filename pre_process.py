@@ -21,7 +21,7 @@ from utils.data.check import check_set
 from utils.data.compose.testing import compose_test_set
 from utils.data.compose.training import compose_training_set
 from utils.data.folders import LAYOUT, backgrounds, foregrounds
-from utils.data.importers import KINDS, bring
+from utils.data.importers import SOURCE_KINDS, bring
 from utils.data.store.building import build_store
 
 SAMPLE = "sample"
@@ -75,7 +75,7 @@ def arguments() -> argparse.Namespace:
     doing.add_argument(
         "--from", dest="source", type=Path, metavar="SOURCE", help="bring a folder or an archive"
     )
-    parser.add_argument("--kind", choices=KINDS, help="what SOURCE is")
+    parser.add_argument("--kind", choices=SOURCE_KINDS, help="what SOURCE is")
     parser.add_argument("--part", choices=("train", "test"), help="of the set, that SOURCE is for")
     parser.add_argument("--link", action="store_true", help="link to the files of the folder")
     args = parser.parse_args()

@@ -20,12 +20,13 @@ from pathlib import Path
 from models.errors import InputError
 from utils import config as configs
 from utils.command import main
+from utils.images.layouts import LAYOUTS
 from utils.options import RESULT, Config
-from utils.score.layouts import LAYOUTS, open_set, saved_in
 from utils.score.pictures import Picture, match, match_saved
 from utils.score.saved import run_saved
 from utils.score.scores import METRICS, Scores
 from utils.score.scoring import Options
+from utils.score.sets import open_set, saved_in
 from utils.table import table
 
 OUT = (

@@ -38,7 +38,7 @@ from utils.data.sources import Sources
 from utils.data.split import write_split
 from utils.data.store.building import build_store
 from utils.data.store.files import store_folder
-from utils.images.files import write_image
+from utils.images.writing import write_image
 from utils.options import Config
 from utils.render.backgrounds import background
 

@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.timing import compare, report
 from utils import render as sample
-from utils.images.trimap import UNKNOWN, make_trimap
+from utils.images.levels import UNKNOWN
+from utils.images.trimap import make_trimap
 from utils.metrics import conn, grad, score
 
 KINDS = ("hair", "fur", "net", "lace", "leaves", "smoke")

@@ -25,8 +25,10 @@ import models
 from benchmarks.timing import compare, peak_above_inputs, report
 from models import Network
 from utils import render as sample
-from utils.images.files import list_images, read_image, read_trimap
-from utils.images.trimap import UNKNOWN, make_trimap
+from utils.images.levels import UNKNOWN
+from utils.images.listing import list_images
+from utils.images.reading import read_image, read_trimap
+from utils.images.trimap import make_trimap
 from utils.infer.inference import HALO, Inference
 
 CPU = torch.device("cpu")

@@ -7,7 +7,7 @@ import numpy as np
 
 from utils.data.split import write_split
 from utils.data.store.building import build_store
-from utils.images.files import write_image
+from utils.images.writing import write_image
 
 
 def disc(height: int, width: int, softness: float = 3.0) -> np.ndarray:

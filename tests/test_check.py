@@ -10,7 +10,7 @@ from models.errors import InputError
 from tests.sets import disc, picture, write_set
 from utils.data.check import check_set
 from utils.data.split import write_split
-from utils.images.files import write_image
+from utils.images.writing import write_image
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def test_every_fault_is_listed_not_only_the_first(root):
     write_image(test / "alpha" / "test1.png", picture(0, 72, 88))
     problems = found(root)
     for beginning, said in (
-        ("train/fg/train0.png: ", "no picture of the same name in train/alpha"),
-        ("train/alpha/train1.png: ", "no picture of the same name in train/fg"),
+        ("train/fg/train0.png: ", "no file of the same name in train/alpha"),
+        ("train/alpha/train1.png: ", "no file of the same name in train/fg"),
         ("train/fg: ", "train2.jpg and train2.png have the same name"),
         ("train/bg/train0.png: ", "truncated"),
         ("train/bg/train1.png: ", "not a whole picture"),
@@ -102,14 +102,16 @@ def test_trimaps_are_compared_with_their_foreground(root):
     write_image(folder / "test0_1.png", np.zeros((72, 88), np.uint8))
     write_image(folder / "test0_2.png", disc(72, 88, softness=40))
     write_image(folder / "test0_11.png", trimap())
+    write_image(folder / "test0_07.png", trimap())
     write_image(folder / "other_1.png", trimap())
     (folder / "test1.png").write_bytes(b"")
     problems = found(root)
-    assert len(problems) == 5
+    assert len(problems) == 6
     for number, said in enumerate(
         (
             "other_1.png: belongs to no foreground",
             "test0_0.png is 80 x 72, but test/fg/test0.png is 88 x 72",
+            "test0_07.png: belongs to no foreground",
             "test0_1.png: the trimap has no unknown pixels",
             "test0_2.png: no trimap",
             "test1.png: the file is empty",

@@ -8,7 +8,7 @@ import pytest
 from models.errors import InputError
 from utils import config as configs
 from utils.config import CONFIGS, load, spkd_flags
-from utils.images.trimap import LARGEST_RADIUS
+from utils.images.levels import LARGEST_RADIUS
 from utils.options import Config
 
 

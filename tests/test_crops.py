@@ -13,8 +13,8 @@ from utils.data.crops.crop_set import CropSet, Item, Made
 from utils.data.folders import foregrounds
 from utils.data.store.building import build_store
 from utils.data.store.files import Store
-from utils.images.files import write_image
 from utils.images.trimap import distance_trimap, make_trimap, narrow_trimap
+from utils.images.writing import write_image
 from utils.options import AugmentConfig, DataConfig
 
 KINDS = ("varied", "independent", "distance", "narrow")

@@ -18,8 +18,9 @@ from utils.figures.examples import Mattes, find_examples, most_different
 from utils.figures.figure import Row, write_figure
 from utils.figures.insets import COLOURS, Inset, choose_insets, parse_inset
 from utils.figures.over import put_over
-from utils.images.files import read_image, write_image
+from utils.images.reading import read_image
 from utils.images.trimap import make_trimap
+from utils.images.writing import write_image
 from utils.metrics import sad
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -416,7 +417,7 @@ def test_what_cannot_be_is_refused_in_one_line(command, folders, arguments, mess
 @pytest.mark.parametrize("folder", ["trimap", "alpha", "good"])
 def test_a_missing_partner_is_named_unless_its_picture_is_not_asked_for(command, folders, folder):
     (folders / folder / "c.png").unlink()
-    with pytest.raises(InputError, match=rf"^{folder}: nothing for c\.jpg; files that belong"):
+    with pytest.raises(InputError, match=rf"^image/c\.jpg: no file of the same name in {folder};"):
         command(BOTH)
     assert len(command(BOTH + " --picture a --picture b")) == 3
 

@@ -14,7 +14,7 @@ from utils.data.loader import Batches, training_loader, validation_loader
 from utils.data.sources import Sources
 from utils.data.split import read_split, write_split
 from utils.data.store.files import store_folder
-from utils.images.files import write_image
+from utils.images.writing import write_image
 
 
 def sources(root: Path, *overrides: str) -> Sources:

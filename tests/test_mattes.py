@@ -6,8 +6,9 @@ import pytest
 
 from models.errors import InputError
 from tests.sets import disc
-from utils.images.files import write_image
 from utils.images.mattes import list_mattes, matte_size, read_matte, to_8_bits, to_float
+from utils.images.writing import write_image
+from utils.score.pictures import match_saved
 
 VALUES = np.linspace(0, 1, 30 * 40).reshape(30, 40)
 
@@ -81,3 +82,17 @@ def test_arrays_and_pictures_are_listed_together_by_name(tmp_path):
         list_mattes(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         list_mattes(tmp_path / "gone")
+
+
+def test_arrays_and_pictures_pair_with_truth_in_either_form_of_their_names(tmp_path):
+    """macOS writes the accent as a character of its own (NFD), other systems do not."""
+    for folder in ("ours", "alpha", "trimap"):
+        (tmp_path / folder).mkdir()
+    save(tmp_path / "ours" / "a\u0308.npy", VALUES)
+    save(tmp_path / "ours" / "o\u0308.png", VALUES)
+    for folder in ("alpha", "trimap"):
+        save(tmp_path / folder / "\u00e4.png", VALUES)
+        save(tmp_path / folder / "\u00f6.png", VALUES)
+    found = match_saved(*(tmp_path / folder for folder in ("ours", "alpha", "trimap")))
+    assert [picture.name for picture in found] == ["\u00e4", "\u00f6"]
+    assert all(file.exists() for picture in found for file in picture.files)

@@ -17,7 +17,7 @@ import models
 from models import files
 from tests.oracles import SHARED, needs_shared
 from tests.sets import write_set
-from utils.images.files import read_image
+from utils.images.reading import read_image
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIG = {

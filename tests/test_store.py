@@ -17,8 +17,9 @@ from utils.data.store import building as store_build
 from utils.data.store import files as store_module
 from utils.data.store.building import build_store
 from utils.data.store.files import Store, store_folder
-from utils.images.files import read_alpha, read_image, write_image
+from utils.images.reading import read_alpha, read_image
 from utils.images.trimap import make_trimap, reach
+from utils.images.writing import write_image
 
 COMMAND = "run python pre_process.py --dataset set"
 

@@ -10,17 +10,18 @@ import torch
 import models
 from models.errors import InputError
 from tests.sets import disc, picture
-from utils.images.files import read_alpha, read_image, write_image
+from utils.images.reading import read_alpha, read_image
 from utils.images.trimap import make_trimap
+from utils.images.writing import write_image
 from utils.infer.inference import Inference
 from utils.metrics import sad, score_exact
 from utils.score.fingerprint import fingerprint
-from utils.score.layouts import open_set
 from utils.score.matted import run_networks
 from utils.score.pictures import match, match_saved
 from utils.score.saved import run_saved
 from utils.score.scores import Scores
 from utils.score.scoring import Options, _Mattes, score_matting
+from utils.score.sets import open_set
 from utils.score.worst import error_map, write_worst
 
 NAMES = ["a", "b", "c", "d"]

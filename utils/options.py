@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_core import PydanticCustomError
 
 from models import NETWORKS
-from utils.images.trimap import LARGEST_RADIUS
+from utils.images.levels import LARGEST_RADIUS
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]

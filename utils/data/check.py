@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,17 +10,12 @@ import numpy as np
 from tqdm import tqdm
 
 from models.errors import InputError
-from utils.data.compose.composites import parse_composite
 from utils.data.folders import Part, backgrounds, foregrounds
 from utils.data.split import split_problems
-from utils.images.files import (
-    check_same_size,
-    list_images,
-    read_alpha,
-    read_image,
-    read_trimap,
-    require_unknown,
-)
+from utils.images.listing import list_images
+from utils.images.pairing import by_owner, partners
+from utils.images.reading import read_alpha, read_image, read_trimap, require_unknown
+from utils.images.sizes import check_same_size
 from utils.processes import run
 
 log = logging.getLogger(__name__)
@@ -100,28 +95,22 @@ def _pair_jobs(root: Path, part: Part, problems: list[str]) -> list[_Job]:
     """The foregrounds, mattes and trimaps of a part, also those that have no partner."""
     foregrounds(root, part, problems)
     colours, mattes = (list_images(root / part / kind, []) for kind in ("fg", "alpha"))
-    names = dict.fromkeys([*colours, *mattes])
+    partner = partners(colours, mattes)
+    own = {name: mattes.get(partner.get(name)) for name in colours}
+    paired = set(partner.values())
+    own |= {name: path for name, path in mattes.items() if name not in paired}
     trimaps: dict[str, list[Path]] = defaultdict(list)
     strays = []
     folder = root / part / "trimap"
     if part == "test" and folder.is_dir():
-        for stem, path in list_images(folder, problems).items():
-            name = _foreground_of(stem, names)
-            if name is None:
-                problems.append(f"{path}: belongs to no foreground; rename it, or remove it")
-                strays.append(_Job(trimaps=(path,)))
-            else:
-                trimaps[name].append(path)
-    jobs = [_Job(colours.get(name), mattes.get(name), tuple(trimaps[name])) for name in names]
+        found, others = by_owner(list_images(folder, problems), own, problems)
+        for (name, _), path in found.items():
+            trimaps[name].append(path)
+        for path in others:
+            problems.append(f"{path}: belongs to no foreground; rename it, or remove it")
+            strays.append(_Job(trimaps=(path,)))
+    jobs = [_Job(colours.get(name), own[name], tuple(trimaps[name])) for name in own]
     return jobs + strays
-
-
-def _foreground_of(trimap: str, names: Container[str]) -> str | None:
-    """The foreground of a trimap NAME or NAME_k."""
-    if trimap in names:
-        return trimap
-    parsed = parse_composite(trimap, names)
-    return parsed[0] if parsed else None
 
 
 def _background_jobs(

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.atomic import atomic
 from models.errors import InputError
-from utils.data.compose.composites import composite_names, parse_composite
-from utils.data.folders import foregrounds, read_names
+from utils.data.folders import foregrounds
+from utils.images.listing import read_names, write_names
+from utils.images.names import composite_names, parse_composite
 
 TRAIN_NAMES = "train_names.txt"
 VALID_NAMES = "valid_names.txt"
@@ -77,8 +77,7 @@ def write_split(
     except InputError as error:
         raise InputError(f"{root / 'train' / 'fg'}: {error}") from None
     for file, names in zip((TRAIN_NAMES, VALID_NAMES), lists, strict=True):
-        with atomic(root / file) as temporary:
-            temporary.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+        write_names(root / file, names)
     return _read(root, ours)[0]
 
 

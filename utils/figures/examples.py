@@ -8,16 +8,11 @@ import numpy as np
 from tqdm import tqdm
 
 from models.errors import InputError
-from utils.images.files import (
-    check_same_size,
-    list_images,
-    read_alpha,
-    read_image,
-    read_trimap,
-    require_unknown,
-)
-from utils.images.trimap import UNKNOWN
-from utils.score.pictures import require_all
+from utils.images.levels import UNKNOWN
+from utils.images.listing import list_images
+from utils.images.pairing import Lookup, find_partners
+from utils.images.reading import read_alpha, read_image, read_trimap, require_unknown
+from utils.images.sizes import check_same_size
 
 
 @dataclass(frozen=True)
@@ -78,10 +73,13 @@ def find_examples(
             trimap, its truth or a method's matte.
     """
     images = list_images(image)
-    for name in names:
-        if name not in images:
-            raise InputError(f"{image}: no picture {name}; --picture takes a name without suffix")
-    chosen = {name: images[name] for name in names or images}
+    lookup = Lookup(images)
+    chosen = {}
+    for text in names or images:
+        name = lookup.find(text)
+        if name is None:
+            raise InputError(f"{image}: no picture {text}; --picture takes a name without suffix")
+        chosen[name] = images[name]
     trimaps = _partners(chosen, trimap)
     alphas = _partners(chosen, alpha) if alpha else dict.fromkeys(chosen)
     mattes = {title: _partners(chosen, folder) for title, folder in methods.items()}
@@ -150,6 +148,4 @@ def read_photograph(example: Example, mattes: Mattes) -> np.ndarray:
 
 
 def _partners(pictures: Mapping[str, Path], folder: Path) -> dict[str, Path]:
-    files = list_images(folder)
-    require_all(folder, files, pictures)
-    return files
+    return find_partners(pictures, list_images(folder), folder)

@@ -9,7 +9,8 @@ import numpy as np
 
 from models.errors import InputError
 from utils.figures.examples import Mattes
-from utils.images.trimap import UNKNOWN
+from utils.images.levels import UNKNOWN
+from utils.images.names import composed
 
 SHARE = 1 / 8  # a chosen square's side, of the longer side of its picture
 # Told apart by every eye, also from black, grey and white: after Okabe and Ito, the red purer.
@@ -37,7 +38,7 @@ def parse_inset(text: str) -> tuple[str | None, Inset]:
     found = re.fullmatch(r"(?:(.+):)?(\d+),(\d+),(\d+)", text)
     if not found or not int(found[4]):
         raise InputError(f"--inset {text}: write NAME:X,Y,SIZE or X,Y,SIZE, in whole pixels")
-    return found[1], Inset(int(found[2]), int(found[3]), int(found[4]))
+    return found[1] and composed(found[1]), Inset(int(found[2]), int(found[3]), int(found[4]))
 
 
 def place_insets(

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from utils.images.files import write_image
+from utils.images.writing import write_image
 
 HEIGHT = 240
 MARGIN = 6

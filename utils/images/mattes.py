@@ -2,36 +2,21 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from models.errors import InputError
-from utils.images.files import image_size, list_images, read_alpha
+from utils.images.decode import decode
+from utils.images.listing import list_images
+from utils.images.names import IMAGE_SUFFIXES
+from utils.images.reading import alpha_of
+from utils.images.sizes import image_size
 
-FLOAT_SUFFIXES = (".npy", ".tif", ".tiff")
 TOLERANCE = 1e-4  # a network's sums may leave [0, 1] by this much; more is another range of values
 
 
 def list_mattes(folder: Path) -> dict[str, Path]:
-    """The mattes of a folder, `{stem: path}`, sorted by name: pictures, or else .npy arrays.
-
-    Raises:
-        InputError: no such folder, no matte in it, or two mattes of the same name.
-    """
-    arrays = {path.stem: path for path in sorted(folder.glob("[!.]*.npy"))}
-    if not arrays:
-        return list_images(folder)
-    try:
-        pictures = list_images(folder)
-    except InputError:  # no pictures
-        return arrays
-    both = sorted(arrays.keys() & pictures.keys())
-    if both:
-        raise InputError(
-            f"{folder}: {arrays[both[0]].name} and {pictures[both[0]].name} have the same name; "
-            "remove one"
-        )
-    return dict(sorted((arrays | pictures).items()))
+    """The mattes of a folder as `list_images` lists them: pictures and .npy arrays."""
+    return list_images(folder, suffixes=(*IMAGE_SUFFIXES, ".npy"))
 
 
 def matte_size(path: Path) -> tuple[int, int]:
@@ -53,15 +38,16 @@ def read_matte(path: Path, exact: bool = False) -> np.ndarray:
         InputError: the file cannot be used; its values are not 0 to 1; or it has 16 bits and
             several channels, of which `exact` would have to choose one.
     """
-    if path.suffix.lower() in FLOAT_SUFFIXES:
-        values = _array(path) if path.suffix.lower() == ".npy" else _float_tiff(path)
-        if values is not None:
-            matte = _checked(path, values)
-            return matte if exact else to_8_bits(matte)
-    matte = read_alpha(path)
+    if path.suffix.lower() == ".npy":
+        matte = _checked(path, _array(path))
+        return matte if exact else to_8_bits(matte)
+    stored = decode(path)
+    if stored.ndim == 2 and stored.dtype.kind == "f":
+        matte = _checked(path, stored)
+        return matte if exact else to_8_bits(matte)
+    matte = alpha_of(path, stored)
     if not exact:
         return matte
-    stored = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     if stored.dtype != np.uint16:
         return matte / 255
     if stored.ndim != 2:
@@ -93,13 +79,6 @@ def _array(path: Path) -> np.ndarray:
             f"{path}: {array.dtype} {array.shape}; save a floating-point array (height, width)"
         )
     return array.reshape(shape)
-
-
-def _float_tiff(path: Path) -> np.ndarray | None:
-    """The values of a grey TIFF in floating point; None of any other."""
-    stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    floating = stored is not None and stored.ndim == 2 and stored.dtype.kind == "f"
-    return stored if floating else None
 
 
 def _checked(path: Path, values: np.ndarray) -> np.ndarray:

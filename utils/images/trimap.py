@@ -4,9 +4,7 @@ import cv2
 import numpy as np
 
 from models.errors import InputError
-
-UNKNOWN = 128
-LARGEST_RADIUS = 254  # reaches are 8-bit
+from utils.images.levels import LARGEST_RADIUS, UNKNOWN
 
 
 def make_trimap(alpha: np.ndarray, radius: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import torch
 from models import Network
 from models.errors import InputError
 from utils.device import TYPES, autocast, without_tf32
-from utils.images.trimap import UNKNOWN
+from utils.images.levels import UNKNOWN
 from utils.infer import memory
 from utils.infer.borders import Continued, Sides
 from utils.infer.resized import matte_half, matte_resized, matte_windows

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from zlib import crc32
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
-from models.atomic import atomic
 from models.errors import InputError
+from utils.images.writing import write_image
 from utils.processes import run
 from utils.render.backgrounds import background
 from utils.render.glass import glass
@@ -111,17 +110,11 @@ def _write(job: tuple[tuple[Path, ...], int, int]) -> None:
     if len(paths) == 1:
         rng = _generator(name, seed)
         image = background(rng, _shape(rng, size))
-        _save(paths[0], image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(92, 98))])
+        write_image(paths[0], image, quality=int(rng.integers(92, 98)))
         return
     colour, alpha = foreground(name, seed, size)
-    _save(paths[0], colour[..., ::-1])
-    _save(paths[1], alpha)
-
-
-def _save(path: Path, image: np.ndarray, options: list[int] | None = None) -> None:
-    _, data = cv2.imencode(path.suffix, np.ascontiguousarray(image), options or [])
-    with atomic(path) as temporary:
-        temporary.write_bytes(data.tobytes())
+    write_image(paths[0], colour)
+    write_image(paths[1], alpha)
 
 
 def _generator(name: str, seed: int) -> np.random.Generator:

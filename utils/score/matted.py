@@ -12,7 +12,8 @@ from models import Network
 from utils import cost
 from utils.device import autocast
 from utils.figures.sheet import scaled, write_sheet
-from utils.images.files import check_same_size, read_alpha, read_image, read_trimap
+from utils.images.reading import read_alpha, read_image, read_trimap
+from utils.images.sizes import check_same_size
 from utils.infer.inference import Inference
 from utils.metrics import sad
 from utils.score.fingerprint import fingerprint

@@ -1,12 +1,13 @@
-"""Which files belong together: the photograph, the truth, the trimap and the matte of a picture."""
+"""The pictures of a test set: the photograph, the truth, the trimap and the matte of each."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models.errors import InputError
-from utils.images.files import check_sizes, image_size, list_images
+from utils.images.listing import list_images
 from utils.images.mattes import list_mattes, matte_size
+from utils.images.pairing import find_partners
+from utils.images.sizes import check_sizes, image_size
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ def match(images: Path, alphas: Path | None, trimaps: Path, shared: bool = False
         InputError: a folder is missing or empty, or a picture lacks its matte or trimap.
     """
     photographs = list_images(images)
-    truth = _partners(alphas, photographs, shared) if alphas else {}
-    known = _partners(trimaps, photographs, shared)
+    truth = _partners(photographs, alphas, shared) if alphas else {}
+    known = _partners(photographs, trimaps, shared)
     return [Picture(name, path, truth.get(name), known[name]) for name, path in photographs.items()]
 
 
@@ -49,10 +50,9 @@ def match_saved(mattes: Path, alphas: Path, trimaps: Path) -> list[Picture]:
         InputError: as `match`; also when a saved matte is missing.
     """
     saved = list_mattes(mattes)
-    truth, known = list_images(alphas), list_images(trimaps)
-    require_all(alphas, truth, saved)
-    require_all(trimaps, known, saved)
-    require_all(mattes, saved, known | truth)
+    truth, known = _partners(saved, alphas), _partners(saved, trimaps)
+    for folder in (alphas, trimaps):
+        find_partners(list_images(folder), saved, mattes)
     return [Picture(name, None, truth[name], known[name], path) for name, path in saved.items()]
 
 
@@ -62,9 +62,9 @@ def with_mattes(pictures: Sequence[Picture], mattes: Path) -> list[Picture]:
     Raises:
         InputError: the folder cannot be used, or a matte is missing.
     """
-    saved = list_mattes(mattes)
-    require_all(mattes, saved, {picture.name: picture.trimap for picture in pictures})
-    return [Picture(p.name, p.image, p.alpha, p.trimap, saved[p.name]) for p in pictures]
+    wanted = {one.name: one.image or one.trimap for one in pictures}
+    saved = find_partners(wanted, list_mattes(mattes), mattes)
+    return [replace(picture, matte=saved[picture.name]) for picture in pictures]
 
 
 def sizes(pictures: Sequence[Picture]) -> dict[str, tuple[int, int]]:
@@ -86,24 +86,5 @@ def sizes(pictures: Sequence[Picture]) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _partners(folder: Path, wanted: dict[str, Path], shared: bool) -> dict[str, Path]:
-    """The file of a folder for each name that is wanted."""
-    files = list_images(folder)
-    if shared:
-        for name in wanted:
-            foreground, _, number = name.rpartition("_")
-            if name not in files and number.isdigit() and foreground in files:
-                files[name] = files[foreground]
-    require_all(folder, files, wanted)
-    return files
-
-
-def require_all(folder: Path, files: Mapping[str, Path], wanted: Mapping[str, Path]) -> None:
-    """Raise an `InputError` that names `folder` and the first of `wanted` that `files` lacks."""
-    missing = sorted(wanted.keys() - files.keys())
-    if missing:
-        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        raise InputError(
-            f"{folder}: nothing for {wanted[missing[0]].name}{more}; "
-            "files that belong together have the same name"
-        )
+def _partners(files: dict[str, Path], folder: Path, shared: bool = False) -> dict[str, Path]:
+    return find_partners(files, list_images(folder), folder, shared=shared)

@@ -8,14 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from utils.images.files import (
-    check_same_size,
-    read_image,
-    read_trimap,
-    require_unknown,
-    write_image,
-)
 from utils.images.mattes import read_matte, to_8_bits, to_float
+from utils.images.reading import read_image, read_trimap, require_unknown
+from utils.images.sizes import check_same_size
+from utils.images.writing import write_image
 from utils.metrics import score, score_exact
 from utils.processes import run
 from utils.score.journal import Journal

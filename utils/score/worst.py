@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from utils.figures.sheet import scaled, write_sheet
-from utils.images.files import read_image, read_trimap
+from utils.images.levels import UNKNOWN
 from utils.images.mattes import read_matte
-from utils.images.trimap import UNKNOWN
+from utils.images.reading import read_image, read_trimap
 from utils.score.pictures import Picture
 from utils.score.scores import Scores
 

@@ -1,7 +1,7 @@
 """Which foreground is composed over which backgrounds, and what of it is made already."""
 
 import json
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +10,9 @@ import numpy as np
 from models.atomic import atomic
 from models.errors import InputError
 from utils.data.folders import Foreground, Part, foregrounds
-from utils.images.files import check_same_size, read_alpha, read_image
+from utils.images.names import composite_names, name_of
+from utils.images.reading import read_alpha, read_image
+from utils.images.sizes import check_same_size
 
 
 class Composite(NamedTuple):
@@ -53,26 +55,6 @@ def plan(
     return plans
 
 
-def composite_names(foreground: str, per_foreground: int) -> list[str]:
-    """NAME_0 to NAME_(n - 1) of the foreground NAME.
-
-    Raises:
-        InputError: n is less than 1.
-    """
-    if per_foreground < 1:
-        raise InputError(f"{per_foreground} composites for each foreground: choose 1 or more")
-    return [f"{foreground}_{k}" for k in range(per_foreground)]
-
-
-def parse_composite(text: str, foregrounds: Container[str]) -> tuple[str, int] | None:
-    """(NAME, k) of NAME_k, where NAME is one of the `foregrounds`; None of anything else."""
-    name, _, number = text.rpartition("_")
-    if name not in foregrounds or not (number.isascii() and number.isdigit()):
-        return None
-    k = int(number)
-    return (name, k) if str(k) == number else None  # cat_07 would be a second name of cat_7
-
-
 def read_pair(foreground: Foreground) -> tuple[np.ndarray, np.ndarray]:
     """The colours, uint8 (H, W, 3), and the matte, uint8 (H, W), of a foreground.
 
@@ -103,7 +85,7 @@ def outdated(file: Path, settings: dict, pictures: Iterable[Path]) -> list[Path]
         settings: those of now; under "composites" a dictionary by NAME_k.
     """
     same = _is_noted(file, settings)
-    return [path for path in pictures if not same or path.stem not in settings["composites"]]
+    return [path for path in pictures if not same or name_of(path) not in settings["composites"]]
 
 
 def note(file: Path, settings: dict) -> None:

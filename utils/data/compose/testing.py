@@ -22,20 +22,18 @@ from utils.data.compose.composites import (
     read_pair,
 )
 from utils.data.folders import Foreground
-from utils.images.files import (
-    check_same_size,
-    list_images,
-    read_image,
-    read_trimap,
-    require_unknown,
-    write_image,
-)
-from utils.images.trimap import UNKNOWN, draw_radius, reach, trimap_from_reach
+from utils.images.levels import UNKNOWN
+from utils.images.listing import list_images
+from utils.images.pairing import by_owner
+from utils.images.reading import read_image, read_trimap, require_unknown
+from utils.images.sizes import check_same_size
+from utils.images.trimap import draw_radius, reach, trimap_from_reach
+from utils.images.writing import write_image
 from utils.processes import run
 
 log = logging.getLogger(__name__)
 
-KINDS = ("image", "alpha", "trimap")
+FOLDERS = ("image", "alpha", "trimap")
 
 
 def compose_test_set(
@@ -107,15 +105,15 @@ class _Job(NamedTuple):
 def _brought_trimaps(root: Path, plans: list[Plan]) -> dict[str, Path]:
     """{NAME_k: the trimap that the set brings for it}."""
     folder = root / "test" / "trimap"
-    trimaps = list_images(folder) if folder.is_dir() else {}
-    names = {one.foreground.name for one in plans}
+    if not folder.is_dir():
+        return {}
+    trimaps, _ = by_owner(list_images(folder), [one.foreground.name for one in plans])
     brought = {}
     for foreground, composites in plans:
-        for one in composites:
-            # cat_1.png is the trimap of the foreground cat_1 if there is one, not of cat's second.
-            own = trimaps.get(one.name) if one.name not in names else None
-            if path := own or trimaps.get(foreground.name):
-                brought[one.name] = path
+        for k, one in enumerate(composites):
+            own = trimaps.get((foreground.name, k)) or trimaps.get((foreground.name, None))
+            if own:
+                brought[one.name] = own
     return brought
 
 
@@ -131,7 +129,7 @@ def _forget_others(root: Path, plans: list[Plan], trimaps: dict[str, Path], sett
     }
     composed = root / "test" / "composed"
     file = composed / "settings.json"
-    pictures = [path for kind in KINDS for path in (composed / kind).glob("*.png")]
+    pictures = [path for kind in FOLDERS for path in (composed / kind).glob("*.png")]
     for path in outdated(file, settings, pictures):
         path.unlink()
     note(file, settings)
@@ -140,7 +138,7 @@ def _forget_others(root: Path, plans: list[Plan], trimaps: dict[str, Path], sett
 def _is_whole(
     composed: Path, one: Composite, sources: list[Path], trimaps: dict[str, Path]
 ) -> bool:
-    outputs = [composed / kind / f"{one.name}.png" for kind in KINDS]
+    outputs = [composed / kind / f"{one.name}.png" for kind in FOLDERS]
     brought = [trimaps[one.name]] if one.name in trimaps else []
     return is_whole(outputs, [*sources, one.background, *brought])
 

@@ -11,7 +11,9 @@ from tqdm import tqdm
 from models.errors import InputError
 from utils.data.compose.arithmetic import compose, fit_background
 from utils.data.compose.composites import Plan, is_whole, note, outdated, place, plan, read_pair
-from utils.images.files import check_sizes, image_size, read_image, write_image
+from utils.images.reading import read_image
+from utils.images.sizes import check_sizes, image_size
+from utils.images.writing import write_image
 from utils.processes import run
 
 log = logging.getLogger(__name__)

@@ -7,14 +7,8 @@ import numpy as np
 
 from utils.data.crops.view import View, Window, box, look, within
 from utils.data.store.files import Stored
-from utils.images.trimap import (
-    LARGEST_RADIUS,
-    UNKNOWN,
-    distance_trimap,
-    draw_radius,
-    narrow_trimap,
-    trimap_from_reach,
-)
+from utils.images.levels import LARGEST_RADIUS, UNKNOWN
+from utils.images.trimap import distance_trimap, draw_radius, narrow_trimap, trimap_from_reach
 
 Kind = Literal["varied", "independent", "distance", "narrow"]
 TRIES = 100  # of finding an unknown pixel among those that may be

@@ -10,18 +10,20 @@ from utils.data.folders import Part
 from utils.data.importers.archives import opened
 from utils.data.importers.cutouts import bring_cutouts
 from utils.data.importers.faults import refuse
-from utils.data.importers.layouts import (
+from utils.data.importers.finding import (
     find_licences,
-    find_lists,
     find_parts,
     find_pictures,
     find_places,
     is_of_pairs,
     is_visible_picture,
+    visible_files,
 )
-from utils.data.importers.matching import Matched, gather, match, same_content
-from utils.data.importers.names import clean, key, without_suffix
-from utils.data.importers.placing import How, place
+from utils.data.importers.lists import find_lists, follow_list, read_list, warn_unlisted
+from utils.data.importers.matching import Matched, gather, match_foregrounds, same_content
+from utils.data.importers.placing import How, put_files
+from utils.images.listing import write_names
+from utils.images.names import clean
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ PUBLISHED: dict[str, dict[Part, int]] = {
     "composition-1k": {"train": 431, "test": 50},
     "distinctions-646": {"train": 596, "test": 50},
 }
-KINDS = (*PUBLISHED, "pairs", "cutouts", "photographs")
+SOURCE_KINDS = (*PUBLISHED, "pairs", "cutouts", "photographs")
 PARTS = (
     "folders fg and alpha (FG, GT, ...) at any depth below Training_set or Train, "
     "and below Test_set or Test"
@@ -82,8 +84,8 @@ def bring(
         InputError: the source cannot be used as this kind; nothing of it was brought then.
     """
     source, root = Path(source).expanduser(), Path(root)
-    if kind not in KINDS:
-        raise InputError(f"--kind {kind}: choose one of {', '.join(KINDS)}")
+    if kind not in SOURCE_KINDS:
+        raise InputError(f"--kind {kind}: choose one of {', '.join(SOURCE_KINDS)}")
     if part not in (None, *get_args(Part)):
         raise InputError(f"--part {part}: choose train or test")
     if part is None and kind not in PUBLISHED:
@@ -128,24 +130,23 @@ def _bring_published(task: _Task) -> Summary:
         raise task.lacks(PARTS)
     published = PUBLISHED[task.kind]
     lists = {
-        name: _read_list(path)
-        for name, path in find_lists(task.folder).items()
+        name: read_list(path)
+        for name, path in find_lists(visible_files(task.folder), task.folder).items()
         if name.split("_")[0] in parts
     }
     found: dict[Part, Matched] = {}
     faults: list[str] = []
     for part, folder in parts.items():
         name = f"{part}_fg_names.txt"
-        found[part] = match(find_places(folder), lists.get(name), task.folder)
+        found[part] = match_foregrounds(find_places(folder), lists.get(name), task.folder)
         faults += found[part].faults
         if name in lists:
-            lists[name], missing = _follow(lists[name], found[part], part)
+            lists[name], missing = follow_list(lists[name], found[part].foregrounds, part)
             faults += missing
     refuse(task.source, faults)
     summary = _place(task, found)
     for name, lines in lists.items():
-        with atomic(task.root / name.split("_")[0] / name) as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        write_names(task.root / name.split("_")[0] / name, lines)
     for part in published:
         count = len(found[part].foregrounds) if part in found else 0
         if count != published[part] and task.part in (None, part):
@@ -175,10 +176,10 @@ def _bring_pairs(task: _Task) -> Summary:
         raise InputError(
             f"{task.source}: holds {one} and {other}; give the folder around one of them at a time"
         )
-    found = match(places, None, task.folder)
+    found = match_foregrounds(places, None, task.folder)
     refuse(task.source, found.faults)
     summary = _place(task, {task.part: found})
-    _warn_unlisted(task, [one.name for one in found.foregrounds])
+    warn_unlisted(task.root / task.part, [one.name for one in found.foregrounds])
     _keep_licences(task)
     return summary
 
@@ -187,7 +188,7 @@ def _bring_cutouts(task: _Task) -> Summary:
     files = _gather_all(task)
     folder = task.root / task.part
     written, kept = bring_cutouts(files, folder, task.workers, task.source, task.folder)
-    _warn_unlisted(task, list(files))
+    warn_unlisted(task.root / task.part, files)
     counts = {f"{task.part}/{kind}": len(files) for kind in ("fg", "alpha")}
     return Summary(counts, 2 * written, 2 * kept)
 
@@ -196,7 +197,7 @@ def _bring_photographs(task: _Task) -> Summary:
     files = _gather_all(task)
     folder = task.root / task.part / "bg"
     targets = {folder / f"{name}{path.suffix}": path for name, path in files.items()}
-    written, kept = place(targets, task.how, task.source, task.folder)
+    written, kept = put_files(targets, task.how, task.source, task.folder)
     return Summary({f"{task.part}/bg": len(files)}, written, kept)
 
 
@@ -223,52 +224,7 @@ def _place(task: _Task, found: dict[Part, Matched]) -> Summary:
             folder = task.root / part / kind
             targets |= {folder / f"{name}{path.suffix}": path for name, path in files.items()}
             counts[f"{part}/{kind}"] = len(files)
-    return Summary(counts, *place(targets, task.how, task.source, task.folder))
-
-
-def _read_list(path: Path) -> list[str]:
-    """The file names in a list of others: UTF-8 or not, with folders before them or without."""
-    data = path.read_bytes()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
-    lines = (line.strip().replace("\\", "/").rsplit("/")[-1] for line in text.splitlines())
-    return [line for line in lines if line]
-
-
-def _follow(listed: list[str], found: Matched, part: Part) -> tuple[list[str], list[str]]:
-    """The files of the listed foregrounds, in order, by their names here; faults of the list."""
-    ours = {key(one.name): one for one in found.foregrounds}
-    ours |= {name: one for one in found.foregrounds for name in (one.name, one.fg.name)}
-    names, faults = [], []
-    for line in listed:
-        one = ours.get(line) or ours.get(without_suffix(line)) or ours.get(key(clean(line)))
-        name = one and f"{one.name}{one.fg.suffix}"
-        if name is None:
-            faults.append(f"{part}_fg_names.txt lists {line}, of which there is no pair")
-        elif name in names:
-            faults.append(f"{part}_fg_names.txt lists {line} twice")
-        else:
-            names.append(name)
-    if len(names) < len(found.foregrounds) and not faults:
-        rest = sorted({one.name for one in found.foregrounds} - {Path(name).stem for name in names})
-        log.warning(
-            "%s_fg_names.txt leaves out %d foregrounds (such as %s), which are not used",
-            part,
-            len(rest),
-            rest[0],
-        )
-    return names, faults
-
-
-def _warn_unlisted(task: _Task, names: list[str]) -> None:
-    path = task.root / task.part / f"{task.part}_fg_names.txt"
-    if path.exists():
-        listed = {key(clean(line)) for line in _read_list(path)}
-        new = [name for name in names if key(name) not in listed]
-        if new:
-            log.warning("%s: does not list %s, so these are not used; add them", path, new[0])
+    return Summary(counts, *put_files(targets, task.how, task.source, task.folder))
 
 
 def _keep_licences(task: _Task) -> None:

@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from models.atomic import atomic
 from models.errors import InputError
-from utils.data.importers.names import clean
 from utils.data.importers.space import require_space
+from utils.images.names import clean
 
 log = logging.getLogger(__name__)
 

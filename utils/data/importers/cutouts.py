@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from models.errors import InputError
 from utils.data.importers.faults import refuse
-from utils.data.importers.placing import by_stem, require_own
-from utils.images.files import read_alpha, write_image
+from utils.data.importers.placing import by_name, require_own, taken
+from utils.images.reading import read_alpha, read_cutout
+from utils.images.writing import write_image
 from utils.processes import run
 
 log = logging.getLogger(__name__)
@@ -148,13 +148,13 @@ def _require_free_names(jobs: list[_Cutout], source: Path) -> None:
     faults = []
     for kind in ("fg", "alpha"):
         require_own(jobs[0].folder / kind, source)
-        there = by_stem(jobs[0].folder / kind)
+        there = by_name(jobs[0].folder / kind)
         for job in jobs:
             target = job.target(kind)
-            others = [path for path in there.get(job.name, []) if path != target]
-            if others:
+            other = taken(target, there)
+            if other is not None:
                 where = job.file.relative_to(job.base)
-                faults.append(f"{where} would be {target}, but {others[0]} is there")
+                faults.append(f"{where} would be {target}, but {other} is there")
     refuse(source, faults)
 
 
@@ -165,9 +165,9 @@ def _look(job: _Cutout) -> tuple[str, _Look]:
 def _found(job: _Cutout) -> _Look:
     where = job.file.relative_to(job.base)
     try:
-        rgb, alpha = _read(job.file)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return _Look(f"{where} is no whole picture ({error})".replace(f"{job.base}{os.sep}", ""))
+        rgb, alpha = read_cutout(job.file)
+    except InputError as error:
+        return _Look(str(error).replace(f"{job.base}{os.sep}", ""))
     if alpha is None:
         return _Look(f"{where} has no alpha channel")
     if not np.ptp(alpha):
@@ -183,18 +183,6 @@ def _found(job: _Cutout) -> _Look:
 
 
 def _write(job: _Cutout) -> None:
-    rgb, alpha = _read(job.file)
+    rgb, alpha = read_cutout(job.file)
     write_image(job.target("fg"), hidden_colours(rgb, alpha))
     write_image(job.target("alpha"), alpha)
-
-
-def _read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """The colours (H, W, 3) and the alpha channel (H, W) if there is one, uint8, as stored.
-
-    Not by OpenCV, which multiplies the colours of a TIFF by its alpha.
-    """
-    with Image.open(path) as image:
-        if not {"A", "a"} & {*image.getbands()} and "transparency" not in image.info:
-            return np.asarray(image.convert("RGB")), None
-        pixels = np.asarray(image.convert("RGBA"))
-    return pixels[..., :3], np.ascontiguousarray(pixels[..., 3])

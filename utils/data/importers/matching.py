@@ -2,7 +2,6 @@
 
 import filecmp
 import os
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -11,11 +10,11 @@ import numpy as np
 
 from models.errors import InputError
 from utils.data.folders import Foreground
-from utils.data.importers.layouts import Place, pictures
-from utils.data.importers.names import clean, key, without_suffix
-from utils.images.files import image_size, read_alpha, read_image
-
-NUMBERED = re.compile(r"(.+)_(\d+)")
+from utils.data.importers.finding import Place, pictures
+from utils.images.names import clean, key, without_suffix
+from utils.images.pairing import Lookup, partners
+from utils.images.reading import read_alpha, read_image
+from utils.images.sizes import check_sizes, image_size
 
 
 class Matched(NamedTuple):
@@ -26,7 +25,7 @@ class Matched(NamedTuple):
     faults: list[str]
 
 
-def match(places: Iterable[Place], listed: list[str] | None, base: Path) -> Matched:
+def match_foregrounds(places: Iterable[Place], listed: list[str] | None, base: Path) -> Matched:
     """Match the pictures of places: the same stem; else the same but for case and old suffixes.
 
     Copies of the same matte (or foreground) for each composite, NAME_0, NAME_1 and so on, are one.
@@ -47,16 +46,16 @@ def match(places: Iterable[Place], listed: list[str] | None, base: Path) -> Matc
         colours = _merge_copies(colours, map(without_suffix, listed), read_image, base, faults)
     mattes = gather([path for place in places for path in pictures(place.alpha)], base, faults)
     mattes = _merge_copies(mattes, colours, read_alpha, base, faults)
-    partners = _partners(colours, mattes)
-    foregrounds = [Foreground(name, colours[name], mattes[partners[name]]) for name in partners]
-    faults += [f"{_rel(colours[n], base)} has no matte" for n in colours if n not in partners]
-    used = set(partners.values())
+    matte = partners(colours, mattes)
+    foregrounds = [Foreground(name, colours[name], mattes[matte[name]]) for name in matte]
+    faults += [f"{_rel(colours[n], base)} has no matte" for n in colours if n not in matte]
+    used = set(matte.values())
     faults += [f"{_rel(mattes[n], base)} has no foreground" for n in mattes if n not in used]
-    sizes = {one.name: _same_size(one.fg, one.alpha, base, faults) for one in foregrounds}
+    usable = {one.name for one in foregrounds if _same_size(one.fg, one.alpha, base, faults)}
     trimaps: dict[str, Path] = {}
-    known = _known(sizes)
+    known = Lookup(matte)
     for path in (path for place in places if place.trimap for path in pictures(place.trimap)):
-        owner = _owner(clean(path.stem), known)
+        owner = known.owner(clean(path.stem))
         if owner is None:
             faults.append(f"{_rel(path, base)} is the trimap of no foreground")
             continue
@@ -65,7 +64,7 @@ def match(places: Iterable[Place], listed: list[str] | None, base: Path) -> Matc
         if target in trimaps and not same_content(trimaps[target], path):
             faults.append(_both(trimaps[target], path, target, base))
         trimaps.setdefault(target, path)
-        if sizes[name] is not None:
+        if name in usable:
             _same_size(colours[name], path, base, faults)
     return Matched(foregrounds, trimaps, faults)
 
@@ -95,10 +94,10 @@ def _merge_copies(
 ) -> dict[str, Path]:
     """`files` with NAME for its copies NAME_0, NAME_1 and so on, for NAME in `names`."""
     merged: dict[str, Path] = {}
-    known = _known(names)
+    known = Lookup(names)
     present = {key(stem) for stem in files}
     for stem, path in files.items():
-        owner = _owner(stem, known)
+        owner = known.owner(stem)
         if owner is None or owner[1] is None or key(owner[0]) in present:
             merged[stem] = path
             continue
@@ -118,52 +117,13 @@ def _merge_copies(
     return merged
 
 
-def _partners(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
-    """{name: the name among `others` that means the same}, where there is exactly one."""
-    names, others = list(names), list(others)
-    exact = {name: name for name in names if name in set(others)}
-    rest: dict[str, tuple[list[str], list[str]]] = {}
-    for side, left in enumerate((names, others)):
-        for name in left:
-            if name not in exact:
-                rest.setdefault(key(name), ([], []))[side].append(name)
-    alike = {ours[0]: theirs[0] for ours, theirs in rest.values() if len(ours) == len(theirs) == 1}
-    both = exact | alike
-    return {name: both[name] for name in names if name in both}
-
-
-def _known(names: Iterable[str]) -> dict[str, str]:
-    """Each name by what it is and, where none is just so, by its key."""
-    names = list(names)
-    return {key(name): name for name in names} | {name: name for name in names}
-
-
-def _owner(stem: str, known: dict[str, str]) -> tuple[str, str | None] | None:
-    """The name that NAME or NAME_k belongs to, and k; NAME_1 is a foreground's own if there is."""
-    own = known.get(stem) or known.get(key(stem))
-    if own:
-        return own, None
-    for text in (stem, key(stem)):
-        match = NUMBERED.fullmatch(text)
-        own = match and (known.get(match[1]) or known.get(key(match[1])))
-        if own:
-            return own, match[2]
-    return None
-
-
-def _same_size(one: Path, other: Path, base: Path, faults: list[str]) -> tuple[int, int] | None:
+def _same_size(one: Path, other: Path, base: Path, faults: list[str]) -> bool:
     try:
-        size, size_other = image_size(one)[::-1], image_size(other)[::-1]
+        check_sizes(one, image_size(one), other, image_size(other))
     except InputError as error:
         faults.append(_short(error, base))
-        return None
-    if size == size_other:
-        return size
-    faults.append(
-        f"{_rel(one, base)} is {size[0]} x {size[1]}, "
-        f"but {_rel(other, base)} is {size_other[0]} x {size_other[1]}"
-    )
-    return None
+        return False
+    return True
 
 
 def _both(one: Path, other: Path, name: str, base: Path) -> str:

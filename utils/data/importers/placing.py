@@ -11,13 +11,14 @@ from tqdm import tqdm
 from models.atomic import atomic
 from utils.data.importers.faults import refuse
 from utils.data.importers.matching import same_content
-from utils.data.importers.names import is_picture
 from utils.data.importers.space import require_space
+from utils.images.listing import pictures_in
+from utils.images.names import composed, is_picture, name_of
 
 How = Literal["copy", "link", "move"]
 
 
-def place(files: Mapping[Path, Path], how: How, source: Path, base: Path) -> tuple[int, int]:
+def put_files(files: Mapping[Path, Path], how: How, source: Path, base: Path) -> tuple[int, int]:
     """Bring files to their targets; the same file that is there already stays.
 
     A file is the same if it has the same size, and the same bytes where its source is newer. What
@@ -38,10 +39,9 @@ def place(files: Mapping[Path, Path], how: How, source: Path, base: Path) -> tup
     folders = {target.parent for target in files}
     refuse(source, [_linked(folder) for folder in sorted(folders) if folder.is_symlink()])
     faults, due = [], {}
-    there = {folder: by_stem(folder) for folder in folders}
+    there = {folder: by_name(folder) for folder in folders}
     for target, file in files.items():
-        others = there[target.parent].get(target.stem, []) if is_picture(target.name) else []
-        other = next((path for path in others if path != target), None)
+        other = taken(target, there[target.parent]) if is_picture(target.name) else None
         if other is None and target.exists() and not _is_same(file, target):
             other = target
         if other is not None:
@@ -70,13 +70,22 @@ def _linked(folder: Path) -> str:
     return f"{folder} is a link to {folder.resolve()}; remove the link, or add the pictures there"
 
 
-def by_stem(folder: Path) -> dict[str, list[Path]]:
-    """The pictures of a folder, if it is there, by their stems."""
+def by_name(folder: Path) -> dict[str, list[Path]]:
+    """The pictures of a folder, if it is there, by their names."""
     found: dict[str, list[Path]] = {}
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if is_picture(path.name):
-            found.setdefault(path.stem, []).append(path)
+    for path in pictures_in(folder) if folder.is_dir() else ():
+        found.setdefault(name_of(path), []).append(path)
     return found
+
+
+def taken(target: Path, there: Mapping[str, list[Path]]) -> Path | None:
+    """Another picture that has the name of `target` in a folder, of which `there` is `by_name`."""
+    for path in there.get(name_of(target), []):
+        # macOS finds a file by either way to write its accents.
+        same = composed(path.name) == composed(target.name) and target.exists()
+        if path != target and not same:
+            return path
+    return None
 
 
 def _is_same(file: Path, target: Path) -> bool:

@@ -17,7 +17,9 @@ from models.errors import InputError
 from utils.data.failures import tolerate
 from utils.data.folders import Foreground, foregrounds
 from utils.data.store.files import RADII, describe, fault, file_of, sources_of, store_folder
-from utils.images.files import check_sizes, image_size, read_alpha, read_image
+from utils.images.names import name_of
+from utils.images.reading import read_alpha, read_image
+from utils.images.sizes import check_sizes, image_size
 from utils.processes import run
 
 log = logging.getLogger(__name__)
@@ -55,7 +57,7 @@ def _build(folder: Path, sources: list[Foreground], workers: int, snap: int) -> 
     pixels, bad = _sizes(sources)
     due = [one for one in sources if one.name in pixels and fault(folder, one, "", snap)]
     for path in folder.glob("*"):
-        if path.stem not in pixels and path.is_file():
+        if name_of(path) not in pixels and path.is_file():
             path.unlink()
     _announce(folder, pixels, due)
     jobs = [(folder, one, snap) for one in due]

@@ -1,52 +1,10 @@
 """Test sets by their folders: Composition-1k, Distinctions-646, alphamatting.com, AIM-500."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import InputError
-from utils.data.importers.names import folder_key
+from utils.images.layouts import LAYOUTS, TRIMAP_KINDS, Layout, child, children, descend, folder_key
 from utils.score.pictures import Picture, match, with_mattes
-
-TRIMAP_KINDS = ("trimap1", "trimap2", "trimap3")  # alphamatting.com: narrow, wide, drawn by hand
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What the folders of a test set are called, in any case; the first that is there is taken."""
-
-    places: tuple[str, ...]  # where in the set they may lie
-    image: tuple[str, ...]
-    alpha: tuple[str, ...]
-    trimap: tuple[str, ...]
-    shared: bool = False  # mattes and trimaps may be one for all composites of a foreground
-
-
-COMPOSED = "test/composed"
-# In the order in which they are tried.
-LAYOUTS = {
-    "alphamatting": Layout(
-        ("",),
-        ("input", "input_lowres", "input_training_lowres"),
-        ("gt", "gt_lowres", "gt_training_lowres"),
-        ("", "trimap", "trimap_lowres", "trimap_training_lowres"),  # these hold trimap1..3
-    ),
-    "aim": Layout(("",), ("original",), ("mask",), ("trimap",)),
-    "composition-1k": Layout(
-        ("", "combined_dataset/test_set", "test_set", COMPOSED),
-        ("merged", "image"),
-        ("alpha_copy", "alpha"),
-        ("trimaps", "trimap"),
-        shared=True,
-    ),
-    "distinctions-646": Layout(
-        ("", "test", COMPOSED),
-        ("merged", "image", "images"),
-        ("gt", "alpha"),
-        ("trimap", "trimaps"),
-        shared=True,
-    ),
-    "own": Layout(("", COMPOSED), ("image",), ("alpha",), ("trimap",)),
-}
 
 
 def open_set(folder: Path, layout: str | None = None) -> dict[str, list[Picture]]:
@@ -86,7 +44,7 @@ def saved_in(sets: dict[str, list[Picture]], mattes: Path) -> dict[str, list[Pic
     for key, pictures in sets.items():
         if pictures[0].alpha is None:
             raise InputError(f"{pictures[0].image.parent}: has no truth beside it to score against")
-        place = _child(mattes, (folder_key(key),)) if key else mattes
+        place = child(mattes, (folder_key(key),)) if key else mattes
         if place is None:
             raise InputError(
                 f"{mattes}: no folder {key} in it; the set has {len(sets)} kinds of trimaps, "
@@ -98,40 +56,25 @@ def saved_in(sets: dict[str, list[Picture]], mattes: Path) -> dict[str, list[Pic
 
 def _folders(folder: Path, layout: Layout) -> tuple[Path, Path, dict[str, Path]] | None:
     for place in layout.places:
-        root = _descend(folder, place)
-        parts = [
-            root and _child(root, part) for part in (layout.image, layout.alpha, layout.trimap)
-        ]
-        if all(parts):
-            return parts[0], parts[1], {"": parts[2]}
+        root = descend(folder, place)
+        image, alpha, trimap = (
+            children(root, layout.image, layout.alpha, layout.trimap) if root else (None,) * 3
+        )
+        if image and alpha and trimap:
+            return image, alpha, {"": trimap}
     return None
 
 
 def _alphamatting(folder: Path) -> tuple[Path, Path | None, dict[str, Path]] | None:
     layout = LAYOUTS["alphamatting"]
-    images = _child(folder, layout.image)
+    images = child(folder, layout.image)
     for place in layout.trimap:
-        root = _descend(folder, place)
-        kinds = [root and _child(root, (kind,)) for kind in TRIMAP_KINDS]
+        root = descend(folder, place)
+        kinds = [root and child(root, (kind,)) for kind in TRIMAP_KINDS]
         trimaps = {k.capitalize(): p for k, p in zip(TRIMAP_KINDS, kinds, strict=True) if p}
         if images and trimaps:
-            return images, _child(folder, layout.alpha), trimaps
+            return images, child(folder, layout.alpha), trimaps
     return None
-
-
-def _descend(folder: Path, place: str) -> Path | None:
-    for name in filter(None, place.split("/")):
-        found = _child(folder, (name,))
-        if found is None:
-            return None
-        folder = found
-    return folder
-
-
-def _child(folder: Path, names: tuple[str, ...]) -> Path | None:
-    """The first of the names that is a folder in this one, in any case."""
-    children = {folder_key(path.name): path for path in sorted(folder.iterdir()) if path.is_dir()}
-    return next((children[name] for name in names if name in children), None)
 
 
 def _told(layout: Layout) -> str:

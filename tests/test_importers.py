@@ -13,17 +13,16 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from models.errors import InputError
 from tests.sets import disc, picture
-from utils.data.folders import backgrounds, foregrounds, read_names
+from utils.data.folders import backgrounds, foregrounds
 from utils.data.importers import archives, bring
 from utils.data.importers.cutouts import hidden_colours, suspicion
-from utils.data.importers.names import clean, key
-from utils.images.files import read_alpha, read_image, write_image
+from utils.images.listing import read_names
+from utils.images.reading import read_alpha, read_image
+from utils.images.writing import write_image
 
 SIZE = (24, 32)
 
@@ -222,6 +221,24 @@ def test_numbered_mattes_that_differ_are_refused(flat, tmp_path):
     assert "cat_1_0.png" in message and "cat_1_2.png should be copies" in message
 
 
+def test_a_second_name_of_a_composite_belongs_to_no_foreground(flat, tmp_path):
+    alpha(flat / "Combined_Dataset/Test_set/trimaps/cat_1_07.png", 5)
+    message = refused("composition-1k", flat, tmp_path / "set")
+    assert "cat_1_07.png is the trimap of no foreground" in message
+
+
+def test_names_in_decomposed_form_arrive_composed_and_stay_when_brought_again(tmp_path):
+    folder, root = tmp_path / "in", tmp_path / "set"
+    fg(folder / "fg/e\u0301.png")
+    alpha(folder / "alpha/\u00e9.png")
+    assert bring("pairs", folder, root, part="train").written == 2
+    assert {path.name for path in root.rglob("*.png")} == {"\u00e9.png"}
+    assert bring("pairs", folder, root, part="train").kept == 2
+    target = root / "train/fg/\u00e9.png"
+    target.rename(target.with_name("e\u0301.png"))
+    assert "is another file of that name" in refused("pairs", folder, root, part="train")
+
+
 def test_distinctions_arrive_with_their_lists_of_backgrounds(tmp_path):
     source = tmp_path / "in" / "Distinctions-646"
     for part, name in (("Train", "1(2)"), ("Test", "7")):
@@ -265,7 +282,7 @@ def test_two_candidates_for_a_part_are_both_named(adobe, tmp_path):
 def test_list_that_names_what_is_not_there_is_refused(adobe, tmp_path):
     text(adobe / "Combined_Dataset/Test_set/test_fg_names.txt", "b.png\nq.png\nb.png\n")
     message = refused("composition-1k", adobe, tmp_path / "set")
-    assert "lists q.png" in message and "lists b.png twice" in message
+    assert "lists q.png" in message and "lists b twice" in message
 
 
 # --- pairs ------------------------------------------------------------------------------------
@@ -575,17 +592,6 @@ def test_names_that_no_list_can_hold_are_renamed(pairs, tmp_path):
     assert [one.name for one in foregrounds(root, "train")] == ["__0"]
 
 
-@given(st.text())
-def test_clean_names_are_one_line_of_text_and_stay_as_they_are(name):
-    line = clean(name)
-    assert line.encode() and line.splitlines() == [line] and clean(line) == line
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
-def test_one_name_written_differently_has_one_key(name):
-    assert key(key(name)) == key(name) == key(f"{name}.PNG") == key(f"{name}.jpg.Png")
-
-
 # --- cut-outs ---------------------------------------------------------------------------------
 
 
@@ -673,7 +679,7 @@ def test_every_file_that_is_no_cutout_is_listed_before_work(cutout, tmp_path, ca
         "rgb.png has no alpha channel",
         "the alpha of opaque.png is 255",
         "the alpha of empty.png is 0",
-        "broken.png is no whole picture",
+        "broken.png: the file is truncated",
     ):
         assert words in caplog.text
     assert not (tmp_path / "set").exists()

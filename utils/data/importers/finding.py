@@ -8,17 +8,19 @@ from typing import NamedTuple, get_args
 
 from models.errors import InputError
 from utils.data.folders import Part
-from utils.data.importers.names import folder_key, is_picture
+from utils.data.importers.lists import list_name
+from utils.images.layouts import (
+    ALPHA_NAMES,
+    FG_NAMES,
+    PART_NAMES,
+    TRIMAP_NAMES,
+    VOC_PICTURES,
+    children,
+    folder_key,
+)
+from utils.images.listing import pictures_in
+from utils.images.names import is_picture, is_visible
 
-FG_NAMES = ("fg", "fgr", "foreground", "foregrounds")
-ALPHA_NAMES = ("alpha", "alphas", "gt", "matte", "mattes", "pha")
-TRIMAP_NAMES = ("trimap", "trimaps")
-PART_NAMES = {
-    "train": ("training_set", "train", "training"),
-    "test": ("test_set", "test", "testing"),
-}
-VOC_PICTURES = "jpegimages"  # beside it VOC keeps segmentations, which are no photographs
-LIST = re.compile(r"(?:(train)(?:ing)?|(test))_(fg|bg)_names\.txt|(fg|bg)_(train|test)\.txt")
 LICENCE = re.compile(r".*(licen[cs]e|agreement|(?<![a-z])terms(?![a-z])).*", re.IGNORECASE)
 DOCUMENT_SUFFIXES = ("", ".txt", ".md", ".pdf", ".doc", ".docx", ".rtf", ".html")
 
@@ -35,11 +37,7 @@ def find_places(folder: Path) -> list[Place]:
     """Every `fg` with an `alpha` beside it (see `FG_NAMES`, `ALPHA_NAMES`), at any depth."""
     places = []
     for parent in _folders(folder):
-        children = {folder_key(child.name): child for child in _children(parent)}
-        fg, alpha, trimap = (
-            next((children[name] for name in names if name in children), None)
-            for names in (FG_NAMES, ALPHA_NAMES, TRIMAP_NAMES)
-        )
+        fg, alpha, trimap = children(parent, FG_NAMES, ALPHA_NAMES, TRIMAP_NAMES)
         if fg is not None and alpha is not None:
             places.append(Place(fg, alpha, trimap))
     return places
@@ -86,38 +84,9 @@ def find_pictures(source: Path) -> list[Path]:
     return [path for folder in voc or folders for path in pictures(folder)]
 
 
-def find_lists(source: Path) -> dict[str, Path]:
-    """Lists of names by what we call them: `train_fg_names.txt`, `test_bg_names.txt` and so on.
-
-    Raises:
-        InputError: two different lists of one kind.
-    """
-    lists: dict[str, Path] = {}
-    for path in _files(source):
-        name = list_name(path.name)
-        if name is None:
-            continue
-        if name in lists and lists[name].read_bytes() != path.read_bytes():
-            raise InputError(
-                f"{source}: {lists[name].relative_to(source)} and {path.relative_to(source)} are "
-                "two different lists of one kind; remove one"
-            )
-        lists.setdefault(name, path)
-    return lists
-
-
 def find_licences(source: Path) -> list[Path]:
     """Documents whose name says that they hold the terms of the data."""
-    return [path for path in _files(source) if is_licence(path.name)]
-
-
-def list_name(name: str) -> str | None:
-    """What we call the list of names that a file holds, judged by its name; None for others."""
-    match = LIST.fullmatch(name.casefold())
-    if match is None:
-        return None
-    train, test, kind, other_kind, other_part = match.groups()
-    return f"{train or test or other_part}_{kind or other_kind}_names.txt"
+    return [path for path in visible_files(source) if is_licence(path.name)]
 
 
 def is_licence(name: str) -> bool:
@@ -128,7 +97,7 @@ def is_licence(name: str) -> bool:
 
 def is_of_pairs(path: PurePosixPath) -> bool:
     """Whether an archive's entry belongs to foregrounds: those, mattes, trimaps, lists, terms."""
-    if not is_visible(path):
+    if not all(map(is_visible, path.parts)):
         return False
     if list_name(path.name) or is_licence(path.name):
         return True
@@ -138,38 +107,26 @@ def is_of_pairs(path: PurePosixPath) -> bool:
 
 def is_visible_picture(path: PurePosixPath) -> bool:
     """Whether an archive's entry is a picture in no hidden folder."""
-    return is_visible(path) and is_picture(path.name)
-
-
-def is_visible(path: PurePosixPath) -> bool:
-    """Whether no part of a path is hidden or what macOS adds to archives."""
-    return not any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    return all(map(is_visible, path.parts)) and is_picture(path.name)
 
 
 def pictures(folder: Path) -> list[Path]:
-    """The pictures right in a folder, by name; hidden ones are passed over."""
-    return sorted(path for path in folder.iterdir() if is_picture(path.name) and path.is_file())
+    """The pictures right in a folder, by name, without links to what is gone."""
+    return [path for path in pictures_in(folder) if path.exists()]
+
+
+def visible_files(source: Path) -> Iterator[Path]:
+    """Every file at any depth that is not hidden."""
+    for folder in _folders(source):
+        yield from sorted(
+            path for path in folder.iterdir() if path.is_file() and is_visible(path.name)
+        )
 
 
 def _folders(source: Path) -> list[Path]:
     """A folder and all below it, upper ones first, by name, without hidden ones and links."""
     found = []
     for folder, below, _ in os.walk(source):
-        below[:] = sorted(name for name in below if is_visible(PurePosixPath(name)))
+        below[:] = sorted(name for name in below if is_visible(name))
         found.append(Path(folder))
     return sorted(found, key=lambda path: (len(path.parts), path))
-
-
-def _children(folder: Path) -> list[Path]:
-    return sorted(
-        path for path in folder.iterdir() if path.is_dir() and is_visible(PurePosixPath(path.name))
-    )
-
-
-def _files(source: Path) -> Iterator[Path]:
-    for folder in _folders(source):
-        yield from sorted(
-            path
-            for path in folder.iterdir()
-            if path.is_file() and is_visible(PurePosixPath(path.name))
-        )

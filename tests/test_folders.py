@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import pytest
-
-from models.errors import InputError
+from tests.refusals import refused
 from utils.data.folders import backgrounds, foregrounds
 
 
@@ -17,19 +15,31 @@ def lay_out(root: Path, part: str, fg: list[str], alpha: list[str], bg: list[str
     return root
 
 
-def refused(function, *arguments) -> str:
-    with pytest.raises(InputError) as caught:
-        function(*arguments)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 def test_pairs_are_matched_by_stem_in_order(tmp_path):
     lay_out(tmp_path, "train", ["b.jpg", "a.png"], ["a.png", "b.png"], [])
     first, second = foregrounds(tmp_path, "train")
     assert (first.name, second.name) == ("a", "b")
     assert second.fg == tmp_path / "train" / "fg" / "b.jpg"
     assert second.alpha == tmp_path / "train" / "alpha" / "b.png"
+
+
+def test_names_in_composed_and_decomposed_form_are_one(tmp_path):
+    """macOS writes the accent as a character of its own (NFD), other systems do not."""
+    lay_out(tmp_path, "test", ["Ka\u0308fer.png"], ["K\u00e4fer.png"], ["e\u0301.jpg"])
+    (one,) = foregrounds(tmp_path, "test")
+    assert one.name == "K\u00e4fer" and one.fg.exists() and one.alpha.exists()
+    (tmp_path / "test" / "test_fg_names.txt").write_text("Ka\u0308fer.png\n", encoding="utf-8")
+    (tmp_path / "test" / "test_bg_names.txt").write_text("\u00e9.jpg\n", encoding="utf-8")
+    assert foregrounds(tmp_path, "test") == [one]
+    assert len(backgrounds(tmp_path, "test")) == 1
+
+
+def test_case_and_suffixes_left_over_are_no_obstacle_where_nothing_else_is_meant(tmp_path):
+    lay_out(tmp_path, "train", ["A.jpg", "b.png"], ["a.jpg.png", "B.png", "b.png"], [])
+    assert "alpha/B.png: no file of the same name" in refused(foregrounds, tmp_path, "train")
+    (tmp_path / "train" / "alpha" / "B.png").unlink()
+    pairs = {one.name: one.alpha.name for one in foregrounds(tmp_path, "train")}
+    assert pairs == {"A": "a.jpg.png", "b": "b.png"}
 
 
 def test_foreground_without_matte_is_named_with_how_many_more(tmp_path):

@@ -14,8 +14,9 @@ from models.errors import InputError
 from utils.data.compose.arithmetic import compose, fit_background
 from utils.data.compose.testing import compose_test_set
 from utils.data.folders import backgrounds
-from utils.images.files import read_alpha, read_image, read_trimap, write_image
+from utils.images.reading import read_alpha, read_image, read_trimap
 from utils.images.trimap import make_trimap
+from utils.images.writing import write_image
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -99,6 +100,19 @@ def test_trimaps_that_the_set_brings_are_taken(root):
     assert not np.array_equal(read_trimap(folder / "cat_0.png"), one)
     assert np.array_equal(read_trimap(folder / "dog_0.png"), both)
     assert np.array_equal(read_trimap(folder / "dog_1.png"), both)
+
+
+def test_brought_trimap_is_found_in_either_form_of_its_name(root):
+    """macOS writes the accent as a character of its own (NFD), other systems do not."""
+    for kind, name in (("fg", "e\u0301"), ("alpha", "\u00e9")):
+        (root / "test" / kind / "dog.png").rename(root / "test" / kind / f"{name}.png")
+    trimap = np.full((31, 27), 128, np.uint8)
+    trimap[:5] = 0
+    write_image(root / "test" / "trimap" / "e\u0301_1.png", trimap)
+    run(root)
+    folder = root / "test" / "composed" / "trimap"
+    assert np.array_equal(read_trimap(folder / "\u00e9_1.png"), trimap)
+    assert not np.array_equal(read_trimap(folder / "\u00e9_0.png"), trimap)
 
 
 def test_trimap_of_a_foreground_is_not_taken_for_a_numbered_one(root):

@@ -1,0 +1,77 @@
+"""Folders and lists of names: what is in them, in which order, and which names are refused."""
+
+import pytest
+
+from tests.refusals import refused
+from utils.images.listing import list_images, pictures_in, read_names, write_names
+
+
+def test_folder_is_listed_by_name_without_hidden_and_other_files(tmp_path):
+    for name in ("b.png", "a.JPG", "c.d.png", ".e.1.png", "notes.txt"):
+        (tmp_path / name).touch()
+    assert list(list_images(tmp_path)) == ["a", "b", "c.d"]
+    assert list_images(tmp_path)["a"] == tmp_path / "a.JPG"
+
+
+@pytest.mark.parametrize("name", ["cat .png", " cat.png", "c\u2028at.png", "c\tat.png"])
+def test_a_name_that_no_list_can_hold_is_refused(tmp_path, name):
+    (tmp_path / name).touch()
+    assert "rename it" in refused(list_images, tmp_path)
+
+
+def test_every_other_name_is_taken_and_found_again_in_a_list(tmp_path):
+    names = ["a b", "at 1.23\u202fPM", "wide\u3000blank", "\U0001f469\u200d\U0001f33e", "hair.v2"]
+    for name in names:
+        (tmp_path / f"{name}.png").touch()
+    images = list_images(tmp_path)
+    assert set(images) == set(names)
+    write_names(tmp_path / "list.txt", images)
+    assert read_names(tmp_path / "list.txt") == list(images)
+
+
+def test_names_are_told_in_composed_form_and_ordered_by_it(tmp_path):
+    for name in ("z\u0301", "e\u0301", "f"):
+        (tmp_path / f"{name}.png").touch()
+    images = list_images(tmp_path)
+    assert list(images) == ["f", "\u00e9", "\u017a"]
+    assert images["\u00e9"].name == "e\u0301.png"  # as it is on the disk
+    (tmp_path / "\u00e9.jpg").touch()
+    assert "have the same name; remove one" in refused(list_images, tmp_path)
+
+
+def test_folder_that_cannot_be_used_is_named(tmp_path):
+    assert "no such folder" in refused(list_images, tmp_path / "none")
+    assert "no pictures" in refused(list_images, tmp_path)
+    (tmp_path / "a.png").touch()
+    (tmp_path / "a.jpg").touch()
+    message = refused(list_images, tmp_path)
+    assert "a.jpg" in message and "a.png" in message
+
+
+def test_a_folder_is_no_picture_and_a_broken_link_is_not_passed_over(tmp_path):
+    (tmp_path / "a.png").mkdir()
+    (tmp_path / "b.png").symlink_to(tmp_path / "gone.png")
+    assert pictures_in(tmp_path) == [tmp_path / "b.png"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+def test_a_list_is_read_in_every_usual_encoding(tmp_path, encoding):
+    path = tmp_path / "list.txt"
+    path.write_bytes("K\u00e4fer 1\r\n\r\n  b.png \n".encode(encoding))
+    assert read_names(path) == ["K\u00e4fer 1", "b.png"]
+
+
+def test_a_list_in_decomposed_form_is_read_in_composed_form(tmp_path):
+    (tmp_path / "list.txt").write_text("e\u0301\n", encoding="utf-8")
+    assert read_names(tmp_path / "list.txt") == ["\u00e9"]
+
+
+def test_a_list_that_cannot_be_used_is_named(tmp_path):
+    path = tmp_path / "list.txt"
+    assert "list.txt: cannot be read" in refused(read_names, path)
+    path.write_text("\n \n")
+    assert "list.txt: holds no names" in refused(read_names, path)
+    path.write_bytes("a\nb\n".encode("utf-16"))
+    assert "list.txt: no plain text; save it as UTF-8" in refused(read_names, path)
+    problems: list[str] = []
+    assert read_names(path, problems) == [] and len(problems) == 1

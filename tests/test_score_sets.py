@@ -1,0 +1,131 @@
+"""Test sets are recognised by their folders, and every file finds its partners."""
+
+from pathlib import Path
+
+import pytest
+
+from models.errors import InputError
+from tests.sets import disc, picture
+from utils.images.trimap import make_trimap
+from utils.images.writing import write_image
+from utils.score.pictures import sizes
+from utils.score.sets import open_set, saved_in
+
+ALPHA = disc(40, 50)
+TRIMAP = make_trimap(ALPHA, 4)
+PHOTOGRAPH = picture(0, 40, 50)
+
+
+def write(folder: Path, content, *names: str) -> None:
+    for name in names:
+        write_image(folder / f"{name}.png", content)
+
+
+@pytest.mark.parametrize(
+    "image, alpha, trimap",
+    [
+        ("merged", "alpha_copy", "trimaps"),
+        tuple(f"Combined_Dataset/Test_set/{name}" for name in ("merged", "alpha", "trimaps")),
+        ("test/composed/image", "test/composed/alpha", "test/composed/trimap"),
+        ("Test/Merged", "Test/GT", "Test/Trimap"),
+        ("original", "mask", "trimap"),
+        ("image", "alpha", "trimap"),
+    ],
+)
+def test_a_set_is_recognised_wherever_its_folders_lie(tmp_path, image, alpha, trimap):
+    for folder, content in ((image, PHOTOGRAPH), (alpha, ALPHA), (trimap, TRIMAP)):
+        write(tmp_path / folder, content, "a", "b")
+    (one,) = open_set(tmp_path).values()
+    assert [p.name for p in one] == ["a", "b"]
+    assert [f.parent for f in one[0].files] == [tmp_path / f for f in (image, alpha, trimap)]
+    assert sizes(one) == {"a": (40, 50), "b": (40, 50)}
+
+
+def test_composites_may_share_the_matte_of_their_foreground(tmp_path):
+    write(tmp_path / "merged", PHOTOGRAPH, "cat_0", "cat_1", "black_cat_0")
+    write(tmp_path / "alpha", ALPHA, "cat", "black_cat")
+    write(tmp_path / "trimaps", TRIMAP, "cat_0", "cat_1", "black_cat")
+    (one,) = open_set(tmp_path).values()
+    found = {p.name: (p.alpha.stem, p.trimap.stem) for p in one}
+    assert found == {
+        "cat_0": ("cat", "cat_0"),
+        "cat_1": ("cat", "cat_1"),
+        "black_cat_0": ("black_cat", "black_cat"),
+    }
+    (tmp_path / "alpha" / "cat.png").unlink()
+    with pytest.raises(InputError, match=r"cat_0\.png: no file .* in .*alpha \(and 1 more\)"):
+        open_set(tmp_path)
+
+
+def test_a_second_name_of_a_composite_shares_nothing(tmp_path):
+    write(tmp_path / "merged", PHOTOGRAPH, "cat_07")
+    write(tmp_path / "alpha", ALPHA, "cat")
+    write(tmp_path / "trimaps", TRIMAP, "cat")
+    with pytest.raises(InputError, match=r"cat_07\.png: no file of the same name"):
+        open_set(tmp_path)
+
+
+def test_names_in_composed_and_decomposed_form_are_one(tmp_path):
+    """macOS writes the accent as a character of its own (NFD), other systems do not."""
+    write(tmp_path / "merged", PHOTOGRAPH, "e\u0301_0")
+    write(tmp_path / "alpha", ALPHA, "\u00e9")
+    write(tmp_path / "trimaps", TRIMAP, "\u00e9_0")
+    write(tmp_path / "ours", ALPHA, "\u00e9_0")
+    sets = open_set(tmp_path)
+    (one,) = saved_in(sets, tmp_path / "ours")[""]
+    assert one.name == "\u00e9_0" and all(file.exists() for file in one.files)
+
+
+def test_ones_own_set_shares_nothing(tmp_path):
+    write(tmp_path / "image", PHOTOGRAPH, "cat_0")
+    write(tmp_path / "alpha", ALPHA, "cat")
+    write(tmp_path / "trimap", TRIMAP, "cat")
+    assert len(open_set(tmp_path, "composition-1k")[""]) == 1
+    with pytest.raises(InputError, match=r"cat_0\.png: no file of the same name in .*alpha;"):
+        open_set(tmp_path, "own")
+
+
+@pytest.mark.parametrize("inside", ["", "trimap_lowres"])
+def test_each_kind_of_trimaps_is_a_row_of_its_own(tmp_path, inside):
+    write(tmp_path / "input", PHOTOGRAPH, "GT01")
+    write(tmp_path / "gt", ALPHA, "GT01")
+    for kind in ("Trimap1", "trimap3"):
+        write(tmp_path / inside / kind, TRIMAP, "GT01")
+    sets = open_set(tmp_path)
+    assert list(sets) == ["Trimap1", "Trimap3"]
+    assert sets["Trimap3"][0].trimap.parent.name == "trimap3"
+    assert sets["Trimap1"][0].alpha.parent.name == "gt"
+
+    for kind in sets:
+        write(tmp_path / "ours" / kind.lower(), ALPHA, "GT01")
+    saved = saved_in(sets, tmp_path / "ours")
+    assert saved["Trimap1"][0].matte == tmp_path / "ours" / "trimap1" / "GT01.png"
+    with pytest.raises(InputError, match=r"input: no folder Trimap1 in it; the set has 2 kinds"):
+        saved_in(sets, tmp_path / "input")
+
+
+def test_pictures_without_truth_are_matted_but_not_scored(tmp_path):
+    write(tmp_path / "input", PHOTOGRAPH, "doll")
+    write(tmp_path / "trimap2", TRIMAP, "doll")
+    sets = open_set(tmp_path)
+    assert sets["Trimap2"][0].alpha is None
+    with pytest.raises(InputError, match="no truth beside it"):
+        saved_in(sets, tmp_path)
+
+
+def test_a_matte_that_is_missing_from_a_set_is_named(tmp_path):
+    write(tmp_path / "original", PHOTOGRAPH, "a", "b")
+    write(tmp_path / "mask", ALPHA, "a", "b")
+    write(tmp_path / "trimap", TRIMAP, "a", "b")
+    write(tmp_path / "ours", ALPHA, "b", "c")
+    with pytest.raises(InputError, match=r"a\.png: no file of the same name in .*ours;"):
+        saved_in(open_set(tmp_path), tmp_path / "ours")
+
+
+def test_what_was_looked_for_is_told(tmp_path):
+    with pytest.raises(InputError, match=r"tried alphamatting, aim, .*--image, --alpha"):
+        open_set(tmp_path)
+    with pytest.raises(InputError, match=r"looked for original, mask, trimap"):
+        open_set(tmp_path, "aim")
+    with pytest.raises(InputError, match=r"gone: no such folder; check --set"):
+        open_set(tmp_path / "gone")

@@ -1,0 +1,124 @@
+"""Which files belong together: those of one name, and NAME_k with NAME."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from utils.images.names import clean, key, parse_composite, without_suffix
+from utils.problems import complain
+
+
+class Lookup:
+    """Finds names as people mean them: just so, or the only one of the same `key`."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = dict.fromkeys(names)
+        alike: dict[str, list[str]] = {}
+        for name in self._names:
+            alike.setdefault(key(name), []).append(name)
+        self._alone = {text: same[0] for text, same in alike.items() if len(same) == 1}
+
+    def find(self, text: str) -> str | None:
+        """The name that is meant by `text`."""
+        return text if text in self._names else self._alone.get(key(text))
+
+    def owner(self, text: str) -> tuple[str, int | None] | None:
+        """(NAME, None) of NAME, (NAME, k) of NAME_k, where NAME is one of the names.
+
+        cat_1 is the foreground cat_1 if there is one, not the second composite of cat.
+        """
+        name = self.find(text)
+        if name is not None:
+            return name, None
+        for written in (text, key(text)):
+            parsed = parse_composite(written)
+            name = self.find(parsed[0]) if parsed else None
+            if name is not None:
+                return name, parsed[1]
+        return None
+
+
+def partners(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
+    """{name: its partner among `others`}: the same name; else the same `key`, once on each side."""
+    names, others = list(names), list(others)
+    exact = set(names) & set(others)
+    ours, theirs = (Lookup(name for name in side if name not in exact) for side in (names, others))
+    found = {}
+    for name in names:
+        other = name if name in exact else theirs.find(name)
+        if other is not None and (name in exact or ours.find(other) == name):
+            found[name] = other
+    return found
+
+
+def find_partners(
+    files: Mapping[str, Path],
+    others: Mapping[str, Path],
+    folder: Path,
+    problems: list[str] | None = None,
+    shared: bool = False,
+) -> dict[str, Path]:
+    """The partner of each of `files` among `others`, the pictures of `folder`; by name.
+
+    Args:
+        problems: where to put all files that have none, instead of raising the first of them.
+        shared: NAME_k takes the partner of NAME where it has none of its own.
+
+    Raises:
+        InputError: a file has no partner.
+    """
+    found = {name: others[other] for name, other in partners(files, others).items()}
+    if shared:
+        lookup = Lookup(others)
+        for name in files.keys() - found.keys():
+            parsed = parse_composite(name)
+            other = parsed and lookup.find(parsed[0])
+            if other:
+                found[name] = others[other]
+    lonely = [path for name, path in files.items() if name not in found]
+    more = f" (and {len(lonely) - 1} more)" if problems is None and len(lonely) > 1 else ""
+    for path in lonely:
+        complain(
+            f"{path}: no file of the same name in {folder}{more}; add it, or remove this", problems
+        )
+    return found
+
+
+def by_owner(
+    files: Mapping[str, Path], names: Iterable[str], problems: list[str] | None = None
+) -> tuple[dict[tuple[str, int | None], Path], list[Path]]:
+    """The files of NAME, `{(NAME, None): path}`, and of NAME_k, `{(NAME, k): path}`; all others.
+
+    Args:
+        names: every NAME that there is.
+        problems: where to put what is wrong, instead of raising it.
+
+    Raises:
+        InputError: two files belong to the same.
+    """
+    lookup = Lookup(names)
+    found: dict[tuple[str, int | None], Path] = {}
+    others = []
+    for name, path in files.items():
+        owner = lookup.owner(name)
+        if owner is None:
+            others.append(path)
+        elif (first := found.setdefault(owner, path)) is not path:
+            complain(f"{path}: means the same as {first.name}; remove one of them", problems)
+    return found, others
+
+
+def follow(lines: Iterable[str], images: Mapping[str, Path]) -> tuple[list[str], list[str]]:
+    """The names of `images` in the order of a list, and the lines that name none of them.
+
+    With or without suffix, and a suffix may have changed (a matte saved again as PNG).
+    """
+    files = {clean(path.name): name for name, path in images.items()}
+    lookup = Lookup(images)
+    order, unknown = [], []
+    for line in lines:
+        name = files.get(line) or lookup.find(line) or lookup.find(without_suffix(line))
+        if name is None:
+            unknown.append(line)
+        else:
+            order.append(name)
+    return order, unknown

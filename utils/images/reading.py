@@ -1,0 +1,150 @@
+"""Strict reading of pictures, mattes and trimaps: right, or one line that says why not."""
+
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models.errors import InputError
+from utils.images.decode import decode, unfit_depth
+from utils.images.levels import UNKNOWN
+
+log = logging.getLogger(__name__)
+
+GREY_TOLERANCE = 8  # channels of a grey matte may differ by this much, as lossy formats make them
+TRIMAP_TOLERANCE = 16  # a value this near to 0, 128 or 255 is that level, blurred by a lossy format
+STRAY_SHARE = 0.01  # a trimap has no more pixels than this that are near no level
+
+
+def read_image(path: Path | str, shrink: int = 1) -> np.ndarray:
+    """A picture as uint8 (H, W, 3), RGB.
+
+    Grey becomes RGB, a palette is expanded, 16 bits are scaled to 8, an alpha channel is ignored.
+
+    Args:
+        shrink: 1, 2, 4 or 8; a JPEG is decoded at a size that many times smaller, which is faster.
+
+    Raises:
+        InputError: the file is missing, unreadable, truncated or no picture.
+    """
+    return _split(path, decode(path, shrink))[0]
+
+
+def read_alpha(path: Path | str) -> np.ndarray:
+    """A matte as uint8 (H, W), 0 background to 255 foreground.
+
+    Grey, grey saved as colour (R = G = B), palettes and 1 to 16 bits are read right. Of a file with
+    an alpha channel, that channel is the matte (a cut-out), unless it is the same everywhere (an
+    opaque picture of a matte), when the grey of the picture is.
+
+    Raises:
+        InputError: as `read_image`; also a picture with real colours, and one whose grey and
+            alpha channel would be two different mattes.
+    """
+    return alpha_of(path, decode(path))
+
+
+def alpha_of(path: Path | str, pixels: np.ndarray) -> np.ndarray:
+    """What `read_alpha` makes of the decoded pixels of the file at `path`."""
+    pixels = _in_8_bits(path, pixels)
+    if pixels.ndim == 2:
+        return pixels
+    colour = pixels[..., :3]
+    spread = int((colour.max(axis=2) - colour.min(axis=2)).max())
+    grey = colour[..., 1]
+    if pixels.shape[2] == 4 and np.ptp(pixels[..., 3]):
+        alpha = pixels[..., 3]
+        seen = grey[alpha > 0]  # what is invisible may have been set to black
+        if spread <= GREY_TOLERANCE and np.ptp(seen) and np.any(seen != alpha[alpha > 0]):
+            raise InputError(
+                f"{path}: its grey and its alpha channel are two different mattes; "
+                "save the right one alone as a grey PNG"
+            )
+        return np.ascontiguousarray(alpha)
+    if spread > GREY_TOLERANCE:
+        raise InputError(
+            f"{path}: a matte must be grey, but this picture has colours (channels differ by up to "
+            f"{spread}); save the matte as a grey PNG"
+        )
+    return np.ascontiguousarray(grey)
+
+
+def read_trimap(path: Path | str) -> np.ndarray:
+    """A trimap as uint8 (H, W) that holds only 0 (background), 128 (unknown) and 255 (foreground).
+
+    Other values are snapped to the nearest level, with one warning for the file.
+
+    Raises:
+        InputError: as `read_alpha`; also when too many pixels are near none of the three levels
+            (more than 1 % of the picture, or more than are unknown), as in a matte.
+    """
+    path = Path(path)
+    grey = read_alpha(path)
+    if 0 < grey.max() <= 2:
+        raise InputError(
+            f"{path}: its values are 0 to {grey.max()}, but a trimap is 0, 128 and 255; "
+            "save it with these"
+        )
+    trimap = np.full_like(grey, UNKNOWN)
+    trimap[grey < 64] = 0
+    trimap[grey >= 192] = 255
+    distance = cv2.absdiff(grey, trimap)
+    off = np.count_nonzero(distance)
+    if not off:
+        return trimap
+    stray = np.count_nonzero(distance > TRIMAP_TOLERANCE)
+    unknown = np.count_nonzero((trimap == UNKNOWN) & (distance <= TRIMAP_TOLERANCE))
+    if stray > min(STRAY_SHARE * grey.size, unknown):
+        raise InputError(
+            f"{path}: no trimap, {_share(stray, grey.size)} of its pixels are far from 0, 128 and "
+            "255; is it a matte? (resize trimaps with nearest neighbour and save them as PNG)"
+        )
+    log.warning(
+        "%s: %d pixels (%s) are not 0, 128 or 255; snapped to the nearest of these",
+        path,
+        off,
+        _share(off, grey.size),
+    )
+    return trimap
+
+
+def require_unknown(path: Path | str, trimap: np.ndarray) -> None:
+    """Raise an `InputError` that names `path` when `trimap` (H, W) has no unknown pixel."""
+    if not np.any(trimap == UNKNOWN):
+        raise InputError(
+            f"{path}: the trimap has no unknown pixels (128), so there is nothing to matte; "
+            "mark the border of the foreground with 128"
+        )
+
+
+def read_cutout(path: Path | str) -> tuple[np.ndarray, np.ndarray | None]:
+    """The stored colours of a picture, uint8 (H, W, 3), and its alpha channel (H, W), if any.
+
+    Raises:
+        InputError: as `read_image`.
+    """
+    return _split(path, decode(path))
+
+
+def _split(path: Path | str, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Decoded pixels as 8-bit colours and alpha channel."""
+    pixels = _in_8_bits(path, pixels)
+    if pixels.ndim == 2:
+        return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), None
+    if pixels.shape[2] == 3:
+        return pixels, None
+    return np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3])
+
+
+def _in_8_bits(path: Path | str, pixels: np.ndarray) -> np.ndarray:
+    """Decoded pixels of 8 or 16 bits as uint8."""
+    if pixels.dtype == np.uint16:
+        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if pixels.dtype != np.uint8:
+        raise unfit_depth(path, pixels)
+    return pixels
+
+
+def _share(count: int, size: int) -> str:
+    return f"{100 * count / size:.2g} %"
