@@ -70,12 +70,12 @@ def crops(
 
 def arrays(sample: Made) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(image (H,W,3), trimap (H,W), alpha (H,W))."""
-    image, trimap, alpha = sample.sample
+    image, trimap, alpha = sample.sample[:3]
     return image.permute(1, 2, 0).numpy(), trimap[0].numpy(), alpha[0].numpy()
 
 
 def same(a: Made, b: Made) -> bool:
-    return all(one.equal(other) for one, other in zip(a.sample, b.sample, strict=True))
+    return all(one.equal(other) for one, other in zip(a.sample[:3], b.sample[:3], strict=True))
 
 
 def soft(alpha: np.ndarray) -> np.ndarray:
@@ -259,6 +259,24 @@ def test_jitter_recolours_the_image_alone(tmp_path):
         assert plain.trimap.equal(coloured.trimap) and plain.alpha.equal(coloured.alpha)
 
 
+@pytest.mark.parametrize("jitter", [0.0, 0.3])
+def test_an_image_is_composed_of_the_layers_that_its_sample_carries(tmp_path, jitter):
+    plain = crops(tmp_path, disc(80, 80), augment={"flip": True, "jitter": jitter})
+    behind = [background(tmp_path, "bg", picture(3, 90, 90))]
+    carrying = CropSet(
+        *(Store(tmp_path), plain._items, behind, plain._data, plain._augment, 0), layers=True
+    )
+    for index in range(4):
+        layers = carrying[0, index].sample
+        fg, bg = (
+            layer.permute(1, 2, 0).numpy() for layer in (layers.foreground, layers.background)
+        )
+        image, _, alpha = arrays(carrying[0, index])
+        assert np.array_equal(image, compose(fg, alpha, bg))
+        assert plain[0, index].sample.foreground is None
+        assert plain[0, index].sample.alpha.equal(layers.alpha)
+
+
 def test_a_foreground_smaller_than_the_crop_is_enlarged_with_one_warning(tmp_path, caplog):
     samples = crops(tmp_path, disc(20, 45), crop_scales=(1.0, 2.0))
     for index in range(6):
@@ -338,10 +356,10 @@ def test_a_background_is_shown_alike_whatever_its_format_and_the_cache(tmp_path,
 
 def test_changing_a_sample_does_not_change_the_next_one(tmp_path):
     samples = crops(tmp_path, disc(32, 32))
-    wanted = [part.clone() for part in samples[0, 0].sample]
-    for part in samples[0, 0].sample:
+    wanted = [part.clone() for part in samples[0, 0].sample[:3]]
+    for part in samples[0, 0].sample[:3]:
         part.zero_()
-    assert all(one.equal(two) for one, two in zip(samples[0, 0].sample, wanted, strict=True))
+    assert all(one.equal(two) for one, two in zip(samples[0, 0].sample[:3], wanted, strict=True))
 
 
 def test_the_cache_keeps_what_was_used_last_within_its_limit():

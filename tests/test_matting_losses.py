@@ -1,12 +1,17 @@
-"""The alpha loss: unknown pixels only, smooth at zero, safe in half precision."""
+"""Losses of a matte: unknown pixels only, smooth at zero, safe in half precision."""
 
 import json
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
 from tests.oracles import SHARED, fill, needs_shared
-from utils.tasks.matting_losses import alpha_loss
+from utils.tasks.matting_losses import alpha_loss, composition_loss, l1_loss, laplacian_loss
+
+REFLECT = cv2.BORDER_REFLECT_101
+KERNEL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
 
 
 @needs_shared
@@ -88,3 +93,57 @@ def test_other_shapes_are_refused():
             alpha_loss(*arguments)
         for argument in arguments:
             assert str(tuple(argument.shape)) in str(error.value)
+
+
+def matte(seed: int, height: int = 21, width: int = 26) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(2, 1, height, width, generator=generator, dtype=torch.float64)
+
+
+def test_l1_is_the_mean_over_unknown_pixels():
+    pred, target, unknown = matte(0), matte(1), matte(2) > 0.5
+    expected = (pred - target).abs()[unknown].mean()
+    torch.testing.assert_close(l1_loss(pred, target, unknown), expected, rtol=1e-6, atol=0)
+
+
+def test_composition_is_the_distance_of_the_composites():
+    pred, target, unknown = matte(0), matte(1), matte(2) > 0.5
+    colours = [torch.cat([matte(s) for s in range(i, i + 3)], 1) for i in (3, 6)]
+    ours, theirs = (m * colours[0] + (1 - m) * colours[1] for m in (pred, target))
+    expected = (ours - theirs).abs()[unknown.expand(-1, 3, -1, -1)].mean()
+    got = composition_loss(pred, target, unknown, *colours)
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=0)
+
+
+def test_laplacian_is_that_of_a_plain_pyramid():
+    """Each level by loops over pixels: blurred by the binomial, halved, grown linearly."""
+    pred, target, unknown = matte(0), matte(1), matte(2) > 0.3
+    total = 0.0
+    for p, t, u in zip(
+        pred[:, 0].numpy(), target[:, 0].numpy(), unknown[:, 0].numpy(), strict=True
+    ):
+        current = (p - t) * u
+        for level in range(3):
+            smaller = cv2.sepFilter2D(
+                current, -1, KERNEL, KERNEL, borderType=cv2.BORDER_REFLECT_101
+            )
+            smaller = smaller[::2, ::2]
+            size = current.shape[::-1]
+            grown = cv2.resize(smaller, size, interpolation=cv2.INTER_LINEAR)
+            band = current - grown if level < 2 else current
+            total += 8**level * np.abs(band).sum()
+            current = smaller
+    expected = total / unknown.sum().item()
+    got = laplacian_loss(pred, target, unknown, levels=3).item()
+    assert got == pytest.approx(expected, rel=2e-3)  # OpenCV's weights have 11 bits
+
+
+@pytest.mark.parametrize("loss", [l1_loss, laplacian_loss])
+def test_known_pixels_and_pictures_without_unknown_ones_count_nothing(loss):
+    pred = matte(0, 9, 3).requires_grad_()
+    none = torch.zeros(pred.shape, dtype=torch.bool)
+    assert loss(pred, matte(1, 9, 3), none).item() == 0
+    some = none.clone()
+    some[:, :, 4, 1] = True
+    loss(pred, matte(1, 9, 3), some).backward()
+    assert pred.grad[~some].abs().max() == 0 and pred.grad[some].abs().min() > 0

@@ -1,0 +1,112 @@
+"""Optimisers: rates by parameter group, clipping, frozen norms, the averaged copy."""
+
+import pytest
+import torch
+
+import models
+from models.channels import Norm
+from models.errors import InputError
+from tests.trainings import tiny_config, tiny_network, tiny_training
+from utils.options import TrainConfig
+from utils.train.average import Average
+from utils.train.optimizer import clip_gradients, freeze_norms, make_optimizer, set_rate
+
+
+def small_unet():
+    torch.manual_seed(0)
+    return models.build("mobile_unet", models.scaled_plan("mobile_unet", 1 / 8))
+
+
+def test_layers_of_imagenet_learn_at_their_own_rate():
+    network = small_unet()
+    options = TrainConfig(optimizer="adamw", lr=0.01, pretrained_lr=0.3, weight_decay=0.1)
+    optimizer = make_optimizer(network, network, options)
+    set_rate(optimizer, 0.01)
+    rates = {id(p): g["lr"] for g in optimizer.param_groups for p in g["params"]}
+    assert len(rates) == len(list(network.parameters()))
+    assert rates[id(network.layer3[0].expand.conv.weight)] == pytest.approx(0.003)
+    assert rates[id(network.layer0.norm.bias)] == pytest.approx(0.003)
+    assert rates[id(network.decoder1[0].conv.weight)] == pytest.approx(0.01)
+    assert {group["weight_decay"] for group in optimizer.param_groups} == {0.1}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)],
+)
+def test_each_optimiser_takes_its_options(name, kind):
+    network = small_unet()
+    options = TrainConfig(optimizer=name, betas=(0.5, 0.9), momentum=0.7, weight_decay=0.2)
+    optimizer = make_optimizer(network, network, options)
+    assert type(optimizer) is kind
+    (group,) = optimizer.param_groups
+    assert group.get("betas", (0.5, 0.9)) == (0.5, 0.9)
+    assert group.get("momentum", 0.7) == 0.7
+    assert group["weight_decay"] == 0.2
+
+
+@pytest.mark.parametrize("option", [{"pretrained_lr": 0.1}, {"freeze_norms": True}])
+def test_a_network_without_an_imagenet_encoder_is_refused(data, tmp_path, option):
+    (key, value) = next(iter(option.items()))
+    config = tiny_config(data, f"train.{key}={value}".lower())
+    training = tiny_training(config, tmp_path)
+    training.network.encoder = lambda: None
+    with pytest.raises(InputError, match=rf"train\.{key}: dim has no ImageNet encoder"):
+        training.fit()
+
+
+def test_gradients_are_clamped_then_scaled_to_a_norm():
+    weight = torch.nn.Parameter(torch.zeros(4))
+
+    def clipped(**options) -> list[float]:
+        weight.grad = torch.tensor([30.0, -40.0, 0.0, 3.0])
+        clip_gradients([weight], TrainConfig(**options))
+        return weight.grad.tolist()
+
+    assert clipped(clip=None) == [30, -40, 0, 3]
+    assert clipped(clip=5.0) == [5, -5, 0, 3]
+    small = torch.tensor(clipped(clip=5.0, clip_norm=1.0))
+    assert small.norm().item() == pytest.approx(1, rel=1e-4)
+    assert small[0] / small[3] == pytest.approx(5 / 3)
+
+
+def test_frozen_norms_are_those_of_imagenet_and_stay_frozen_in_training_mode():
+    network = small_unet()
+    freeze_norms(network)
+    network.eval().train()
+    frozen = {n for n, m in network.named_modules() if isinstance(m, Norm) and not m.training}
+    assert "layer0.norm" in frozen and "layer7.0.project.norm" in frozen
+    assert not any(name.startswith(("decoder", "context", "detail")) for name in frozen)
+
+
+def test_the_average_follows_weights_and_statistics():
+    network = tiny_network()
+    average = Average(network, 0.9)
+    average.update()
+    before = network.encoder1.units[0].norm.running_mean.clone()
+    with torch.no_grad():
+        network.encoder1.units[0].norm.running_mean.add_(1)
+        network.encoder1.units[0].conv.weight.mul_(2)
+    average.update()
+    kept = average.network.encoder1.units[0]
+    torch.testing.assert_close(kept.norm.running_mean, before + 0.1)
+    torch.testing.assert_close(kept.conv.weight, network.encoder1.units[0].conv.weight * 0.55)
+    assert Average(network, 0).network is network
+
+
+def test_the_average_is_validated_kept_and_resumed(data, tmp_path):
+    config = tiny_config(data, "train.ema=0.5")
+    whole = tiny_training(config, tmp_path / "whole")
+    whole.fit()
+    parts = tiny_training(tiny_config(data, "train.ema=0.5", "train.epochs=1"), tmp_path / "parts")
+    parts.fit()
+    assert not same(models.load(parts.best), models.load(parts.last))
+    again = tiny_training(config, tmp_path / "parts")
+    again.fit(resume=True)
+    assert same(models.load(again.last), models.load(whole.last))
+    assert same(models.load(again.best), models.load(whole.best))
+
+
+def same(a, b) -> bool:
+    ours, theirs = a.state_dict(), b.state_dict()
+    return all(torch.equal(ours[key], theirs[key]) for key in ours)
