@@ -14,7 +14,8 @@ import yaml
 import models
 from models import files
 from utils import config as configs
-from utils.images.files import read_alpha, write_image
+from utils.images.reading import read_alpha
+from utils.images.writing import write_image
 from utils.options import Config, Section
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,7 +27,7 @@ PAGES = [
     ROOT / "pretrained" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-COMING = {"configs/mobile_unet.yaml", "utils/tasks/", "utils/disk/"}  # with other branches
+COMING = frozenset({"utils/disk/"})
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"(?<![\w/.-])((?:[\w.-]+/)*[\w.-]+\.(?:py|yaml))\b")
