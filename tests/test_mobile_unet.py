@@ -100,6 +100,14 @@ def test_stages_have_the_widths_and_strides_they_declare():
     assert all(stage.norm.num_features == widths[name] for name, stage in stages.items())
 
 
+def test_the_decoder_can_be_wider_and_nonsense_is_refused():
+    wide = models.build("mobile_unet", decoder=1.5)
+    assert wide.plan["decoder3"] == 72 and wide.plan["layer3"] == 32
+    for value in (0, -1, True, "wide"):
+        with pytest.raises(InputError, match=r"mobile_unet: decoder is .*; give a number above 0"):
+            models.build("mobile_unet", decoder=value)
+
+
 def test_it_costs_a_fortieth_of_dim_and_its_decoder_is_a_part():
     network = models.build("mobile_unet")
     assert parameters(network) == 2_153_549
