@@ -21,7 +21,7 @@ from utils.data.check import check_set
 from utils.data.compose.testing import compose_test_set
 from utils.data.compose.training import compose_training_set
 from utils.data.folders import LAYOUT, backgrounds, foregrounds
-from utils.data.importers import SOURCE_KINDS, bring
+from utils.data.importers.importing import SOURCE_KINDS, import_set
 from utils.data.store.building import build_store
 
 SAMPLE = "sample"
@@ -90,7 +90,7 @@ def pre_process() -> None:
     args = arguments()
     root = args.data_root / args.dataset
     if args.source:
-        told = bring(
+        told = import_set(
             args.kind, args.source, root, part=args.part, workers=args.workers, link=args.link
         )
         print(f"{root}: {told}; next: python pre_process.py --dataset {args.dataset}")

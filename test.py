@@ -25,7 +25,7 @@ from utils.options import RESULT, Config
 from utils.score.pictures import Picture, match, match_saved
 from utils.score.saved import run_saved
 from utils.score.scores import METRICS, Scores
-from utils.score.scoring import Options
+from utils.score.scoring import Scoring
 from utils.score.sets import open_set, saved_in
 from utils.table import table
 
@@ -103,10 +103,10 @@ def _saved(arguments: argparse.Namespace, config: Config) -> list[Scores]:
         raise InputError("test.py: --resume goes on with what is in --out; name it")
     label = arguments.pred.resolve().name  # "." has no name
     sets = _sets(arguments, config)
-    options = _options(arguments, sets)
-    _tell_exact(options)
+    scoring = _scoring(arguments, sets)
+    _tell_exact(scoring)
     results = [
-        run_saved(pictures, f"{label}-{key}" if key else label, arguments.out, options)
+        run_saved(pictures, f"{label}-{key}" if key else label, arguments.out, scoring)
         for key, pictures in sets.items()
     ]
     print(table(["network", *METRICS], [result.cells() for result in results]))
@@ -125,7 +125,7 @@ def _networks(arguments: argparse.Namespace, config: Config) -> list[Scores]:
     networks = {name: open_network(file) for name, file in files.items()}
     sets = _sets(arguments, config)
     out = arguments.out or _default_out(arguments, config)
-    options = _options(arguments, sets)
+    scoring = _scoring(arguments, sets)
     inference = Inference(
         **{
             name: getattr(arguments, name)
@@ -133,8 +133,8 @@ def _networks(arguments: argparse.Namespace, config: Config) -> list[Scores]:
             if getattr(arguments, name) is not None
         }
     )
-    _tell_exact(options)
-    results = run_networks(networks, sets, choose(config.device), inference, out, options)
+    _tell_exact(scoring)
+    results = run_networks(networks, sets, choose(config.device), inference, out, scoring)
     for name, file in files.items():
         print(f"{name}: {file}")
     if results:
@@ -146,8 +146,8 @@ def _networks(arguments: argparse.Namespace, config: Config) -> list[Scores]:
     return results
 
 
-def _tell_exact(options: Options) -> None:
-    if options.exact:
+def _tell_exact(scoring: Scoring) -> None:
+    if scoring.exact:
         print("float mattes are scored as they are, not rounded to 8 bits")
 
 
@@ -155,12 +155,12 @@ def _halo(text: str) -> int | str:
     return int(text) if text.isdecimal() else text  # which Inference takes or refuses
 
 
-def _options(arguments: argparse.Namespace, sets: Sets) -> Options:
+def _scoring(arguments: argparse.Namespace, sets: Sets) -> Scoring:
     workers = arguments.workers
     if workers is None:
         many = max(len(pictures) for pictures in sets.values()) >= FEW
         workers = (os.cpu_count() or 1) if many else 0
-    return Options(workers, arguments.float, arguments.resume, arguments.worst)
+    return Scoring(workers, arguments.float, arguments.resume, arguments.worst)
 
 
 def _sets(arguments: argparse.Namespace, config: Config) -> Sets:

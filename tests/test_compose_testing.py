@@ -1,10 +1,12 @@
 """Test sets are composed in order, resumed, and the same whatever the number of workers."""
 
 import errno
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from models.errors import InputError
 from utils.data.compose.arithmetic import compose, fit_background
 from utils.data.compose.testing import compose_test_set
 from utils.data.folders import backgrounds
+from utils.disk.lock import alone
 from utils.images.reading import read_alpha, read_image, read_trimap
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
@@ -137,6 +140,54 @@ def test_what_is_there_stays_and_what_is_missing_is_made(root):
     assert kept == set(stamps) - {folder / "dog_1.png"}
 
 
+@pytest.mark.parametrize("time", [1, 9e9], ids=["older", "newer"])
+@pytest.mark.parametrize("source", ["fg/dog.png", "bg/3.png", "trimap/dog_0.png"])
+def test_a_source_that_is_replaced_is_composed_again_once_whatever_its_date(root, source, time):
+    trimap = np.full((31, 27), 128, np.uint8)
+    write_image(root / "test/trimap/dog_0.png", trimap)
+    before, composed = run(root), root / "test/composed"
+    path = root / "test" / source
+    trimap[0] = 255
+    write_image(path, trimap if "trimap" in source else 255 - read_image(path))
+    os.utime(path, (time, time))
+    after = run(root)
+    assert "dog_0" in {Path(name).stem for name in before if before[name] != after[name]}
+    stamps = {name: (composed / name).stat().st_mtime_ns for name in after}
+    assert run(root) == after
+    assert stamps == {name: (composed / name).stat().st_mtime_ns for name in after}
+
+
+def test_composites_of_a_version_that_kept_no_records_are_made_again(root):
+    before, file = run(root), root / "test/composed/settings.json"
+    noted = json.loads(file.read_text())
+    del noted["sources"]
+    file.write_text(json.dumps(noted))
+    image = root / "test/composed/image/cat_0.png"
+    image.write_bytes(b"made by another version")
+    assert run(root) == before
+
+
+def test_a_data_set_that_is_moved_keeps_its_composites(root, tmp_path):
+    run(root)
+    moved = root.rename(tmp_path / "moved")
+    stamps = {path: path.stat().st_mtime_ns for path in moved.glob("test/composed/*/*.png")}
+    run(moved)
+    assert len(stamps) == 12
+    assert stamps == {path: path.stat().st_mtime_ns for path in stamps}
+
+
+def test_too_small_a_disk_is_refused_before_anything_is_made_or_removed(root, monkeypatch):
+    before = run(root)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    assert "test/composed: needs 37.45 kB, but" in refused(root, per_foreground=8)
+    assert run(root) == before
+
+
+def test_two_processes_at_a_time_are_refused(root):
+    with alone(root / "test/composed", "composing the test set"):
+        assert "test/composed: another process is composing the test set" in refused(root)
+
+
 def test_changed_sources_and_settings_are_composed_again(root):
     before = run(root)
     fg = root / "test" / "fg" / "cat.png"
@@ -180,7 +231,7 @@ def test_full_disk_leaves_no_part_of_a_picture(root, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     assert "disk is full" in refused(root)
-    assert not list((root / "test" / "composed").rglob("*.*"))
+    assert not (root / "test" / "composed").exists()
 
 
 def test_script_composes_and_says_what_comes_next(root, monkeypatch, capsys):

@@ -18,8 +18,10 @@ from PIL import Image
 from models.errors import InputError
 from tests.sets import disc, picture
 from utils.data.folders import backgrounds, foregrounds
-from utils.data.importers import archives, bring
+from utils.data.importers import archives, placing
 from utils.data.importers.cutouts import hidden_colours, suspicion
+from utils.data.importers.importing import import_set
+from utils.disk.lock import alone
 from utils.images.listing import read_names
 from utils.images.reading import read_alpha, read_image
 from utils.images.writing import write_image
@@ -106,7 +108,7 @@ def pack(folder: Path, name: str) -> Path:
 
 def refused(*arguments, **options) -> str:
     with pytest.raises(InputError) as caught:
-        bring(*arguments, **options)
+        import_set(*arguments, **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -118,7 +120,7 @@ def refused(*arguments, **options) -> str:
 def test_composition_arrives_from_a_folder_and_from_every_archive(adobe, tmp_path, packed):
     root = tmp_path / "data" / "set"
     source = pack(adobe, packed) if packed else adobe
-    summary = bring("composition-1k", source, root)
+    summary = import_set("composition-1k", source, root)
     assert set(files(root)) == ARRIVED
     assert summary.folders == {
         "train/fg": 2,
@@ -136,19 +138,19 @@ def test_composition_arrives_from_a_folder_and_from_every_archive(adobe, tmp_pat
 
 def test_composition_keeps_the_published_order(adobe, tmp_path):
     root = tmp_path / "data" / "set"
-    bring("composition-1k", adobe, root)
+    import_set("composition-1k", adobe, root)
     assert [one.name for one in foregrounds(root, "test")] == ["z.jpg", "b"]
     assert [one.name for one in foregrounds(root, "train")] == ["hair.v2", "a man"]
     for part, prefix in (("train", "COCO"), ("test", "2008")):
         fg(tmp_path / f"{part}_photographs" / f"{prefix}_1.jpg")
         fg(tmp_path / f"{part}_photographs" / f"{prefix}_2.jpg", 1)
-        bring("photographs", tmp_path / f"{part}_photographs", root, part=part)
+        import_set("photographs", tmp_path / f"{part}_photographs", root, part=part)
         names = [path.name for path in backgrounds(root, part)]
         assert names == [f"{prefix}_2.jpg", f"{prefix}_1.jpg"]
 
 
 def test_one_part_can_be_brought_alone(adobe, tmp_path):
-    bring("composition-1k", adobe, tmp_path / "set", part="test")
+    import_set("composition-1k", adobe, tmp_path / "set", part="test")
     assert not (tmp_path / "set" / "train").exists()
     assert (tmp_path / "set" / "test" / "test_fg_names.txt").exists()
 
@@ -158,14 +160,14 @@ def test_terms_that_bind_are_logged_and_kept_beside_those_of_other_sources(adobe
     licence = "Adobe Deep Image Mattng Dataset License Agreement.pdf"
     text(root / licence, "others")
     with caplog.at_level(logging.INFO):
-        bring("composition-1k", adobe, root)
+        import_set("composition-1k", adobe, root)
     assert "its terms (noncommercial) bind" in caplog.text
     assert (root / licence).read_text() == "others"
     assert (root / f"in-Combined_Dataset-{licence}").read_text() == "noncommercial"
 
 
 def test_set_that_is_not_of_the_published_size_is_said(adobe, tmp_path, caplog):
-    bring("composition-1k", adobe, tmp_path / "set")
+    import_set("composition-1k", adobe, tmp_path / "set")
     assert "2 train foregrounds, not the 431" in caplog.text
     assert "2 test foregrounds, not the 50" in caplog.text
 
@@ -188,7 +190,7 @@ def flat(tmp_path) -> Path:
 
 def test_mattes_numbered_by_composite_become_one_of_their_foreground(flat, tmp_path):
     root = tmp_path / "set"
-    bring("composition-1k", pack(flat, "flat.zip"), root)
+    import_set("composition-1k", pack(flat, "flat.zip"), root)
     arrived = {name for name in files(root) if name.startswith("test")}
     assert arrived == {
         *(f"test/{kind}/{name}.png" for kind in ("fg", "alpha") for name in ("cat", "cat_1")),
@@ -203,14 +205,14 @@ def test_numbered_foregrounds_become_one_where_the_list_names_it(tmp_path):
         fg(part / f"fg/dog_{k}.png", 1)
         alpha(part / f"alpha/dog_{k}.png", 2)
     text(part / "test_fg_names.txt", "dog.png")
-    bring("composition-1k", tmp_path / "in", tmp_path / "set")
+    import_set("composition-1k", tmp_path / "in", tmp_path / "set")
     assert [one.name for one in foregrounds(tmp_path / "set", "test")] == ["dog"]
 
 
 def test_foreground_with_a_number_that_the_list_leaves_out_is_no_copy(flat, tmp_path, caplog):
     text(flat / "Combined_Dataset/Test_set/test_fg_names.txt", "cat.png")
     fg(flat / "Combined_Dataset/Test_set/fg/cat_1.png", 6)
-    bring("composition-1k", flat, tmp_path / "set")
+    import_set("composition-1k", flat, tmp_path / "set")
     assert (tmp_path / "set/test/fg/cat_1.png").exists()
     assert "leaves out 1 foregrounds (such as cat_1)" in caplog.text
 
@@ -231,9 +233,9 @@ def test_names_in_decomposed_form_arrive_composed_and_stay_when_brought_again(tm
     folder, root = tmp_path / "in", tmp_path / "set"
     fg(folder / "fg/e\u0301.png")
     alpha(folder / "alpha/\u00e9.png")
-    assert bring("pairs", folder, root, part="train").written == 2
+    assert import_set("pairs", folder, root, part="train").written == 2
     assert {path.name for path in root.rglob("*.png")} == {"\u00e9.png"}
-    assert bring("pairs", folder, root, part="train").kept == 2
+    assert import_set("pairs", folder, root, part="train").kept == 2
     target = root / "train/fg/\u00e9.png"
     target.rename(target.with_name("e\u0301.png"))
     assert "is another file of that name" in refused("pairs", folder, root, part="train")
@@ -246,7 +248,7 @@ def test_distinctions_arrive_with_their_lists_of_backgrounds(tmp_path):
         alpha(source / part / "GT" / f"{name}.png")
     text(source / "Test/bg_test.txt", "2008_2.jpg\r\n2008_1.jpg")
     root = tmp_path / "set"
-    bring("distinctions-646", source, root)
+    import_set("distinctions-646", source, root)
     assert set(files(root)) == {
         "train/fg/1(2).png",
         "train/alpha/1(2).png",
@@ -260,7 +262,7 @@ def test_distinctions_arrive_with_their_lists_of_backgrounds(tmp_path):
 def test_test_foregrounds_never_become_training_ones_by_a_folder_around_both(adobe, tmp_path):
     around = adobe.rename(tmp_path / "train")
     root = tmp_path / "set"
-    bring("composition-1k", around, root)
+    import_set("composition-1k", around, root)
     assert set(files(root)) == ARRIVED
 
 
@@ -279,10 +281,10 @@ def test_two_candidates_for_a_part_are_both_named(adobe, tmp_path):
     assert "Combined_Dataset/Training_set" in message and "Copy/Training_set" in message
 
 
-def test_list_that_names_what_is_not_there_is_refused(adobe, tmp_path):
+def test_list_that_names_what_is_not_there_is_refused(adobe, tmp_path, caplog):
     text(adobe / "Combined_Dataset/Test_set/test_fg_names.txt", "b.png\nq.png\nb.png\n")
     message = refused("composition-1k", adobe, tmp_path / "set")
-    assert "lists q.png" in message and "lists b twice" in message
+    assert "lists q.png" in message and "lists b twice" in caplog.text
 
 
 # --- pairs ------------------------------------------------------------------------------------
@@ -304,7 +306,7 @@ def test_everything_that_does_not_fit_is_listed_before_anything_is_written(pairs
         alpha(pairs / f"alpha/{index}.png")
     text(pairs / "fg/2.png", "no picture")
     message = refused("pairs", pairs, tmp_path / "set", part="train")
-    assert "fg/0.png has no matte" in message and "6 are listed above" in message
+    assert "fg/0.png has no matte (and 5 more, all listed above); nothing was changed" in message
     assert "fg/1.png is 32 x 24, but alpha/1.png is 31 x 24" in caplog.text
     assert "alpha/9.png has no foreground" in caplog.text
     assert "fg/2.png: not a whole picture" in caplog.text
@@ -315,37 +317,52 @@ def test_everything_that_does_not_fit_is_listed_before_anything_is_written(pairs
 def test_pairs_go_to_their_part_and_stay_when_brought_again(pairs, tmp_path):
     root = tmp_path / "set"
     fg(pairs / "trimap/0.png")
-    first = bring("pairs", pairs, root, part="test")
+    first = import_set("pairs", pairs, root, part="test")
     stamps = {path: path.stat().st_mtime_ns for path in root.rglob("*.png")}
-    again = bring("pairs", pairs, root, part="test")
+    again = import_set("pairs", pairs, root, part="test")
     assert (first.written, again.written, again.kept) == (7, 0, 7)
     assert stamps == {path: path.stat().st_mtime_ns for path in root.rglob("*.png")}
     assert len(stamps) == 7 and all(path.parts[-3] == "test" for path in stamps)
 
 
-def test_brought_files_are_as_new_as_their_arrival(pairs, tmp_path):
+def test_files_keep_the_time_of_their_source_by_which_they_are_known_again(
+    pairs, tmp_path, monkeypatch
+):
     for path in pairs.rglob("*.png"):
         os.utime(path, (1e9, 1e9))
     archive = pack(pairs, "mine.zip")
-    os.utime(archive, (1e9, 1e9))
-    for index, source in enumerate((pairs, archive)):
-        bring("pairs", source, tmp_path / f"{index}", part="train")
-        assert (tmp_path / f"{index}/train/fg/0.png").stat().st_mtime > 1.5e9
+    os.utime(archive, (9e9, 9e9))
+    for source, time in ((pairs, 1e9), (archive, 9e9)):
+        root = tmp_path / source.name
+        import_set("pairs", source, root, part="train")
+        assert (root / "train/fg/0.png").stat().st_mtime == time
+        with monkeypatch.context() as patch:
+            patch.setattr(placing, "same_content", lambda *_: pytest.fail("read once more"))
+            assert import_set("pairs", source, root, part="train").kept == 6
 
 
-@pytest.mark.parametrize("change", ["size", "content", "suffix"])
+@pytest.mark.parametrize("time", [1, 9e9], ids=["older", "newer"])
+def test_the_same_bytes_of_another_time_stay(pairs, tmp_path, time):
+    import_set("pairs", pairs, tmp_path / "set", part="train")
+    for path in pairs.rglob("*.png"):
+        os.utime(path, (time, time))
+    assert import_set("pairs", pairs, tmp_path / "set", part="train").kept == 6
+
+
+@pytest.mark.parametrize("change", ["size", "content", "older", "suffix"])
 def test_another_file_of_the_same_name_is_never_replaced(pairs, tmp_path, change):
     root = tmp_path / "set"
-    bring("pairs", pairs, root, part="train")
+    import_set("pairs", pairs, root, part="train")
     before = files(root)
     path = pairs / "alpha/1.png"
     if change == "size":
         alpha(path, 9)
-    elif change == "content":
+    elif change in ("content", "older"):
         data = bytearray(path.read_bytes())
         data[-1] ^= 1
         path.write_bytes(data)
-        os.utime(path, (4e9, 4e9))
+        time = 4e9 if change == "content" else 1
+        os.utime(path, (time, time))
     else:
         path.rename(pairs / "alpha/1.TIF")
     message = refused("pairs", pairs, root, part="train")
@@ -361,7 +378,7 @@ def test_two_places_of_pairs_are_not_mixed(pairs, tmp_path):
 
 def test_foregrounds_that_an_older_list_leaves_out_are_warned_of(pairs, tmp_path, caplog):
     text(tmp_path / "set/train/train_fg_names.txt", "old.png\n")
-    bring("pairs", pairs, tmp_path / "set", part="train")
+    import_set("pairs", pairs, tmp_path / "set", part="train")
     assert "does not list 0" in caplog.text
 
 
@@ -373,10 +390,10 @@ def test_different_pictures_of_one_name_are_both_named(adobe, tmp_path):
 
 def test_links_point_to_the_source_and_are_refused_where_they_cannot(pairs, tmp_path):
     root = tmp_path / "set"
-    bring("pairs", pairs, root, part="train", link=True)
+    import_set("pairs", pairs, root, part="train", link=True)
     target = root / "train/fg/0.png"
     assert target.is_symlink() and target.resolve() == pairs / "fg/0.png"
-    assert bring("pairs", pairs, root, part="train").kept == 6
+    assert import_set("pairs", pairs, root, part="train").kept == 6
     assert "leave out --link" in refused("cutouts", pairs, root, part="train", link=True)
     packed = pack(pairs, "mine.zip")
     assert "leave out --link" in refused("pairs", packed, root, part="train", link=True)
@@ -410,7 +427,7 @@ def test_of_voc_only_the_photographs_arrive_from_one_archive_after_the_other(tmp
         voc = tmp_path / name / "VOCdevkit" / "VOC2008"
         fg(voc / f"JPEGImages/{name}.jpg")
         fg(voc / f"SegmentationClass/{name}.png", 5)
-        bring("photographs", pack(tmp_path / name, f"{name}.tar"), root, part="test")
+        import_set("photographs", pack(tmp_path / name, f"{name}.tar"), root, part="test")
     assert set(files(root)) == {"test/bg/2008_1.jpg", "test/bg/2008_2.jpg"}
 
 
@@ -418,7 +435,7 @@ def test_photographs_of_one_name_in_two_folders_are_both_named_unless_they_are_t
     source, root = tmp_path / "in", tmp_path / "set"
     fg(source / "a/1.jpg")
     fg(source / "b/c/1.jpg")
-    assert bring("photographs", source, root, part="train").folders == {"train/bg": 1}
+    assert import_set("photographs", source, root, part="train").folders == {"train/bg": 1}
     fg(source / "b/c/1.jpg", 1)
     message = refused("photographs", source, root, part="train")
     assert "a/1.jpg and b/c/1.jpg are different" in message
@@ -542,7 +559,7 @@ def test_archive_larger_than_the_disk_is_refused_with_both_numbers(tmp_path, mon
     archive = zipped(tmp_path / "a.zip", "1.png", "2.png")
     free(monkeypatch, 1900)
     message = refused("photographs", archive, tmp_path / "set", part="train")
-    assert "takes 2 kB, but 1.9 kB are free" in message
+    assert "a.zip: needs 2 kB, but 1.9 kB are free" in message
     assert list(tmp_path.iterdir()) == [archive]
 
 
@@ -555,7 +572,7 @@ def test_folder_larger_than_the_disk_is_refused_before_copying(pairs, tmp_path, 
 
 def test_interrupted_unpacking_goes_on_where_it_stopped(pairs, tmp_path, monkeypatch):
     archive, root = pack(pairs, "mine.zip"), tmp_path / "data" / "set"
-    read, unpacked = archives._read, []
+    read, unpacked = archives.read, []
 
     def interrupted(archive, entry):
         if len(unpacked) == 4:
@@ -563,13 +580,13 @@ def test_interrupted_unpacking_goes_on_where_it_stopped(pairs, tmp_path, monkeyp
         unpacked.append(entry.path)
         return read(archive, entry)
 
-    monkeypatch.setattr(archives, "_read", interrupted)
+    monkeypatch.setattr(archives, "read", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        bring("pairs", archive, root, part="train")
+        import_set("pairs", archive, root, part="train")
     assert not root.exists()
     first = unpacked.copy()
     unpacked.clear()
-    assert bring("pairs", archive, root, part="train").written == 6
+    assert import_set("pairs", archive, root, part="train").written == 6
     assert len(unpacked) == 2 and not set(unpacked) & set(first)
     assert list((tmp_path / "data").iterdir()) == [root]
 
@@ -578,7 +595,7 @@ def test_files_of_another_archive_of_that_name_are_not_taken_for_its_own(pairs, 
     archive, root = pack(pairs, "mine.zip"), tmp_path / "set"
     stale = tmp_path / ".set.mine.zip" / "fg" / "0.png"
     text(stale, bytes((pairs / "fg/0.png").stat().st_size))
-    bring("pairs", archive, root, part="train")
+    import_set("pairs", archive, root, part="train")
     assert (root / "train/fg/0.png").read_bytes() == (pairs / "fg/0.png").read_bytes()
 
 
@@ -588,7 +605,7 @@ def test_names_that_no_list_can_hold_are_renamed(pairs, tmp_path):
         for kind in ("fg", "alpha"):
             file.add(pairs / kind / "0.png", f"{kind}/é\n0 .png")
     root = tmp_path / "set"
-    bring("pairs", archive, root, part="train")
+    import_set("pairs", archive, root, part="train")
     assert [one.name for one in foregrounds(root, "train")] == ["__0"]
 
 
@@ -638,7 +655,7 @@ def test_cutouts_become_colours_and_mattes(cutout, tmp_path, name):
     options = {"lossless": True, "exact": True} if name.endswith("webp") else {}
     Image.fromarray(np.dstack((stored, alpha))).save(tmp_path / "in" / name, **options)
     root = tmp_path / "set"
-    summary = bring("cutouts", tmp_path / "in", root, part="train")
+    summary = import_set("cutouts", tmp_path / "in", root, part="train")
     assert summary.folders == {"train/fg": 1, "train/alpha": 1}
     assert np.array_equal(read_alpha(root / "train/alpha/cat.png"), alpha)
     assert np.array_equal(read_image(root / "train/fg/cat.png"), hidden_colours(stored, alpha))
@@ -654,7 +671,7 @@ def test_grey_palette_and_16_bit_cutouts_are_read(cutout, tmp_path):
     palette = Image.fromarray((alpha // 128).astype(np.uint8), "P")
     palette.putpalette([9, 9, 9, 200, 100, 50, 0, 0, 0])
     palette.save(folder / "palette.png", transparency=0)
-    bring("cutouts", folder, root, part="test")
+    import_set("cutouts", folder, root, part="test")
     for name in ("grey", "deep"):
         assert np.array_equal(read_alpha(root / f"test/alpha/{name}.png"), alpha)
     assert np.array_equal(read_alpha(root / "test/alpha/palette.png"), alpha // 128 * 255)
@@ -674,7 +691,7 @@ def test_every_file_that_is_no_cutout_is_listed_before_work(cutout, tmp_path, ca
     write_image(folder / "empty.png", np.dstack((stored, np.zeros_like(alpha))))
     text(folder / "broken.png", (folder / "good.png").read_bytes()[:900])
     message = refused("cutouts", folder, tmp_path / "set", part="train")
-    assert "4 are listed above" in message
+    assert "(and 3 more, all listed above)" in message
     for words in (
         "rgb.png has no alpha channel",
         "the alpha of opaque.png is 255",
@@ -689,15 +706,36 @@ def test_cutouts_that_are_there_stay_and_others_are_not_replaced(cutout, tmp_pat
     _, alpha, stored = cutout
     folder, root = tmp_path / "in", tmp_path / "set"
     write_image(folder / "a.png", np.dstack((stored, alpha)))
-    bring("cutouts", folder, root, part="train")
+    import_set("cutouts", folder, root, part="train")
+    os.utime(folder / "a.png", (9e9, 9e9))
     write_image(folder / "b.png", np.dstack((stored, alpha)))
-    again = bring("cutouts", folder, root, part="train", workers=2)
+    again = import_set("cutouts", folder, root, part="train", workers=2)
     assert (again.written, again.kept) == (2, 2)
     assert files(root)["train/fg/a.png"] == files(root)["train/fg/b.png"]  # by processes or not
     write_image(folder / "a.png", np.dstack((stored, 255 - alpha)))
     assert "another matte" in refused("cutouts", folder, root, part="train")
+    write_image(folder / "a.png", np.dstack((255 - stored, alpha)))
+    os.utime(folder / "a.png", (1, 1))
+    assert "fg/a.png, but that has other colours" in refused("cutouts", folder, root, part="train")
     (root / "train/fg/b.png").rename(root / "train/fg/b.jpg")
     assert "b.jpg is there" in refused("cutouts", folder, root, part="train")
+
+
+def test_cutouts_that_do_not_fit_on_the_disk_are_refused_before_the_first(
+    cutout, tmp_path, monkeypatch
+):
+    _, alpha, stored = cutout
+    write_image(tmp_path / "in/a.png", np.dstack((stored, alpha)))
+    free(monkeypatch, 1000)
+    message = refused("cutouts", tmp_path / "in", tmp_path / "set", part="train")
+    assert "in: needs 38.4 kB, but 1 kB are free on the disk of" in message
+    assert not (tmp_path / "set").exists()
+
+
+def test_two_imports_into_one_data_set_at_a_time_are_refused(pairs, tmp_path):
+    with alone(tmp_path / "set", "importing photographs"):
+        message = refused("pairs", pairs, tmp_path / "set", part="train")
+    assert "set: another process is importing photographs here (process" in message
 
 
 def test_cutouts_without_pymatting_say_how_to_get_it(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import data_gen
 from tests.refusals import refused
 from utils.data.split import Split, read_split, split, split_problems, write_split
+from utils.disk.lock import alone
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -50,6 +51,14 @@ def test_impossible_splits_are_refused():
     assert "at least 2 foregrounds" in refused(split, ["a"], 0.5, 0)
     assert "valid share 1" in refused(split, ["a", "b"], 1, 0)
     assert "seed -1" in refused(split, ["a", "b"], 0.5, -1)
+
+
+def test_two_that_write_into_a_data_set_at_a_time_are_refused(tmp_path):
+    lay_out(tmp_path, ["a", "b", "c"])
+    with alone(tmp_path, "importing pairs"):
+        message = refused(write_split, tmp_path, 0.5, 0)
+    assert f"{tmp_path}: another process is importing pairs" in message
+    assert not (tmp_path / "train_names.txt").exists()
 
 
 def test_written_split_is_read_back(tmp_path):

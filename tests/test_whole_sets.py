@@ -10,6 +10,7 @@ import torch
 import models
 from models.errors import InputError
 from tests.sets import disc, picture
+from utils.disk.lock import alone
 from utils.images.reading import read_alpha, read_image
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
@@ -20,13 +21,13 @@ from utils.score.matted import run_networks
 from utils.score.pictures import match, match_saved
 from utils.score.saved import run_saved
 from utils.score.scores import Scores
-from utils.score.scoring import Options, _Mattes, score_matting
+from utils.score.scoring import Scoring, _Mattes, score_matting
 from utils.score.sets import open_set
 from utils.score.worst import error_map, write_worst
 
 NAMES = ["a", "b", "c", "d"]
 SIZE = (48, 64)
-RESUME = Options(resume=True)
+RESUME = Scoring(resume=True)
 
 
 @pytest.fixture
@@ -76,11 +77,11 @@ class Counting(Inference):
 def again(pictures, tmp_path):
     """Score the pictures once more: how many were matted, and all rows."""
 
-    def run(options=RESUME, **settings):
+    def run(scoring=RESUME, **settings):
         matting = Matting()
         journal = tmp_path / "out" / "ours.rows.jsonl"
         folder = tmp_path / "out" / "ours"
-        rows = score_matting("ours", pictures, matting, folder, settings, options, journal)
+        rows = score_matting("ours", pictures, matting, folder, settings, scoring, journal)
         return matting.calls, rows
 
     return run
@@ -88,13 +89,13 @@ def again(pictures, tmp_path):
 
 def test_several_processes_score_the_same_rows_in_the_same_order(saved, pictures, tmp_path):
     alone = run_saved(saved, "ours").images
-    assert run_saved(saved, "ours", options=Options(workers=2)).images == alone
+    assert run_saved(saved, "ours", scoring=Scoring(workers=2)).images == alone
     assert [row["name"] for row in alone] == NAMES
 
     results = {}
     for workers in (0, 1):
         folder, journal = tmp_path / f"mattes{workers}", tmp_path / f"{workers}.jsonl"
-        options = Options(workers=workers)
+        options = Scoring(workers=workers)
         results[workers] = score_matting("ours", pictures, Matting(), folder, {}, options, journal)
         assert sorted(file.stem for file in folder.iterdir()) == NAMES
     assert results[0] == results[1]
@@ -115,7 +116,7 @@ def test_what_is_whole_is_not_made_again(again, tmp_path):
     (tmp_path / "out" / "ours" / "b.png").unlink()
     calls, changed = again()
     assert calls == 1 and changed == rows
-    assert again(Options())[0] == 4
+    assert again(Scoring())[0] == 4
 
 
 @pytest.mark.parametrize("kind", ["image", "alpha", "trimap"])
@@ -159,6 +160,15 @@ def test_saved_mattes_are_scored_again_only_where_they_changed(saved, folders, t
     assert json.loads((out / "ours.json").read_text())["images"] == after.images
 
 
+def test_two_tests_that_write_to_one_folder_at_a_time_are_refused(saved, pictures, tmp_path):
+    with alone(tmp_path / "out", "scoring"):
+        with pytest.raises(InputError, match="out: another process is scoring here"):
+            run_saved(saved, "ours", tmp_path / "out")
+        with pytest.raises(InputError, match="out: another process is scoring here"):
+            run_networks({}, {"": pictures}, torch.device("cpu"), Counting(), tmp_path / "out")
+        run_saved(saved, "ours")  # writes nothing
+
+
 def test_a_wrong_size_is_found_before_anything_is_scored(saved, folders, tmp_path):
     write_image(folders["pred"] / "d.png", np.zeros((64, 48), np.uint8))
     with pytest.raises(InputError, match=r"d\.png is 48 x 64, but .*d\.png is 64 x 48; turn"):
@@ -174,7 +184,7 @@ def test_float_mattes_are_rounded_unless_they_are_asked_for(folders, tmp_path):
         np.save(tmp_path / "arrays" / f"{name}.npy", values[name])
     arrays = match_saved(tmp_path / "arrays", folders["alpha"], folders["trimap"])
     rounded = run_saved(arrays, "ours", tmp_path / "rounded")
-    exact = run_saved(arrays, "ours", tmp_path / "exact", Options(exact=True))
+    exact = run_saved(arrays, "ours", tmp_path / "exact", Scoring(exact=True))
     alpha, trimap = (read_alpha(folders[kind] / "a.png") for kind in ("alpha", "trimap"))
     eight = np.rint(255 * values["a"]).astype(np.uint8)
     assert rounded.images[0]["SAD"] == sad(eight, alpha, trimap)
@@ -183,7 +193,7 @@ def test_float_mattes_are_rounded_unless_they_are_asked_for(folders, tmp_path):
     content = [json.loads((tmp_path / k / "ours.json").read_text()) for k in ("rounded", "exact")]
     assert "float" not in content[0] and content[1]["float"] is True
     # Rows of the two are not mixed either.
-    again = run_saved(arrays, "ours", tmp_path / "rounded", Options(exact=True, resume=True))
+    again = run_saved(arrays, "ours", tmp_path / "rounded", Scoring(exact=True, resume=True))
     assert again.images == exact.images
 
 

@@ -1,6 +1,14 @@
-"""How problems are told: the first is raised, or all are collected."""
+"""One problem is raised; of many, the first is raised and all are logged; a few are tolerated."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
 
 from models.errors import InputError
+
+log = logging.getLogger(__name__)
+
+BAD_SHARE = 0.01  # so many of thousands of pictures may be bad
 
 
 def complain(problem: str, problems: list[str] | None) -> None:
@@ -8,3 +16,43 @@ def complain(problem: str, problems: list[str] | None) -> None:
     if problems is None:
         raise InputError(problem)
     problems.append(problem)
+
+
+def refuse(
+    problems: Sequence[str], source: Path | str | None = None, cure: str = "", of: str = ""
+) -> None:
+    """Raise an `InputError` of the first of `problems` and their number, if there are any.
+
+    Where there are more than one, each is logged before.
+
+    Args:
+        source: the culprit of all, where the problems do not name it.
+        cure: what to do about all of them, where they do not say it.
+        of: of how many the problems are, in words: "101 foregrounds".
+    """
+    if not problems:
+        return
+    about = f"{source}: " if source else ""
+    more = ""
+    if len(problems) > 1:
+        for problem in problems:
+            log.error("%s%s", about, problem)
+        more = f" (and {len(problems) - 1} more{of and f' of {of}'}, all listed above)"
+    raise InputError(f"{about}{problems[0]}{more}{cure and f'; {cure}'}")
+
+
+def tolerate(problems: Sequence[str], total: int, what: str, known: Sequence[str] = ()) -> None:
+    """Log `problems`, one line each.
+
+    Args:
+        total: of how many things, called `what`.
+        known: problems that were logged before.
+
+    Raises:
+        InputError: more than 1 % have one.
+    """
+    every = [*known, *problems]
+    if len(every) > BAD_SHARE * total:
+        refuse(every, of=f"{total} {what}")
+    for problem in problems:
+        log.warning("left out: %s", problem)

@@ -3,11 +3,12 @@
 from typing import Literal
 
 from utils.data.crops.crop_set import CropSet, Item
-from utils.data.failures import Failures, tolerate
+from utils.data.failures import Failures
 from utils.data.folders import backgrounds, foregrounds
 from utils.data.split import read_split
 from utils.data.store.files import Store
 from utils.options import Config
+from utils.problems import tolerate
 
 Part = Literal["train", "valid"]
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from models.errors import InputError
 from utils.data.folders import foregrounds
+from utils.disk.lock import alone
 from utils.images.listing import read_names, write_names
 from utils.images.names import composite_names, parse_composite
+from utils.problems import refuse
 
 TRAIN_NAMES = "train_names.txt"
 VALID_NAMES = "valid_names.txt"
@@ -65,7 +67,8 @@ def write_split(
             is then on both sides, and validation rewards having learnt it by heart.
 
     Raises:
-        InputError: as `split` and `foregrounds`, or the lists cannot be saved.
+        InputError: as `split` and `foregrounds`; the lists cannot be saved; another process writes
+            into the data set.
     """
     root = Path(root)
     ours = [one.name for one in foregrounds(root, "train")]
@@ -76,8 +79,9 @@ def write_split(
         lists = split(lines, valid_share, seed)
     except InputError as error:
         raise InputError(f"{root / 'train' / 'fg'}: {error}") from None
-    for file, names in zip((TRAIN_NAMES, VALID_NAMES), lists, strict=True):
-        write_names(root / file, names)
+    with alone(root, "splitting the data set"):
+        for file, names in zip((TRAIN_NAMES, VALID_NAMES), lists, strict=True):
+            write_names(root / file, names)
     return _read(root, ours)[0]
 
 
@@ -90,8 +94,7 @@ def read_split(root: Path | str) -> Split:
     """
     names = [one.name for one in foregrounds(root, "train")]
     split, problems = _read(Path(root), names)
-    if problems:
-        raise InputError(problems[0])
+    refuse(problems)
     return split
 
 

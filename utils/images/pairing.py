@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from utils.images.names import clean, key, parse_composite, without_suffix
-from utils.problems import complain
+from utils.problems import complain, refuse
 
 
 class Lookup:
@@ -74,12 +74,16 @@ def find_partners(
             other = parsed and lookup.find(parsed[0])
             if other:
                 found[name] = others[other]
-    lonely = [path for name, path in files.items() if name not in found]
-    more = f" (and {len(lonely) - 1} more)" if problems is None and len(lonely) > 1 else ""
-    for path in lonely:
-        complain(
-            f"{path}: no file of the same name in {folder}{more}; add it, or remove this", problems
-        )
+    lonely = [
+        f"{path}: no file of the same name in {folder}"
+        for name, path in files.items()
+        if name not in found
+    ]
+    cure = "add it, or remove this"
+    if problems is None:
+        refuse(lonely, cure=cure)
+    else:
+        problems += [f"{problem}; {cure}" for problem in lonely]
     return found
 
 

@@ -1,20 +1,19 @@
 """Tiles that follow the unknown region: where they lie, and how their mattes become one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 
 from utils.infer.borders import Sides
+from utils.infer.forward import Forward
 
 BLEND = 16  # px beyond a core; with more, pixels that saw too little of the picture weigh in
 CORE = 4  # cells: the side of the cores that are merged; smaller ones gain 1 to 4 %
 BLOCK = 128  # cells: merging looks at so many together, so that its time grows with the picture's
 OVERHEAD = 4  # cells: what a further tile costs besides its pixels
 NEVER = 1 << 40
-
-Forward = Callable[..., np.ndarray]
 
 
 class Box(NamedTuple):

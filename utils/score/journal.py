@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.atomic import atomic
 from models.errors import InputError
+from utils.disk.record import record, unchanged
 
 log = logging.getLogger(__name__)
 
@@ -13,8 +14,8 @@ log = logging.getLogger(__name__)
 class Journal:
     """The rows of a test so far, in memory and, where a file is given, on the disk.
 
-    The first line of the file holds the settings, each other one the row of a picture with size and
-    time of the files that it came from. A line that was cut short by a crash is no line.
+    The first line of the file holds the settings, each other one the row of a picture with the
+    records of the files that it came from. A line that was cut short by a crash is no line.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class Journal:
         """
         self._file, self._sources = file, sources
         kept = _read(file, settings) if file and resume else []
-        kept = [line for line in kept if line["files"] == _stamps(sources.get(_name(line), []))]
+        kept = [line for line in kept if unchanged(sources.get(_name(line), []), line["files"])]
         self.rows: dict[str, dict] = {_name(line): line["row"] for line in kept}
         if file:
             with atomic(file) as temporary:
@@ -45,7 +46,7 @@ class Journal:
         self.rows[row["name"]] = row
         if self._file is None:
             return
-        line = {"row": row, "files": _stamps(self._sources[row["name"]])}
+        line = {"row": row, "files": [str(record(path)) for path in self._sources[row["name"]]]}
         try:
             with self._file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
@@ -69,12 +70,3 @@ def _read(file: Path, settings: dict) -> list[dict]:
 
 def _name(line: dict) -> str:
     return line["row"]["name"]
-
-
-def _stamps(files: list[Path]) -> dict[str, list[int]]:
-    """{file: size, time in ns}; -1 where there is none, which no line has."""
-    stamps = {}
-    for path in files:
-        known = path.stat() if path.is_file() else None
-        stamps[str(path.resolve())] = [known.st_size, known.st_mtime_ns] if known else [-1, -1]
-    return stamps

@@ -11,6 +11,7 @@ import torch
 from models import Network
 from utils import cost
 from utils.device import autocast
+from utils.disk.lock import alone
 from utils.figures.sheet import scaled, write_sheet
 from utils.images.reading import read_alpha, read_image, read_trimap
 from utils.images.sizes import check_same_size
@@ -19,7 +20,7 @@ from utils.metrics import sad
 from utils.score.fingerprint import fingerprint
 from utils.score.pictures import Picture, sizes
 from utils.score.scores import METRICS, Scores
-from utils.score.scoring import Matting, Options, score_matting
+from utils.score.scoring import Matting, Scoring, score_matting
 from utils.score.worst import write_worst
 from utils.table import table
 
@@ -36,12 +37,12 @@ def run_networks(
     device: torch.device,
     inference: Inference,
     out: Path,
-    options: Options = Options(),  # noqa: B008  (it is frozen)
+    scoring: Scoring = Scoring(),  # noqa: B008  (it is frozen)
 ) -> list[Scores]:
     """Score each network on the pictures of each set.
 
     Writes out/LABEL/NAME.png (mattes), out/LABEL.json, .csv, .md, LABEL_worst.png, and
-    LABEL.rows.jsonl for `options.resume`; out/sheet.png. The sets of several trimaps (see
+    LABEL.rows.jsonl for `scoring.resume`; out/sheet.png. The sets of several trimaps (see
     `layouts.open_set`) give LABEL-Trimap1 and so on; without truth there are mattes alone, in
     out/LABEL/Trimap1 and so on, as alphamatting.com takes them.
 
@@ -53,7 +54,8 @@ def run_networks(
         The scores of the sets that have a truth.
 
     Raises:
-        InputError: a file cannot be used; sizes that differ are found before any work.
+        InputError: a file cannot be used, where sizes that differ are found before any work; or
+            another process writes to `out`.
     """
     # Refuses what cannot be, before any work.
     autocast(device, inference.precision, option="--precision")
@@ -62,39 +64,40 @@ def run_networks(
         network.to(device)
         if device.type == "cpu":  # a third less time for small networks, a tenth for large ones
             network.to(memory_format=torch.channels_last)
-    times = cost.milliseconds(list(networks.values()), LATENCY_SIDE)
     how = {name: value for name, value in asdict(inference).items() if value is not None}
     results = []
-    for (label, network), time in zip(networks.items(), times, strict=True):
-        if inference.precision != "float32":
-            _tell_effect(label, network, next(iter(sets.values()))[0], device, inference)
-        matting = partial(
-            inference.alpha if options.exact else inference.matte, network, device=device
-        )
-        about = {
-            "parameters": cost.parameters(network),
-            "MACs_224": cost.macs(network, 224, 224),
-            "milliseconds_320": time,
-            "network": fingerprint(network),
-            **how,
-            **({"halo": inference.halo_of(network)} if inference.mode in TILED else {}),
-            **({"float": True} if options.exact else {}),
-        }
+    with alone(out, "scoring"):
+        times = cost.milliseconds(list(networks.values()), LATENCY_SIDE)
+        for (label, network), time in zip(networks.items(), times, strict=True):
+            if inference.precision != "float32":
+                _tell_effect(label, network, next(iter(sets.values()))[0], device, inference)
+            matting = partial(
+                inference.alpha if scoring.exact else inference.matte, network, device=device
+            )
+            about = {
+                "parameters": cost.parameters(network),
+                "MACs_224": cost.macs(network, 224, 224),
+                "milliseconds_320": time,
+                "network": fingerprint(network),
+                **how,
+                **({"halo": inference.halo_of(network)} if inference.mode in TILED else {}),
+                **({"float": True} if scoring.exact else {}),
+            }
+            for key, pictures in sets.items():
+                result = _run_set(label, key, pictures, matting, about, device, out, scoring)
+                if not result:
+                    continue
+                counted = {size: cost.macs(network, *size) for size in set(shapes[key].values())}
+                for row in result.images:
+                    row["MACs"] = counted[shapes[key][row["name"]]]
+                result.write(out)
+                mattes = {p.name: out / result.label / f"{p.name}.png" for p in pictures}
+                worst = out / f"{result.label}_worst.png"
+                write_worst(worst, result, pictures, mattes, scoring.worst)
+                results.append(result)
         for key, pictures in sets.items():
-            result = _run_set(label, key, pictures, matting, about, device, out, options)
-            if not result:
-                continue
-            counted = {size: cost.macs(network, *size) for size in set(shapes[key].values())}
-            for row in result.images:
-                row["MACs"] = counted[shapes[key][row["name"]]]
-            result.write(out)
-            mattes = {p.name: out / result.label / f"{p.name}.png" for p in pictures}
-            worst = out / f"{result.label}_worst.png"
-            write_worst(worst, result, pictures, mattes, options.worst)
-            results.append(result)
-    for key, pictures in sets.items():
-        if pictures[0].alpha:
-            _sheet(list(networks), key, pictures, out)
+            if pictures[0].alpha:
+                _sheet(list(networks), key, pictures, out)
     return results
 
 
@@ -141,7 +144,7 @@ def _run_set(
     about: dict,
     device: torch.device,
     out: Path,
-    options: Options,
+    scoring: Scoring,
 ) -> Scores | None:
     """The scores of a network on one set; None where there is no truth."""
     scored = pictures[0].alpha is not None
@@ -150,7 +153,7 @@ def _run_set(
     decides = {k: v for k, v in about.items() if k != "milliseconds_320"}
     settings = {**decides, "device": device.type}
     rows = score_matting(
-        name, pictures, matting, folder, settings, options, out / f"{name}.rows.jsonl"
+        name, pictures, matting, folder, settings, scoring, out / f"{name}.rows.jsonl"
     )
     return Scores(name, [dict(row) for row in rows], dict(about)) if scored else None
 

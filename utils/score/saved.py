@@ -1,11 +1,13 @@
 """Score saved mattes, those of one method on one set; no network, and so no PyTorch."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
+from utils.disk.lock import alone
 from utils.score.pictures import Picture, sizes
 from utils.score.scores import Scores
-from utils.score.scoring import Options, score_saved
+from utils.score.scoring import Scoring, score_saved
 from utils.score.worst import write_worst
 
 
@@ -13,23 +15,24 @@ def run_saved(
     pictures: Sequence[Picture],
     label: str,
     out: Path | None = None,
-    options: Options = Options(),  # noqa: B008  (it is frozen)
+    scoring: Scoring = Scoring(),  # noqa: B008  (it is frozen)
 ) -> Scores:
     """Score saved mattes.
 
-    Writes out/LABEL.json, .csv, .md, LABEL_worst.png, and LABEL.rows.jsonl for `options.resume`,
+    Writes out/LABEL.json, .csv, .md, LABEL_worst.png, and LABEL.rows.jsonl for `scoring.resume`,
     if `out` is given.
 
     Raises:
-        InputError: a file cannot be used; sizes that differ are found before any work.
+        InputError: a file cannot be used, where sizes that differ are found before any work; or
+            another process writes to `out`.
     """
     sizes(pictures)
-    rows = score_saved(
-        label, pictures, options, journal=out / f"{label}.rows.jsonl" if out else None
-    )
-    result = Scores(label, rows, {"float": True} if options.exact else {})
-    if out:
-        result.write(out)
-        mattes = {picture.name: picture.matte for picture in pictures}
-        write_worst(out / f"{label}_worst.png", result, pictures, mattes, options.worst)
+    with alone(out, "scoring") if out else nullcontext():
+        journal = out / f"{label}.rows.jsonl" if out else None
+        rows = score_saved(label, pictures, scoring, journal)
+        result = Scores(label, rows, {"float": True} if scoring.exact else {})
+        if out:
+            result.write(out)
+            mattes = {picture.name: picture.matte for picture in pictures}
+            write_worst(out / f"{label}_worst.png", result, pictures, mattes, scoring.worst)
     return result

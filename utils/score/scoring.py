@@ -21,7 +21,7 @@ Matting = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Options:
+class Scoring:
     """How a set is scored."""
 
     workers: int = 0  # processes; 0 scores in this one
@@ -31,20 +31,20 @@ class Options:
 
 
 def score_saved(
-    label: str, pictures: Sequence[Picture], options: Options, journal: Path | None = None
+    label: str, pictures: Sequence[Picture], scoring: Scoring, journal: Path | None = None
 ) -> list[dict]:
     """The row of each saved matte, `{"name":, "SAD":, ...}`, in the order of the pictures.
 
     Args:
-        journal: the file that `options.resume` continues.
+        journal: the file that `scoring.resume` continues.
 
     Raises:
         InputError: a file cannot be used, or the sizes of a picture's files differ.
     """
     sources = {picture.name: picture.files for picture in pictures}
-    done = Journal(journal, {"float": options.exact}, sources, options.resume)
-    jobs = [_Job(picture, options.exact) for picture in pictures if picture.name not in done.rows]
-    return _collect(label, pictures, jobs, done, options.workers)
+    done = Journal(journal, {"float": scoring.exact}, sources, scoring.resume)
+    jobs = [_Job(picture, scoring.exact) for picture in pictures if picture.name not in done.rows]
+    return _collect(label, pictures, jobs, done, scoring.workers)
 
 
 def score_matting(
@@ -53,7 +53,7 @@ def score_matting(
     matting: Matting,
     folder: Path,
     settings: dict,
-    options: Options,
+    scoring: Scoring,
     journal: Path,
 ) -> list[dict]:
     """Matte each photograph in this process; score and save the mattes in others meanwhile.
@@ -71,10 +71,10 @@ def score_matting(
         InputError: a file cannot be used, or the sizes of a picture's files differ.
     """
     sources = {p.name: [*p.files, folder / f"{p.name}.png"] for p in pictures}
-    done = Journal(journal, {**settings, "float": options.exact}, sources, options.resume)
+    done = Journal(journal, {**settings, "float": scoring.exact}, sources, scoring.resume)
     due = [picture for picture in pictures if picture.name not in done.rows]
-    jobs = _Mattes(due, matting, folder, options.exact)
-    return _collect(label, pictures, jobs, done, options.workers)
+    jobs = _Mattes(due, matting, folder, scoring.exact)
+    return _collect(label, pictures, jobs, done, scoring.workers)
 
 
 class _Job(NamedTuple):

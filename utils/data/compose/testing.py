@@ -1,6 +1,7 @@
 """Compose a test set as Composition-1k is composed, with trimaps; can be resumed."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,19 +12,14 @@ from tqdm import tqdm
 
 from models.errors import InputError
 from utils.data.compose.arithmetic import compose, fit_background
-from utils.data.compose.composites import (
-    Composite,
-    Plan,
-    is_whole,
-    note,
-    outdated,
-    place,
-    plan,
-    read_pair,
-)
+from utils.data.compose.composites import Composition, compositions, pixels, read_pair
+from utils.data.compose.made import describe, note, outdated
 from utils.data.folders import Foreground
+from utils.disk.lock import alone
+from utils.disk.room import MATTE, PHOTOGRAPH, require_room
 from utils.images.levels import UNKNOWN
 from utils.images.listing import list_images
+from utils.images.names import name_of
 from utils.images.pairing import by_owner
 from utils.images.reading import read_image, read_trimap, require_unknown
 from utils.images.sizes import check_same_size
@@ -34,6 +30,7 @@ from utils.processes import run
 log = logging.getLogger(__name__)
 
 FOLDERS = ("image", "alpha", "trimap")
+BYTES_PER_PIXEL = PHOTOGRAPH[".png"] + 2 * MATTE
 
 
 def compose_test_set(
@@ -51,8 +48,8 @@ def compose_test_set(
     is `root/test/trimap/NAME_k.png` or `NAME.png` where the set brings one; else it is made with a
     radius that depends on the seed and on NAME_k alone.
 
-    Composites that are there, whole and newer than their sources, stay; with other settings all
-    are made again, and those that no longer belong to the set are removed.
+    Composites that are there, whole and made of these files as they are now, stay; with another
+    seed or radius all are made again, and those that no longer belong to the set are removed.
 
     Args:
         root: the folder of the data set.
@@ -66,81 +63,79 @@ def compose_test_set(
 
     Raises:
         InputError: a picture cannot be used; a matte or a trimap is of another size than its
-            foreground, or has no unknown pixel; the disk is full.
+            foreground, or has no unknown pixel; the disk is too small; another process composes
+            this set.
     """
     root = Path(root)
     draw_radius(np.random.default_rng(0), *radius)  # complain now, not after half of the work
     if seed < 0:
         raise InputError(f"seed {seed}: choose 0 or more")
-    plans = plan(root, "test", backgrounds, per_foreground)
+    wanted = compositions(root, "test", backgrounds, per_foreground)
     composed = root / "test" / "composed"
-    trimaps = _brought_trimaps(root, plans)
-    _forget_others(root, plans, trimaps, {"radius": list(radius), "seed": seed})
-
-    jobs = []
-    for foreground, composites in plans:
-        sources = [foreground.fg, foreground.alpha]
-        due = [one for one in composites if not _is_whole(composed, one, sources, trimaps)]
-        brought = {one.name: trimaps[one.name] for one in due if one.name in trimaps}
-        if due:
-            jobs.append(_Job(composed, Plan(foreground, due), brought, radius, seed))
-    total = sum(len(job.plan.composites) for job in jobs)
-    there = sum(len(one.composites) for one in plans) - total
-    if there:
-        log.info("%s: %d composites are there already, %d to make", composed, there, total)
-    with tqdm(total=total, desc="composing", unit="image", disable=not total) as progress:
-        for count in run(_compose_foreground, jobs, workers, composed):
-            progress.update(count)
+    with alone(composed, "composing the test set"):
+        jobs = _due(root, composed, wanted, radius, seed)
+        total = sum(len(job.composition.composites) for job in jobs)
+        with tqdm(total=total, desc="composing", unit="image", disable=not total) as progress:
+            for count in run(_compose_foreground, jobs, workers, composed):
+                progress.update(count)
     return composed
 
 
 class _Job(NamedTuple):
     composed: Path
-    plan: Plan
+    composition: Composition
     trimaps: dict[str, Path]  # those that the set brings, by NAME_k
     radius: tuple[int, int]
     seed: int
 
 
-def _brought_trimaps(root: Path, plans: list[Plan]) -> dict[str, Path]:
+def _due(
+    root: Path, composed: Path, wanted: list[Composition], radius: tuple[int, int], seed: int
+) -> list[_Job]:
+    """What is to be made. What is outdated is removed, once it is known that there is room."""
+    trimaps = _brought_trimaps(root, wanted)
+    sources = {}
+    for foreground, composites in wanted:
+        for one in composites:
+            brought = [trimaps[one.name]] if one.name in trimaps else []
+            sources[one.name] = [foreground.fg, foreground.alpha, one.background, *brought]
+    description = describe(root, sources, {"radius": list(radius), "seed": seed})
+    file = composed / "settings.json"
+    pictures = [path for folder in FOLDERS for path in (composed / folder).glob("*.png")]
+    old = set(outdated(file, description, pictures))
+    there = Counter(name_of(path) for path in pictures if path not in old)
+
+    jobs = []
+    for foreground, composites in wanted:
+        due = [one for one in composites if there[one.name] < len(FOLDERS)]
+        brought = {one.name: trimaps[one.name] for one in due if one.name in trimaps}
+        if due:
+            jobs.append(_Job(composed, Composition(foreground, due), brought, radius, seed))
+    count = sum(len(job.composition.composites) for job in jobs)
+    if count < len(sources):
+        kept = len(sources) - count
+        log.info("%s: %d composites are there already, %d to make", composed, kept, count)
+    needed = pixels(job.composition for job in jobs) * BYTES_PER_PIXEL
+    require_room(composed, needed, replaced=old)
+    for path in old:
+        path.unlink()
+    note(file, description)
+    return jobs
+
+
+def _brought_trimaps(root: Path, wanted: list[Composition]) -> dict[str, Path]:
     """{NAME_k: the trimap that the set brings for it}."""
     folder = root / "test" / "trimap"
     if not folder.is_dir():
         return {}
-    trimaps, _ = by_owner(list_images(folder), [one.foreground.name for one in plans])
+    trimaps, _ = by_owner(list_images(folder), [one.foreground.name for one in wanted])
     brought = {}
-    for foreground, composites in plans:
+    for foreground, composites in wanted:
         for k, one in enumerate(composites):
             own = trimaps.get((foreground.name, k)) or trimaps.get((foreground.name, None))
             if own:
                 brought[one.name] = own
     return brought
-
-
-def _forget_others(root: Path, plans: list[Plan], trimaps: dict[str, Path], settings: dict) -> None:
-    """Remove composites of other settings or of foregrounds that have gone; note the settings."""
-    settings["composites"] = {
-        one.name: [
-            place(one.background, root),
-            trimaps[one.name].name if one.name in trimaps else None,
-        ]
-        for _, composites in plans
-        for one in composites
-    }
-    composed = root / "test" / "composed"
-    file = composed / "settings.json"
-    pictures = [path for kind in FOLDERS for path in (composed / kind).glob("*.png")]
-    for path in outdated(file, settings, pictures):
-        path.unlink()
-    note(file, settings)
-
-
-def _is_whole(
-    composed: Path, one: Composite, sources: list[Path], trimaps: dict[str, Path]
-) -> bool:
-    outputs = [composed / kind / f"{one.name}.png" for kind in FOLDERS]
-    brought = [trimaps[one.name]] if one.name in trimaps else []
-    return is_whole(outputs, [*sources, one.background, *brought])
 
 
 def _compose_foreground(job: _Job) -> int:

@@ -1,7 +1,6 @@
 """Write the training composites to disk, as the published code does; can be resumed."""
 
 import logging
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,16 +9,17 @@ from tqdm import tqdm
 
 from models.errors import InputError
 from utils.data.compose.arithmetic import compose, fit_background
-from utils.data.compose.composites import Plan, is_whole, note, outdated, place, plan, read_pair
+from utils.data.compose.composites import Composition, compositions, pixels, read_pair
+from utils.data.compose.made import describe, note, outdated
+from utils.disk.lock import alone
+from utils.disk.room import PHOTOGRAPH, in_words, require_room
 from utils.images.reading import read_image
-from utils.images.sizes import check_sizes, image_size
 from utils.images.writing import write_image
+from utils.problems import refuse
 from utils.processes import run
 
 log = logging.getLogger(__name__)
 
-# Roughly what a pixel takes, and so the formats that there are.
-BYTES_PER_PIXEL = {".png": 1.8, ".jpg": 0.4}
 BATCH = 10  # composites of one job, so that a set of few foregrounds keeps many workers busy
 
 
@@ -36,10 +36,10 @@ def compose_training_set(
     Composite k of a foreground is `root/train/merged/NAME_k.png`; its matte is the foreground's,
     which is never resized.
 
-    Composites that are there, whole and newer than their sources, stay; with other settings all
-    are made again, and those that no longer belong to the set are removed. How many there are to
-    make, and about how large they will be, is logged first. A background that cannot be read
-    leaves only its own composites unmade; all such are logged.
+    Composites that are there, whole and made of these files as they are now, stay; in another
+    format all are made again, and those that no longer belong to the set are removed. How many
+    there are to make, and about how large they will be, is logged first. A background that cannot
+    be read leaves only its own composites unmade; all such are logged.
 
     Args:
         root: the folder of the data set.
@@ -53,101 +53,75 @@ def compose_training_set(
 
     Raises:
         InputError: a picture cannot be used; a matte is of another size than its foreground; there
-            is less free space than needed; `merged` holds pictures that were not made here.
+            is less free space than needed; `merged` holds pictures that were not made here;
+            another process composes this set.
     """
     root = Path(root)
-    if suffix not in BYTES_PER_PIXEL:
-        raise InputError(f"{suffix}: composites are saved as {' or '.join(BYTES_PER_PIXEL)}")
+    if suffix not in PHOTOGRAPH:
+        raise InputError(f"{suffix}: composites are saved as {' or '.join(PHOTOGRAPH)}")
     merged = root / "train" / "merged"
-    plans = plan(root, "train", backgrounds, per_foreground)
-    total = sum(len(one.composites) for one in plans)
-    settings = {
-        "suffix": suffix,
-        "composites": {one.name: place(one.background, root) for _, made in plans for one in made},
-    }
-    file = merged / "settings.json"
-    others = outdated(file, settings, [path for path in merged.glob("*") if _is_ours(path)])
-    if others and not file.exists():
-        raise InputError(
-            f"{merged}: holds pictures that were not made here, such as {others[0].name}; "
-            "move them away"
-        )
-    due = [_due(merged, one, suffix, set(others)) for one in plans]
-    count = sum(len(one.composites) for one in due)
-    if count:
-        _check_space(merged, due, suffix, others, there=total - count)
-    for path in others:
-        path.unlink()
-    note(file, settings)
-
-    jobs = [
-        _Job(merged, Plan(foreground, composites[start : start + BATCH]), suffix)
-        for foreground, composites in due
-        for start in range(0, len(composites), BATCH)
-    ]
-    problems: list[str] = []
-    with tqdm(total=count, desc="composing", unit="image", disable=not count) as progress:
-        for made, bad in run(_compose_some, jobs, workers, merged):
-            progress.update(made)
-            problems += bad
-    for problem in sorted(set(problems)):
-        log.error(problem)
-    if problems:
-        raise InputError(
-            f"{merged}: {len(problems)} of {total} composites were not made ({min(problems)}); "
-            "mend or remove these backgrounds and run again"
-        )
+    wanted = compositions(root, "train", backgrounds, per_foreground)
+    with alone(merged, "composing the training set"):
+        due = _due(root, merged, wanted, suffix)
+        jobs = [
+            _Job(merged, Composition(foreground, composites[start : start + BATCH]), suffix)
+            for foreground, composites in due
+            for start in range(0, len(composites), BATCH)
+        ]
+        count = sum(len(one.composites) for one in due)
+        bad: list[str] = []
+        with tqdm(total=count, desc="composing", unit="image", disable=not count) as progress:
+            for made, problems in run(_compose_some, jobs, workers, merged):
+                progress.update(made)
+                bad += problems
+    refuse(
+        sorted(set(bad)),
+        f"{merged}: {len(bad)} of {per_foreground * len(wanted)} composites were not made",
+        "mend or remove these backgrounds and run again",
+    )
     return merged
 
 
 class _Job(NamedTuple):
     merged: Path
-    plan: Plan
+    composition: Composition
     suffix: str
 
 
-def _is_ours(path: Path) -> bool:
-    return path.suffix in BYTES_PER_PIXEL
-
-
-def _due(merged: Path, plan: Plan, suffix: str, others: set[Path]) -> Plan:
-    """What is not there, or will be removed."""
-    foreground, composites = plan
-    due = []
-    for one in composites:
-        output = merged / f"{one.name}{suffix}"
-        sources = [foreground.fg, foreground.alpha, one.background]
-        if output in others or not is_whole([output], sources):
-            due.append(one)
-    return Plan(foreground, due)
-
-
-def _check_space(
-    merged: Path, due: list[Plan], suffix: str, others: list[Path], there: int
-) -> None:
-    """Say what will be made; raise an `InputError` when it does not fit on the disk."""
-    needed, count = 0.0, 0
-    replaced = set(others)
-    for foreground, composites in due:
-        if not composites:
-            continue
-        size = image_size(foreground.fg)
-        check_sizes(foreground.fg, size, foreground.alpha, image_size(foreground.alpha))
-        needed += len(composites) * size[0] * size[1] * BYTES_PER_PIXEL[suffix]
-        count += len(composites)
-        outputs = (merged / f"{one.name}{suffix}" for one in composites)
-        replaced.update(path for path in outputs if path.exists())
-    log.info(
-        "%s: %d composites to make, about %.1f GB; %d are there already",
-        *(merged, count, needed / 1e9, there),
-    )
-    free = shutil.disk_usage(merged if merged.exists() else merged.parent).free
-    free += sum(path.stat().st_size for path in replaced)
-    if needed > free:
+def _due(root: Path, merged: Path, wanted: list[Composition], suffix: str) -> list[Composition]:
+    """What is to be made. What is outdated is removed, once it is known that there is room."""
+    sources = {
+        one.name: [foreground.fg, foreground.alpha, one.background]
+        for foreground, composites in wanted
+        for one in composites
+    }
+    description = describe(root, sources, {"suffix": suffix})
+    file = merged / "settings.json"
+    pictures = [path for path in merged.glob("*") if path.suffix in PHOTOGRAPH]
+    old = outdated(file, description, pictures)
+    if old and not file.exists():
         raise InputError(
-            f"{merged}: needs about {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free; make "
-            "room, or do without: training composes the same pictures on the fly"
+            f"{merged}: holds pictures that were not made here, such as {old[0].name}; "
+            "move them away"
         )
+    there = {path.name for path in pictures} - {path.name for path in old}
+    due = [
+        Composition(foreground, [one for one in made if f"{one.name}{suffix}" not in there])
+        for foreground, made in wanted
+    ]
+    count = sum(len(one.composites) for one in due)
+    if count:
+        needed = pixels(due) * PHOTOGRAPH[suffix]
+        log.info(
+            "%s: %d composites to make, about %s; %d are there already",
+            *(merged, count, in_words(needed), len(sources) - count),
+        )
+        instead = "do without: training composes the same pictures on the fly"
+        require_room(merged, needed, replaced=old, instead=instead)
+    for path in old:
+        path.unlink()
+    note(file, description)
+    return due
 
 
 def _compose_some(job: _Job) -> tuple[int, list[str]]:

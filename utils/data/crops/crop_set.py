@@ -28,6 +28,7 @@ from utils.data.crops.view import (
 from utils.data.folders import Foreground
 from utils.data.store.files import Store, Stored
 from utils.options import AugmentConfig, DataConfig
+from utils.problems import refuse
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ class CropSet(Dataset):
                 except InputError as error:
                     problems.append(str(error))
                     first = None
-            raise InputError(f"{problems[-1]} (and {TRIES - 1} more, one after the other)")
+            refuse(problems)
 
         source, stored = usable(item.foreground, self._foregrounds, self._read)
         interpolation = _drawn(rng) if augment.random_interpolation else None

@@ -12,10 +12,11 @@ import numpy as np
 from tqdm import tqdm
 
 from models.errors import InputError
-from utils.data.importers.faults import refuse
-from utils.data.importers.placing import by_name, require_own, taken
-from utils.images.reading import read_alpha, read_cutout
+from utils.data.importers.placing import CURE, by_name, require_own, taken
+from utils.disk.room import MATTE, PHOTOGRAPH, require_room
+from utils.images.reading import read_alpha, read_cutout, read_image
 from utils.images.writing import write_image
+from utils.problems import refuse
 from utils.processes import run
 
 log = logging.getLogger(__name__)
@@ -27,12 +28,12 @@ FAR = 8  # pixels from what is visible, where no program smears colours to hide 
 TEXTURE = 1.0  # levels between neighbours, on average; smooth fillings have less
 
 
-def bring_cutouts(
+def put_cutouts(
     files: Mapping[str, Path], folder: Path, workers: int, source: Path, base: Path
 ) -> tuple[int, int]:
     """Write `folder/fg/NAME.png` and `folder/alpha/NAME.png` of each cut-out.
 
-    Those that are there, of the same matte and newer than the cut-out, stay.
+    Those that are there, of the same matte and the same visible colours, stay.
 
     Args:
         files: cut-outs by name.
@@ -45,7 +46,7 @@ def bring_cutouts(
 
     Raises:
         InputError: files without an alpha channel that varies, all of them; another picture of
-            that name is there; pymatting is not installed.
+            that name is there; pymatting is not installed; the disk has no room.
     """
     if importlib.util.find_spec("pymatting") is None:
         raise InputError(f"{source}: cut-outs need pymatting; run pip install pymatting")
@@ -56,11 +57,13 @@ def bring_cutouts(
         for name, look in run(_look, jobs, workers, folder):
             seen[name] = look
             progress.update()
-    refuse(source, [seen[job.name].fault for job in jobs if seen[job.name].fault])
+    refuse([seen[job.name].fault for job in jobs if seen[job.name].fault], source, CURE)
     for job in jobs:
         if seen[job.name].warning:
             log.warning("%s: %s", job.file.relative_to(base), seen[job.name].warning)
     due = [job for job in jobs if not seen[job.name].done]
+    needed = sum(seen[job.name].pixels for job in due) * (PHOTOGRAPH[".png"] + MATTE)
+    require_room(folder, needed, source=source)
     with tqdm(total=len(due), desc="colours", unit="image", disable=not due) as progress:
         for _ in run(_write, due, workers, folder):
             progress.update()
@@ -87,7 +90,7 @@ def hidden_colours(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """
     from pymatting import estimate_foreground_ml
 
-    known = alpha >= min(TRUSTED, int(alpha.max()))
+    known = _known(alpha)
     if known.all():
         return rgb
     filled = estimate_foreground_ml(rgb.astype(np.float32) / 255, known.astype(np.float32))
@@ -96,6 +99,11 @@ def hidden_colours(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         slack = np.where(known, 0, 127.5 / alpha.astype(np.float32))[..., None]
     lowest, highest = np.ceil(stored - slack), np.floor(stored + slack)
     return np.rint(filled * 255).clip(lowest, highest).clip(0, 255).astype(np.uint8)
+
+
+def _known(alpha: np.ndarray) -> np.ndarray:
+    """Where the stored colours are those of the foreground."""
+    return alpha >= min(TRUSTED, int(alpha.max()))
 
 
 def suspicion(rgb: np.ndarray, alpha: np.ndarray) -> str | None:
@@ -142,6 +150,7 @@ class _Look(NamedTuple):
     fault: str | None = None
     warning: str | None = None
     done: bool = False
+    pixels: int = 0
 
 
 def _require_free_names(jobs: list[_Cutout], source: Path) -> None:
@@ -155,7 +164,7 @@ def _require_free_names(jobs: list[_Cutout], source: Path) -> None:
             if other is not None:
                 where = job.file.relative_to(job.base)
                 faults.append(f"{where} would be {target}, but {other} is there")
-    refuse(source, faults)
+    refuse(faults, source, CURE)
 
 
 def _look(job: _Cutout) -> tuple[str, _Look]:
@@ -173,13 +182,14 @@ def _found(job: _Cutout) -> _Look:
     if not np.ptp(alpha):
         return _Look(f"the alpha of {where} is {alpha[0, 0]} everywhere")
     fg, matte = job.target("fg"), job.target("alpha")
-    done = False
-    if matte.exists():
-        if not np.array_equal(read_alpha(matte), alpha):
-            return _Look(f"{where} would be {matte}, but that is another matte")
-        stamp = job.file.stat().st_mtime_ns
-        done = fg.exists() and min(p.stat().st_mtime_ns for p in (fg, matte)) >= stamp
-    return _Look(warning=suspicion(rgb, alpha), done=done)
+    if matte.exists() and not np.array_equal(read_alpha(matte), alpha):
+        return _Look(f"{where} would be {matte}, but that is another matte")
+    if fg.exists():
+        there, known = read_image(fg), _known(alpha)
+        if there.shape != rgb.shape or np.any(there[known] != rgb[known]):
+            return _Look(f"{where} would be {fg}, but that has other colours")
+    done = matte.exists() and fg.exists()
+    return _Look(warning=suspicion(rgb, alpha), done=done, pixels=alpha.size)
 
 
 def _write(job: _Cutout) -> None:

@@ -9,20 +9,22 @@ from typing import Literal
 from tqdm import tqdm
 
 from models.atomic import atomic
-from utils.data.importers.faults import refuse
 from utils.data.importers.matching import same_content
-from utils.data.importers.space import require_space
+from utils.disk.record import record
+from utils.disk.room import require_room
 from utils.images.listing import pictures_in
 from utils.images.names import composed, is_picture, name_of
+from utils.problems import refuse
 
+CURE = "nothing was changed, mend this and run again"
 How = Literal["copy", "link", "move"]
 
 
 def put_files(files: Mapping[Path, Path], how: How, source: Path, base: Path) -> tuple[int, int]:
-    """Bring files to their targets; the same file that is there already stays.
+    """Put files at their targets; the same file that is there already stays.
 
-    A file is the same if it has the same size, and the same bytes where its source is newer. What
-    is brought takes the present time, so that composites made of an older one are made again.
+    A file keeps its time, by which it is known again: it is the same if size and time are the same,
+    or else all bytes.
 
     Args:
         files: {target: where it is now}.
@@ -30,14 +32,14 @@ def put_files(files: Mapping[Path, Path], how: How, source: Path, base: Path) ->
         base: the folder that stands for it; messages name files relative to it.
 
     Returns:
-        How many were brought, and how many were there.
+        How many were put there, and how many were there.
 
     Raises:
         InputError: another file is under a target's name, or has its stem; a folder to write to is
             a link; the disk has no room or cannot be written.
     """
     folders = {target.parent for target in files}
-    refuse(source, [_linked(folder) for folder in sorted(folders) if folder.is_symlink()])
+    refuse([_linked(folder) for folder in sorted(folders) if folder.is_symlink()], source, CURE)
     faults, due = [], {}
     there = {folder: by_name(folder) for folder in folders}
     for target, file in files.items():
@@ -51,11 +53,11 @@ def put_files(files: Mapping[Path, Path], how: How, source: Path, base: Path) ->
             )
         if not target.exists():
             due[target] = file
-    refuse(source, faults)
+    refuse(faults, source, CURE)
     if how == "copy" and due:
         total = sum(file.stat().st_size for file in due.values())
-        require_space(source, total, next(iter(due)).parent)
-    for target, file in tqdm(due.items(), desc="bringing", unit="file", disable=not due):
+        require_room(next(iter(due)).parent, total, source=source)
+    for target, file in tqdm(due.items(), desc="importing", unit="file", disable=not due):
         with atomic(target) as temporary:
             _put(file, temporary, how)
     return len(due), len(files) - len(due)
@@ -63,7 +65,7 @@ def put_files(files: Mapping[Path, Path], how: How, source: Path, base: Path) ->
 
 def require_own(folder: Path, source: Path) -> None:
     """Raise an `InputError` where `folder` is a link: what lies there is not ours to add to."""
-    refuse(source, [_linked(folder)] if folder.is_symlink() else [])
+    refuse([_linked(folder)] if folder.is_symlink() else [], source, CURE)
 
 
 def _linked(folder: Path) -> str:
@@ -89,18 +91,16 @@ def taken(target: Path, there: Mapping[str, list[Path]]) -> Path | None:
 
 
 def _is_same(file: Path, target: Path) -> bool:
-    new, old = file.stat(), target.stat()
-    if new.st_size != old.st_size:
-        return False
-    return new.st_mtime_ns <= old.st_mtime_ns or same_content(file, target)
+    same = record(file)._replace(name=target.name) == record(target)
+    return same or same_content(file, target)
 
 
 def _put(file: Path, temporary: Path, how: How) -> None:
     if how == "link":
         temporary.symlink_to(file.resolve())
-        return
-    if how == "move":
+    elif how == "move":
         shutil.move(file, temporary)
-        os.utime(temporary)
-        return
-    shutil.copyfile(file, temporary)
+    else:
+        time = file.stat().st_mtime_ns
+        shutil.copyfile(file, temporary)
+        os.utime(temporary, ns=(time, time))

@@ -1,10 +1,7 @@
 """Build the training store: in several processes, resumed, checked against its sources."""
 
-import fcntl
 import logging
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -14,12 +11,14 @@ from tqdm import tqdm
 
 from models.atomic import atomic
 from models.errors import InputError
-from utils.data.failures import tolerate
 from utils.data.folders import Foreground, foregrounds
 from utils.data.store.files import RADII, describe, fault, file_of, sources_of, store_folder
+from utils.disk.lock import alone
+from utils.disk.room import in_words, require_room
 from utils.images.names import name_of
 from utils.images.reading import read_alpha, read_image
 from utils.images.sizes import check_sizes, image_size
+from utils.problems import refuse, tolerate
 from utils.processes import run
 
 log = logging.getLogger(__name__)
@@ -45,21 +44,27 @@ def build_store(root: Path | str, workers: int = 0, snap: int = 0) -> Path:
 
     Raises:
         InputError: a foreground and its matte differ in size (all such pairs are logged), more than
-            1 % of the foregrounds cannot be read, or the disk is too small.
+            1 % of the foregrounds cannot be read, the disk is too small, or another process builds
+            this store.
     """
     sources = foregrounds(root, "train")
     folder = store_folder(root)
-    with _alone(folder):
+    with alone(folder, "building the store"):
         return _build(folder, sources, workers, snap)
 
 
 def _build(folder: Path, sources: list[Foreground], workers: int, snap: int) -> Path:
     pixels, bad = _sizes(sources)
     due = [one for one in sources if one.name in pixels and fault(folder, one, "", snap)]
-    for path in folder.glob("*"):
-        if name_of(path) not in pixels and path.is_file():
+    for path in folder.glob("*.safetensors"):
+        if name_of(path) not in pixels:
             path.unlink()
-    _announce(folder, pixels, due)
+    needed = _bytes(pixels[one.name] for one in due)
+    log.info(
+        "%s: %d foregrounds, %s; %d to make, %s",
+        *(folder, len(pixels), in_words(_bytes(pixels.values())), len(due), in_words(needed)),
+    )
+    require_room(folder, needed, instead="put the data set on another disk (--data-root)")
     jobs = [(folder, one, snap) for one in due]
     with tqdm(total=len(jobs), desc="store", unit="foreground", disable=not jobs) as progress:
         for problem in run(_store, jobs, workers, folder):
@@ -74,24 +79,6 @@ def snapped(alpha: np.ndarray, by: int) -> np.ndarray:
     levels = np.arange(256)
     levels[levels <= by], levels[levels >= 255 - by] = 0, 255
     return cv2.LUT(alpha, levels.astype(np.uint8)) if by else alpha
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Inside, no other process builds this store, whose unfinished files would be removed."""
-    path = folder.with_name(".store.lock")
-    try:
-        file = path.open("w")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"{folder}: another process is building this store; wait for it"
-            ) from None
-        yield
 
 
 def _sizes(sources: list[Foreground]) -> tuple[dict[str, tuple[int, int]], list[str]]:
@@ -113,34 +100,12 @@ def _sizes(sources: list[Foreground]) -> tuple[dict[str, tuple[int, int]], list[
             check_sizes(one.fg, sizes[one.name], one.alpha, other)
         except InputError as error:
             wrong.append(str(error))
-    for problem in wrong:
-        log.error(problem)
-    if wrong:
-        more = f" (and {len(wrong) - 1} more pairs)" if len(wrong) > 1 else ""
-        raise InputError(f"{wrong[0]}{more}")
+    refuse(wrong)
     return sizes, bad
 
 
-def _announce(folder: Path, sizes: dict[str, tuple[int, int]], due: list[Foreground]) -> None:
-    def gigabytes(names: Sequence[str]) -> float:
-        return sum(_bytes(*sizes[name]) for name in names) / 1e9
-
-    needed = gigabytes([one.name for one in due])
-    log.info(
-        "%s: %d foregrounds, %.2f GB; %d to make, %.2f GB",
-        *(folder, len(sizes), gigabytes(list(sizes)), len(due), needed),
-    )
-    existing = next(parent for parent in folder.parents if parent.exists())
-    free = shutil.disk_usage(existing).free / 1e9
-    if needed > free:
-        raise InputError(
-            f"{folder}: needs {needed:.2f} GB, but {free:.2f} GB are free; "
-            "make room, or put the data set on another disk (--data-root)"
-        )
-
-
-def _bytes(height: int, width: int) -> int:
-    return 5 * height * width + 2 * RADII * height
+def _bytes(sizes: Iterable[tuple[int, int]]) -> int:
+    return sum(5 * height * width + 2 * RADII * height for height, width in sizes)
 
 
 def _store(job: tuple[Path, Foreground, int]) -> str | None:
@@ -152,8 +117,6 @@ def _store(job: tuple[Path, Foreground, int]) -> str | None:
         colour, alpha = read_image(source.fg), read_alpha(source.alpha)
     except InputError as error:
         return str(error)
-    except OSError as error:
-        return f"{error.filename}: cannot be read ({error.strerror}); check the file"
     with atomic(file_of(folder, source)) as temporary:
         temporary.write_bytes(save(describe(colour, snapped(alpha, snap))._asdict(), metadata))
     return None

@@ -18,9 +18,10 @@ from typing import NamedTuple
 import numpy as np
 
 from models.errors import InputError
-from utils.data.failures import tolerate
 from utils.data.folders import Foreground
+from utils.disk.record import record, unchanged
 from utils.images.trimap import reach
+from utils.problems import tolerate
 
 VERSION = "1"  # of the layout; a store of another version is made anew
 RADII = 256
@@ -100,13 +101,9 @@ def file_of(folder: Path, source: Foreground) -> Path:
 
 
 def sources_of(source: Foreground) -> dict[str, str]:
-    """What a file is made from, as its metadata tell: the version, and the files by their dates."""
-    stats = {kind: getattr(source, kind).stat() for kind in ("fg", "alpha")}
-    sources = {
-        kind: f"{getattr(source, kind).name} {one.st_size} {one.st_mtime_ns}"
-        for kind, one in stats.items()
-    }
-    return {"version": VERSION, **sources}
+    """What a file is made from, as its metadata tell: the version, and the records of the files."""
+    records = {kind: str(record(getattr(source, kind))) for kind in ("fg", "alpha")}
+    return {"version": VERSION, **records}
 
 
 def fault(folder: Path, source: Foreground, cure: str, snap: int | None = None) -> str | None:
@@ -116,13 +113,9 @@ def fault(folder: Path, source: Foreground, cure: str, snap: int | None = None) 
         _, metadata = _map(path, cure)
     except InputError as error:
         return str(error)
-    try:
-        current = sources_of(source)
-    except OSError as error:
-        return f"{error.filename}: cannot be read ({error.strerror}); check the file"
     if snap is not None and metadata["snap"] != str(snap):
         return f"{path}: made with --snap {metadata['snap']}; {cure}"
-    if not current.items() <= metadata.items():
+    if not unchanged([source.fg, source.alpha], [metadata["fg"], metadata["alpha"]]):
         return f"{path}: {source.fg} or {source.alpha} has changed since it was made; {cure}"
     return None
 

@@ -1,0 +1,129 @@
+"""One process at a time writes into a folder; a lock never outlives the one that holds it."""
+
+import errno
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from models.errors import InputError
+from utils.disk import lock
+from utils.disk.lock import alone
+
+REPOSITORY = Path(__file__).parent.parent
+HOLD = """
+import sys, time
+from utils.disk.lock import alone
+with alone(sys.argv[1], "holding"):
+    print("inside", flush=True)
+    time.sleep(60)
+"""
+
+
+def holder(folder: Path) -> subprocess.Popen:
+    """Another process that is inside."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "inside\n"
+    return process
+
+
+def test_a_second_process_is_refused_and_told_what_the_first_does(tmp_path):
+    with holder(tmp_path) as process:
+        with pytest.raises(InputError) as error, alone(tmp_path, "more"):
+            pass
+        process.kill()
+    assert str(error.value) == (
+        f"{tmp_path}: another process is holding here (process {process.pid}); "
+        "wait for it, or end it"
+    )
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_it_is_released_when_the_process_dies(tmp_path, end):
+    with holder(tmp_path) as process:
+        process.send_signal(end)
+    with alone(tmp_path, "more"), pytest.raises(InputError, match="is more"):
+        alone(tmp_path, "again").__enter__()
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_folders_and_later_times_are_free(tmp_path):
+    for _ in range(2):
+        with alone(tmp_path / "a", "one"), alone(tmp_path / "b", "two"):
+            pass
+    with pytest.raises(RuntimeError), alone(tmp_path, "failing"):
+        raise RuntimeError
+    with alone(tmp_path, "more"):
+        pass
+
+
+def test_a_folder_is_made_and_removed_again_if_nothing_comes_into_it(tmp_path):
+    folder = tmp_path / "new" / "er"
+    with alone(folder, "nothing"):
+        assert [path.name for path in folder.iterdir()] == [".lock"]
+        assert (folder / ".lock").stat().st_size < 100
+    assert not list(tmp_path.iterdir())
+    with alone(folder, "writing"):
+        (folder / "made").touch()
+    assert list(folder.iterdir()) == [folder / "made"]
+
+
+def test_of_many_that_come_and_go_never_two_are_inside(tmp_path):
+    inside, most, times = 0, 0, 0
+
+    def come_and_go():
+        nonlocal inside, most, times
+        for _ in range(200):
+            try:
+                with alone(tmp_path / "busy", "working"):
+                    inside += 1
+                    time.sleep(0.0001)
+                    most = max(most, inside)
+                    times += 1
+                    inside -= 1
+            except InputError:
+                pass
+
+    threads = [threading.Thread(target=come_and_go) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1 and times > 4
+    assert not list(tmp_path.glob("*/*"))
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "in"):
+        with (
+            pytest.raises(InputError, match=f"{folder}: cannot be written .*; choose another"),
+            alone(folder, "nothing"),
+        ):
+            pass
+
+
+def test_a_disk_without_locks_is_warned_of_and_used(tmp_path, monkeypatch, caplog):
+    def unknown(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock.fcntl, "flock", unknown)
+    with alone(tmp_path, "writing"):
+        pass
+    assert "has no locks" in caplog.text
+
+
+def test_where_the_system_has_no_locks_nothing_is_locked(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "fcntl", None)
+    with alone(tmp_path / "new", "writing"), alone(tmp_path / "new", "again"):
+        pass
+    assert not list(tmp_path.iterdir())

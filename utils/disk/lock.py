@@ -1,0 +1,90 @@
+"""Is somebody else writing here? One process at a time writes into a folder."""
+
+import errno
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from models.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows; there is no lock there
+    fcntl = None
+
+log = logging.getLogger(__name__)
+
+NAME = ".lock"
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of some disks in a network
+
+
+@contextmanager
+def alone(folder: Path | str, doing: str) -> Iterator[None]:
+    """Inside, no other process is inside for the same folder, on this machine or another.
+
+    Holds a lock on the hidden file `folder/.lock`, which the system releases also when the process
+    dies. A folder that is not there yet is made, and removed again if nothing comes into it.
+
+    Args:
+        doing: what is done inside, for the process that is refused: "scoring".
+
+    Raises:
+        InputError: another process is inside, or the folder cannot be written.
+    """
+    if fcntl is None:
+        yield
+        return
+    folder = Path(folder)
+    missing = [path for path in (folder, *folder.parents) if not os.path.exists(path)]  # noqa: PTH110
+    try:
+        file = _locked(folder)
+        try:
+            with suppress(OSError):  # on a full disk the lock holds, too
+                file.write(f"{doing} here (process {os.getpid()})")
+                file.flush()
+            yield
+        finally:
+            with suppress(OSError):
+                (folder / NAME).unlink()  # before it is released
+            with suppress(OSError):
+                file.close()
+    finally:
+        for path in missing:
+            with suppress(OSError):  # not empty
+                path.rmdir()
+
+
+def _locked(folder: Path) -> IO[str]:
+    path = folder / NAME
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = path.open("a+", encoding="utf-8")
+        except FileNotFoundError:  # removed by who was inside before
+            continue
+        except OSError as error:
+            raise InputError(
+                f"{folder}: cannot be written ({error.strerror}); choose another folder"
+            ) from None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with file:
+                file.seek(0)
+                doing = file.read() or "writing here"
+            raise InputError(
+                f"{folder}: another process is {doing}; wait for it, or end it"
+            ) from None
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            log.warning("%s: this disk has no locks; write there with one process only", folder)
+        with suppress(FileNotFoundError):
+            # Who was inside may have removed the file that we opened, and another made a new one.
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                file.truncate(0)
+                return file
+        file.close()
