@@ -33,7 +33,8 @@ def test_the_same_name_comes_before_the_same_key_and_a_choice_is_none():
 def test_every_file_without_a_partner_is_told_or_the_first_with_how_many_more():
     images, mattes = files("a", "b", "c"), files("b")
     assert refused(find_partners, images, mattes, Path("alpha")) == (
-        "folder/a.png: no file of the same name in alpha (and 1 more); add it, or remove this"
+        "folder/a.png: no file of the same name in alpha; add it, or remove this "
+        "(and 1 more, all listed above)"
     )
     problems: list[str] = []
     found = find_partners(images, mattes, Path("alpha"), problems)

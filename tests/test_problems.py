@@ -19,8 +19,12 @@ def test_a_problem_is_raised_or_collected():
     problems = []
     complain("a: bad", problems)
     complain("b: bad", problems)
-    assert problems == ["a: bad", "b: bad"]
+    complain(["c: bad", "d: bad"], problems)
+    complain([], problems)
+    assert problems == [f"{name}: bad" for name in "abcd"]
     assert told(complain, "a: bad", None) == "a: bad"
+    assert told(complain, problems, None) == "a: bad (and 3 more, all listed above)"
+    complain([], None)
 
 
 def test_no_problem_is_no_error_and_one_is_said_once(caplog):

@@ -53,7 +53,7 @@ def test_composites_may_share_the_matte_of_their_foreground(tmp_path):
         "black_cat_0": ("black_cat", "black_cat"),
     }
     (tmp_path / "alpha" / "cat.png").unlink()
-    with pytest.raises(InputError, match=r"cat_0\.png: no file .* in .*alpha \(and 1 more\)"):
+    with pytest.raises(InputError, match=r"cat_0\.png: no file .* in .*alpha; .* \(and 1 more, "):
         open_set(tmp_path)
 
 

@@ -11,11 +11,13 @@ log = logging.getLogger(__name__)
 BAD_SHARE = 0.01  # so many of thousands of pictures may be bad
 
 
-def complain(problem: str, problems: list[str] | None) -> None:
-    """Raise an `InputError` of `problem`, or add it to `problems` where they are collected."""
+def complain(found: str | Sequence[str], problems: list[str] | None) -> None:
+    """`refuse` what was `found` to be wrong, or add it to `problems` where they are collected."""
+    found = [found] if isinstance(found, str) else found
     if problems is None:
-        raise InputError(problem)
-    problems.append(problem)
+        refuse(found)
+    else:
+        problems += found
 
 
 def refuse(

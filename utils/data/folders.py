@@ -49,9 +49,8 @@ def foregrounds(
     find_partners(mattes, colours, folder / "fg", problems)
     file = folder / f"{part}_fg_names.txt"
     names = _listed(file, colours, folder / "fg", problems)
-    for name, count in Counter(names).items():
-        if count > 1:
-            complain(f"{file}: lists {name} twice; remove one of the lines", problems)
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    complain([f"{file}: lists {name} twice; remove one of the lines" for name in twice], problems)
     return [Foreground(name, colours[name], alphas[name]) for name in names if name in alphas]
 
 
@@ -79,8 +78,7 @@ def backgrounds(
     names = _listed(own.with_name(f"{part}_bg_names.txt"), images, folder, missing)
     if not names and folder != own:
         return list(images.values())
-    for problem in missing:
-        complain(problem, problems)
+    complain(missing, problems)
     return [images[name] for name in names]
 
 
@@ -91,6 +89,8 @@ def _listed(
     if not path.exists() or not images:
         return list(images)
     order, unknown = follow(read_names(path, problems), images)
-    for line in unknown:
-        complain(f"{path}: lists {line}, which is not in {folder}; add it there", problems)
+    complain(
+        [f"{path}: lists {line}, which is not in {folder}; add it there" for line in unknown],
+        problems,
+    )
     return order

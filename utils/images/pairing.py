@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from utils.images.names import clean, key, parse_composite, without_suffix
-from utils.problems import complain, refuse
+from utils.problems import complain
 
 
 class Lookup:
@@ -75,15 +75,11 @@ def find_partners(
             if other:
                 found[name] = others[other]
     lonely = [
-        f"{path}: no file of the same name in {folder}"
+        f"{path}: no file of the same name in {folder}; add it, or remove this"
         for name, path in files.items()
         if name not in found
     ]
-    cure = "add it, or remove this"
-    if problems is None:
-        refuse(lonely, cure=cure)
-    else:
-        problems += [f"{problem}; {cure}" for problem in lonely]
+    complain(lonely, problems)
     return found
 
 
