@@ -1,47 +1,22 @@
-"""Data sets of others arrive whole in our layout, or not at all; archives can do no harm."""
+"""Data sets of others arrive whole in our layout, or not at all."""
 
-import io
 import logging
 import os
 import shutil
-import struct
-import tarfile
-import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
-import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
-from models.errors import InputError
 from tests.sets import disc, picture
+from tests.sources import SIZE, alpha, fg, files, pack, refused, text, write_pairs
 from utils.data.folders import backgrounds, foregrounds
-from utils.data.importers import archives, placing
-from utils.data.importers.cutouts import hidden_colours, suspicion
+from utils.data.importers import placing
 from utils.data.importers.importing import import_set
 from utils.disk.lock import alone
 from utils.images.listing import read_names
 from utils.images.reading import read_alpha, read_image
-from utils.images.writing import write_image
-
-SIZE = (24, 32)
-
-
-def fg(path: Path, seed: int = 0, size: tuple[int, int] = SIZE) -> None:
-    write_image(path.with_suffix(".png"), picture(seed, *size))
-    path.with_suffix(".png").replace(path)
-
-
-def alpha(path: Path, softness: float = 3, size: tuple[int, int] = SIZE) -> None:
-    write_image(path.with_suffix(".png"), disc(*size, softness))
-    path.with_suffix(".png").replace(path)
-
-
-def text(path: Path, content: str | bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
 @pytest.fixture
@@ -90,27 +65,6 @@ ARRIVED = {
     "test/trimap/z.jpg_1.png",
     "test/trimap/b_0.png",
 }
-
-
-def files(root: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for path in root.rglob("*")
-        if path.is_file()
-    }
-
-
-def pack(folder: Path, name: str) -> Path:
-    kind = {".zip": "zip", ".tar": "tar", ".tgz": "gztar"}[Path(name).suffix]
-    made = shutil.make_archive(str(folder.parent / "packed"), kind, folder)
-    return Path(made).replace(folder.parent / name)
-
-
-def refused(*arguments, **options) -> str:
-    with pytest.raises(InputError) as caught:
-        import_set(*arguments, **options)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 # --- Composition-1k, Distinctions-646 ---------------------------------------------------------
@@ -292,11 +246,7 @@ def test_list_that_names_what_is_not_there_is_refused(adobe, tmp_path, caplog):
 
 @pytest.fixture
 def pairs(tmp_path) -> Path:
-    folder = tmp_path / "in" / "mine"
-    for index in range(3):
-        fg(folder / f"fg/{index}.png", index)
-        alpha(folder / f"alpha/{index}.png", 2 + index)
-    return folder
+    return write_pairs(tmp_path / "in" / "mine")
 
 
 def test_everything_that_does_not_fit_is_listed_before_anything_is_written(pairs, tmp_path, caplog):
@@ -418,6 +368,19 @@ def test_impossible_arguments_are_one_line(pairs, tmp_path):
     assert "unpack it and give the folder" in message
 
 
+def test_folder_larger_than_the_disk_is_refused_before_copying(pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    message = refused("pairs", pairs, tmp_path / "set", part="train")
+    assert "kB, but 0 bytes are free" in message
+    assert not (tmp_path / "set").exists()
+
+
+def test_two_imports_into_one_data_set_at_a_time_are_refused(pairs, tmp_path):
+    with alone(tmp_path / "set", "importing photographs"):
+        message = refused("pairs", pairs, tmp_path / "set", part="train")
+    assert "set: another process is importing photographs here (process" in message
+
+
 # --- photographs ------------------------------------------------------------------------------
 
 
@@ -439,316 +402,3 @@ def test_photographs_of_one_name_in_two_folders_are_both_named_unless_they_are_t
     fg(source / "b/c/1.jpg", 1)
     message = refused("photographs", source, root, part="train")
     assert "a/1.jpg and b/c/1.jpg are different" in message
-
-
-# --- archives ---------------------------------------------------------------------------------
-
-
-def zipped(path: Path, *names: str | zipfile.ZipInfo) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in names:
-            archive.writestr(name, b"0123456789" * 100)
-    return path
-
-
-def tarred(path: Path, *members: tarfile.TarInfo) -> Path:
-    with tarfile.open(path, "w") as archive:
-        for member in members:
-            archive.addfile(member, io.BytesIO(bytes(member.size)))
-    return path
-
-
-def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname = kind, target
-    return info
-
-
-OUTSIDE = ("../x.png", "a/../../x.png", "/x.png", "C:\\x.png", "..\\x.png", "\\x.png")
-
-
-@pytest.mark.parametrize("name", OUTSIDE)
-def test_entries_that_would_leave_the_data_set_are_refused(tmp_path, name):
-    place = tmp_path / "deep" / "deeper"
-    place.mkdir(parents=True)
-    before = set(tmp_path.rglob("*"))
-    for archive in (zipped(place / "a.zip", "1.png", name), tarred(place / "a.tar", member(name))):
-        message = refused("photographs", archive, place / "set", part="train")
-        assert name in message and "outside" in message
-        archive.unlink()
-    assert set(tmp_path.rglob("*")) == before
-
-
-@pytest.mark.parametrize(
-    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE]
-)
-def test_links_and_devices_in_a_tar_are_refused_by_name(tmp_path, kind):
-    archive = tarred(tmp_path / "a.tar", member("1.png"), member("evil.png", kind, "/etc/passwd"))
-    message = refused("photographs", archive, tmp_path / "set", part="train")
-    assert "evil.png is a link or a device" in message
-    assert list(tmp_path.iterdir()) == [archive]
-
-
-def test_links_in_a_zip_are_refused_by_name(tmp_path):
-    info = zipfile.ZipInfo("evil.png")
-    info.external_attr = 0o120777 << 16
-    archive = zipped(tmp_path / "a.zip", "1.png", info)
-    assert "evil.png is a link" in refused("photographs", archive, tmp_path / "set", part="train")
-
-
-def forged(path: Path, **fields: int) -> Path:
-    """A zip of 1.png whose directory says something else than is true."""
-    zipped(path, "1.png")
-    data = bytearray(path.read_bytes())
-    entry = data.index(b"PK\x01\x02")
-    for name, value in fields.items():
-        offset, form = {"flags": (8, "<H"), "method": (10, "<H"), "size": (24, "<I")}[name]
-        struct.pack_into(form, data, entry + offset, value)
-        if name == "method":
-            struct.pack_into(form, data, 8, value)
-    path.write_bytes(data)
-    return path
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({"flags": 1}, "1.png is encrypted"),
-        ({"method": 9}, "unpack it with another program"),
-        ({"size": 10}, "damaged"),  # holds more than it says
-        ({"size": 5000}, "holds 1000 bytes, not 5000"),
-    ],
-)
-def test_zips_that_lie_or_cannot_be_read_leave_nothing(tmp_path, fields, words):
-    archive = forged(tmp_path / "a.zip", **fields)
-    assert words in refused("photographs", archive, tmp_path / "set", part="train")
-    assert list(tmp_path.iterdir()) == [archive]
-
-
-@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tgz"])
-def test_archives_cut_off_leave_nothing(adobe, tmp_path, name):
-    archive = pack(adobe, name)
-    archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
-    before = set(tmp_path.iterdir())
-    assert "damaged" in refused("composition-1k", archive, tmp_path / "set")
-    assert set(tmp_path.iterdir()) == before
-
-
-def test_tar_with_a_damaged_header_is_not_taken_for_a_shorter_one(tmp_path):
-    archive = tarred(tmp_path / "a.tar", *(member(f"{index}.png") for index in range(3)))
-    data = bytearray(archive.read_bytes())
-    data[512] ^= 1  # the second header
-    archive.write_bytes(data)
-    message = refused("photographs", archive, tmp_path / "set", part="train")
-    assert "bad header after 1 entries" in message
-
-
-def test_compressed_tar_is_read_to_its_checksum(adobe, tmp_path):
-    archive = pack(adobe, "a.tgz")
-    data = bytearray(archive.read_bytes())
-    data[-8] ^= 1
-    archive.write_bytes(data)
-    assert "CRC" in refused("composition-1k", archive, tmp_path / "set")
-
-
-def free(monkeypatch, count: int) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=count))
-
-
-def test_archive_larger_than_the_disk_is_refused_with_both_numbers(tmp_path, monkeypatch):
-    archive = zipped(tmp_path / "a.zip", "1.png", "2.png")
-    free(monkeypatch, 1900)
-    message = refused("photographs", archive, tmp_path / "set", part="train")
-    assert "a.zip: needs 2 kB, but 1.9 kB are free" in message
-    assert list(tmp_path.iterdir()) == [archive]
-
-
-def test_folder_larger_than_the_disk_is_refused_before_copying(pairs, tmp_path, monkeypatch):
-    free(monkeypatch, 0)
-    message = refused("pairs", pairs, tmp_path / "set", part="train")
-    assert "kB, but 0 bytes are free" in message
-    assert not (tmp_path / "set").exists()
-
-
-def test_interrupted_unpacking_goes_on_where_it_stopped(pairs, tmp_path, monkeypatch):
-    archive, root = pack(pairs, "mine.zip"), tmp_path / "data" / "set"
-    read, unpacked = archives.read, []
-
-    def interrupted(archive, entry):
-        if len(unpacked) == 4:
-            raise KeyboardInterrupt
-        unpacked.append(entry.path)
-        return read(archive, entry)
-
-    monkeypatch.setattr(archives, "read", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        import_set("pairs", archive, root, part="train")
-    assert not root.exists()
-    first = unpacked.copy()
-    unpacked.clear()
-    assert import_set("pairs", archive, root, part="train").written == 6
-    assert len(unpacked) == 2 and not set(unpacked) & set(first)
-    assert list((tmp_path / "data").iterdir()) == [root]
-
-
-def test_files_of_another_archive_of_that_name_are_not_taken_for_its_own(pairs, tmp_path):
-    archive, root = pack(pairs, "mine.zip"), tmp_path / "set"
-    stale = tmp_path / ".set.mine.zip" / "fg" / "0.png"
-    text(stale, bytes((pairs / "fg/0.png").stat().st_size))
-    import_set("pairs", archive, root, part="train")
-    assert (root / "train/fg/0.png").read_bytes() == (pairs / "fg/0.png").read_bytes()
-
-
-def test_names_that_no_list_can_hold_are_renamed(pairs, tmp_path):
-    archive = tmp_path / "a.tar"
-    with tarfile.open(archive, "w", format=tarfile.GNU_FORMAT, encoding="latin-1") as file:
-        for kind in ("fg", "alpha"):
-            file.add(pairs / kind / "0.png", f"{kind}/é\n0 .png")
-    root = tmp_path / "set"
-    import_set("pairs", archive, root, part="train")
-    assert [one.name for one in foregrounds(root, "train")] == ["__0"]
-
-
-# --- cut-outs ---------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def cutout() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Known colours, a soft matte, and what a program stores: the hidden black, 8-bit products."""
-    truth, alpha = picture(3, 480, 640)[180:300, 240:400], disc(120, 160, softness=30)
-    product = np.rint(truth * (alpha[..., None] / 255.0))
-    stored = np.rint(product * 255 / np.maximum(alpha, 1)[..., None]).clip(0, 255)
-    return truth, alpha, stored.astype(np.uint8)
-
-
-def test_hidden_colours_are_near_the_truth_and_visible_ones_stay(cutout):
-    truth, alpha, stored = cutout
-    colours = hidden_colours(stored, alpha)
-    error = np.abs(colours.astype(int) - truth).mean(axis=2)
-    before = np.abs(stored.astype(int) - truth).mean(axis=2)
-    assert np.array_equal(colours[alpha >= 16], stored[alpha >= 16])
-    assert error[(alpha >= 16) & (alpha < 255)].mean() < 1.5
-    faint = (alpha > 0) & (alpha < 16)
-    assert error[faint].mean() < 0.6 * before[faint].mean()
-    near = (cv2.dilate(alpha, np.ones((9, 9))) > 0) & (alpha == 0)
-    assert error[near].mean() < 10 < 60 < before[near].mean()
-
-
-def test_over_black_a_cutout_stays_what_it_was(cutout):
-    _, alpha, stored = cutout
-    colours = hidden_colours(stored, alpha)
-    weight = alpha[..., None] / 255
-    assert np.abs(weight * colours - weight * stored).max() <= 0.5
-
-
-def test_faint_and_fully_visible_cutouts_keep_their_colours(cutout):
-    _, alpha, stored = cutout
-    faint = np.minimum(alpha, 9)
-    assert np.array_equal(hidden_colours(stored, faint)[faint == 9], stored[faint == 9])
-    assert np.array_equal(hidden_colours(stored, np.maximum(alpha, 99)), stored)
-
-
-@pytest.mark.parametrize("name", ["cat.png", "cat.webp", "cat.tif"])
-def test_cutouts_become_colours_and_mattes(cutout, tmp_path, name):
-    _, alpha, stored = cutout
-    (tmp_path / "in").mkdir()
-    options = {"lossless": True, "exact": True} if name.endswith("webp") else {}
-    Image.fromarray(np.dstack((stored, alpha))).save(tmp_path / "in" / name, **options)
-    root = tmp_path / "set"
-    summary = import_set("cutouts", tmp_path / "in", root, part="train")
-    assert summary.folders == {"train/fg": 1, "train/alpha": 1}
-    assert np.array_equal(read_alpha(root / "train/alpha/cat.png"), alpha)
-    assert np.array_equal(read_image(root / "train/fg/cat.png"), hidden_colours(stored, alpha))
-
-
-def test_grey_palette_and_16_bit_cutouts_are_read(cutout, tmp_path):
-    _, alpha, stored = cutout
-    folder, root = tmp_path / "in", tmp_path / "set"
-    folder.mkdir()
-    Image.fromarray(np.dstack((stored[..., 0], alpha)), "LA").save(folder / "grey.png")
-    bgra = np.dstack((stored[..., ::-1], alpha)).astype(np.uint16) * 257
-    cv2.imwrite(str(folder / "deep.png"), bgra)
-    palette = Image.fromarray((alpha // 128).astype(np.uint8), "P")
-    palette.putpalette([9, 9, 9, 200, 100, 50, 0, 0, 0])
-    palette.save(folder / "palette.png", transparency=0)
-    import_set("cutouts", folder, root, part="test")
-    for name in ("grey", "deep"):
-        assert np.array_equal(read_alpha(root / f"test/alpha/{name}.png"), alpha)
-    assert np.array_equal(read_alpha(root / "test/alpha/palette.png"), alpha // 128 * 255)
-    fg = read_image(root / "test/fg/deep.png")
-    assert np.array_equal(fg, hidden_colours(stored, alpha))
-    assert np.unique(read_image(root / "test/fg/palette.png").reshape(-1, 3), axis=0).tolist() == [
-        [200, 100, 50]
-    ]
-
-
-def test_every_file_that_is_no_cutout_is_listed_before_work(cutout, tmp_path, caplog):
-    _, alpha, stored = cutout
-    folder = tmp_path / "in"
-    write_image(folder / "good.png", np.dstack((stored, alpha)))
-    write_image(folder / "rgb.png", stored)
-    write_image(folder / "opaque.png", np.dstack((stored, np.full_like(alpha, 255))))
-    write_image(folder / "empty.png", np.dstack((stored, np.zeros_like(alpha))))
-    text(folder / "broken.png", (folder / "good.png").read_bytes()[:900])
-    message = refused("cutouts", folder, tmp_path / "set", part="train")
-    assert "(and 3 more, all listed above)" in message
-    for words in (
-        "rgb.png has no alpha channel",
-        "the alpha of opaque.png is 255",
-        "the alpha of empty.png is 0",
-        "broken.png: the file is truncated",
-    ):
-        assert words in caplog.text
-    assert not (tmp_path / "set").exists()
-
-
-def test_cutouts_that_are_there_stay_and_others_are_not_replaced(cutout, tmp_path):
-    _, alpha, stored = cutout
-    folder, root = tmp_path / "in", tmp_path / "set"
-    write_image(folder / "a.png", np.dstack((stored, alpha)))
-    import_set("cutouts", folder, root, part="train")
-    os.utime(folder / "a.png", (9e9, 9e9))
-    write_image(folder / "b.png", np.dstack((stored, alpha)))
-    again = import_set("cutouts", folder, root, part="train", workers=2)
-    assert (again.written, again.kept) == (2, 2)
-    assert files(root)["train/fg/a.png"] == files(root)["train/fg/b.png"]  # by processes or not
-    write_image(folder / "a.png", np.dstack((stored, 255 - alpha)))
-    assert "another matte" in refused("cutouts", folder, root, part="train")
-    write_image(folder / "a.png", np.dstack((255 - stored, alpha)))
-    os.utime(folder / "a.png", (1, 1))
-    assert "fg/a.png, but that has other colours" in refused("cutouts", folder, root, part="train")
-    (root / "train/fg/b.png").rename(root / "train/fg/b.jpg")
-    assert "b.jpg is there" in refused("cutouts", folder, root, part="train")
-
-
-def test_cutouts_that_do_not_fit_on_the_disk_are_refused_before_the_first(
-    cutout, tmp_path, monkeypatch
-):
-    _, alpha, stored = cutout
-    write_image(tmp_path / "in/a.png", np.dstack((stored, alpha)))
-    free(monkeypatch, 1000)
-    message = refused("cutouts", tmp_path / "in", tmp_path / "set", part="train")
-    assert "in: needs 38.4 kB, but 1 kB are free on the disk of" in message
-    assert not (tmp_path / "set").exists()
-
-
-def test_two_imports_into_one_data_set_at_a_time_are_refused(pairs, tmp_path):
-    with alone(tmp_path / "set", "importing photographs"):
-        message = refused("pairs", pairs, tmp_path / "set", part="train")
-    assert "set: another process is importing photographs here (process" in message
-
-
-def test_cutouts_without_pymatting_say_how_to_get_it(tmp_path, monkeypatch):
-    write_image(tmp_path / "in/a.png", picture(0, 8, 8))
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    message = refused("cutouts", tmp_path / "in", tmp_path / "set", part="train")
-    assert "pip install pymatting" in message
-
-
-def test_colours_that_are_not_the_foregrounds_alone_are_suspected(cutout):
-    truth, alpha, stored = cutout
-    assert suspicion(stored, alpha) is None
-    product = (truth * (alpha[..., None] / 255.0)).astype(np.uint8)
-    assert "multiplied" in suspicion(product, alpha)
-    photograph = np.random.default_rng(0).integers(0, 256, truth.shape, np.uint8)
-    assert "a picture is left" in suspicion(photograph, alpha)

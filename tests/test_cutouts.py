@@ -1,0 +1,153 @@
+"""The colours that a cut-out hides are found, and those that it shows stay."""
+
+import os
+import shutil
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.sets import disc, picture
+from tests.sources import files, refused, text
+from utils.data.importers.cutouts import hidden_colours, suspicion
+from utils.data.importers.importing import import_set
+from utils.images.reading import read_alpha, read_image
+from utils.images.writing import write_image
+
+
+@pytest.fixture(scope="module")
+def cutout() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Known colours, a soft matte, and what a program stores: the hidden black, 8-bit products."""
+    truth, alpha = picture(3, 480, 640)[180:300, 240:400], disc(120, 160, softness=30)
+    product = np.rint(truth * (alpha[..., None] / 255.0))
+    stored = np.rint(product * 255 / np.maximum(alpha, 1)[..., None]).clip(0, 255)
+    return truth, alpha, stored.astype(np.uint8)
+
+
+def test_hidden_colours_are_near_the_truth_and_visible_ones_stay(cutout):
+    truth, alpha, stored = cutout
+    colours = hidden_colours(stored, alpha)
+    error = np.abs(colours.astype(int) - truth).mean(axis=2)
+    before = np.abs(stored.astype(int) - truth).mean(axis=2)
+    assert np.array_equal(colours[alpha >= 16], stored[alpha >= 16])
+    assert error[(alpha >= 16) & (alpha < 255)].mean() < 1.5
+    faint = (alpha > 0) & (alpha < 16)
+    assert error[faint].mean() < 0.6 * before[faint].mean()
+    near = (cv2.dilate(alpha, np.ones((9, 9))) > 0) & (alpha == 0)
+    assert error[near].mean() < 10 < 60 < before[near].mean()
+
+
+def test_over_black_a_cutout_stays_what_it_was(cutout):
+    _, alpha, stored = cutout
+    colours = hidden_colours(stored, alpha)
+    weight = alpha[..., None] / 255
+    assert np.abs(weight * colours - weight * stored).max() <= 0.5
+
+
+def test_faint_and_fully_visible_cutouts_keep_their_colours(cutout):
+    _, alpha, stored = cutout
+    faint = np.minimum(alpha, 9)
+    assert np.array_equal(hidden_colours(stored, faint)[faint == 9], stored[faint == 9])
+    assert np.array_equal(hidden_colours(stored, np.maximum(alpha, 99)), stored)
+
+
+@pytest.mark.parametrize("name", ["cat.png", "cat.webp", "cat.tif"])
+def test_cutouts_become_colours_and_mattes(cutout, tmp_path, name):
+    _, alpha, stored = cutout
+    (tmp_path / "in").mkdir()
+    options = {"lossless": True, "exact": True} if name.endswith("webp") else {}
+    Image.fromarray(np.dstack((stored, alpha))).save(tmp_path / "in" / name, **options)
+    root = tmp_path / "set"
+    summary = import_set("cutouts", tmp_path / "in", root, part="train")
+    assert summary.folders == {"train/fg": 1, "train/alpha": 1}
+    assert np.array_equal(read_alpha(root / "train/alpha/cat.png"), alpha)
+    assert np.array_equal(read_image(root / "train/fg/cat.png"), hidden_colours(stored, alpha))
+
+
+def test_grey_palette_and_16_bit_cutouts_are_read(cutout, tmp_path):
+    _, alpha, stored = cutout
+    folder, root = tmp_path / "in", tmp_path / "set"
+    folder.mkdir()
+    Image.fromarray(np.dstack((stored[..., 0], alpha)), "LA").save(folder / "grey.png")
+    bgra = np.dstack((stored[..., ::-1], alpha)).astype(np.uint16) * 257
+    cv2.imwrite(str(folder / "deep.png"), bgra)
+    palette = Image.fromarray((alpha // 128).astype(np.uint8), "P")
+    palette.putpalette([9, 9, 9, 200, 100, 50, 0, 0, 0])
+    palette.save(folder / "palette.png", transparency=0)
+    import_set("cutouts", folder, root, part="test")
+    for name in ("grey", "deep"):
+        assert np.array_equal(read_alpha(root / f"test/alpha/{name}.png"), alpha)
+    assert np.array_equal(read_alpha(root / "test/alpha/palette.png"), alpha // 128 * 255)
+    fg = read_image(root / "test/fg/deep.png")
+    assert np.array_equal(fg, hidden_colours(stored, alpha))
+    assert np.unique(read_image(root / "test/fg/palette.png").reshape(-1, 3), axis=0).tolist() == [
+        [200, 100, 50]
+    ]
+
+
+def test_every_file_that_is_no_cutout_is_listed_before_work(cutout, tmp_path, caplog):
+    _, alpha, stored = cutout
+    folder = tmp_path / "in"
+    write_image(folder / "good.png", np.dstack((stored, alpha)))
+    write_image(folder / "rgb.png", stored)
+    write_image(folder / "opaque.png", np.dstack((stored, np.full_like(alpha, 255))))
+    write_image(folder / "empty.png", np.dstack((stored, np.zeros_like(alpha))))
+    text(folder / "broken.png", (folder / "good.png").read_bytes()[:900])
+    message = refused("cutouts", folder, tmp_path / "set", part="train")
+    assert "(and 3 more, all listed above)" in message
+    for words in (
+        "rgb.png has no alpha channel",
+        "the alpha of opaque.png is 255",
+        "the alpha of empty.png is 0",
+        "broken.png: the file is truncated",
+    ):
+        assert words in caplog.text
+    assert not (tmp_path / "set").exists()
+
+
+def test_cutouts_that_are_there_stay_and_others_are_not_replaced(cutout, tmp_path):
+    _, alpha, stored = cutout
+    folder, root = tmp_path / "in", tmp_path / "set"
+    write_image(folder / "a.png", np.dstack((stored, alpha)))
+    import_set("cutouts", folder, root, part="train")
+    os.utime(folder / "a.png", (9e9, 9e9))
+    write_image(folder / "b.png", np.dstack((stored, alpha)))
+    again = import_set("cutouts", folder, root, part="train", workers=2)
+    assert (again.written, again.kept) == (2, 2)
+    assert files(root)["train/fg/a.png"] == files(root)["train/fg/b.png"]  # by processes or not
+    write_image(folder / "a.png", np.dstack((stored, 255 - alpha)))
+    assert "another matte" in refused("cutouts", folder, root, part="train")
+    write_image(folder / "a.png", np.dstack((255 - stored, alpha)))
+    os.utime(folder / "a.png", (1, 1))
+    assert "fg/a.png, but that has other colours" in refused("cutouts", folder, root, part="train")
+    (root / "train/fg/b.png").rename(root / "train/fg/b.jpg")
+    assert "b.jpg is there" in refused("cutouts", folder, root, part="train")
+
+
+def test_cutouts_that_do_not_fit_on_the_disk_are_refused_before_the_first(
+    cutout, tmp_path, monkeypatch
+):
+    _, alpha, stored = cutout
+    write_image(tmp_path / "in/a.png", np.dstack((stored, alpha)))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    message = refused("cutouts", tmp_path / "in", tmp_path / "set", part="train")
+    assert "in: needs 38.4 kB, but 1 kB are free on the disk of" in message
+    assert not (tmp_path / "set").exists()
+
+
+def test_cutouts_without_pymatting_say_how_to_get_it(tmp_path, monkeypatch):
+    write_image(tmp_path / "in/a.png", picture(0, 8, 8))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    message = refused("cutouts", tmp_path / "in", tmp_path / "set", part="train")
+    assert "pip install pymatting" in message
+
+
+def test_colours_that_are_not_the_foregrounds_alone_are_suspected(cutout):
+    truth, alpha, stored = cutout
+    assert suspicion(stored, alpha) is None
+    product = (truth * (alpha[..., None] / 255.0)).astype(np.uint8)
+    assert "multiplied" in suspicion(product, alpha)
+    photograph = np.random.default_rng(0).integers(0, 256, truth.shape, np.uint8)
+    assert "a picture is left" in suspicion(photograph, alpha)
