@@ -14,6 +14,7 @@ import models
 from models import files
 from models.errors import InputError
 from tests.trainings import TINY, tiny_config, tiny_network, tiny_training
+from utils.disk.lock import alone
 from utils.options import Config
 from utils.prune import Sparsity, gates, open_gates
 from utils.tasks.matting import MattingBatch
@@ -182,6 +183,17 @@ def test_a_student_never_overwrites_its_teacher(data):
     config = tiny_config(data, "teacher=result/own/BEST_checkpoint.tar")
     with pytest.raises(InputError, match=r"own/BEST_checkpoint\.tar would be overwritten"):
         tiny_training(config, Path("result/own").resolve(), teacher_seed=1).fit()
+
+
+def test_two_trainings_never_share_a_folder(data, tmp_path):
+    training = tiny_training(tiny_config(data), tmp_path)
+    with (
+        alone(tmp_path, "training"),
+        pytest.raises(InputError, match=f"{tmp_path}: another process is training; wait for it"),
+    ):
+        training.fit()
+    training.fit()
+    assert training.last.exists()
 
 
 class Failing(Objective):

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from models.errors import InputError
 from utils import cost
 from utils.device import autocast, choose
+from utils.disk.lock import alone
 from utils.options import Config
 from utils.prune import Sparsity
 from utils.train import checkpoint, schedule
@@ -76,9 +77,13 @@ def fit(
     )
 
     ledger = Ledger()
-    board = Board(last.parent / "board" / last.stem, step)
-    bar = tqdm(total=total, initial=step, unit="step", dynamic_ncols=True)
-    with StopRequest() as stop, bar, board, training.batches() as batches:
+    with (
+        alone(config.folder, "training"),
+        StopRequest() as stop,
+        Board(config.folder / "board" / last.stem, step) as board,
+        tqdm(total=total, initial=step, unit="step", dynamic_ncols=True) as bar,
+        training.batches() as batches,
+    ):
         for sample in batches:
             set_rate(optimizer, options.lr * schedule.factor(options, step, total))
             batch = task.batch(sample, device, layout)
