@@ -1,8 +1,7 @@
-"""The scripts through their command lines: the whole path on a tiny set, and how they end."""
+"""The whole path on a tiny data set, from pre_process.py to test.py, and how trainings end."""
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,11 +14,10 @@ import yaml
 
 import models
 from models import files
-from tests.oracles import SHARED, needs_shared
+from tests.scripts import REPOSITORY, refused, run
 from tests.sets import write_set
 from utils.images.reading import read_image
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIG = {
     "save_dir": "tiny",
     "device": "cpu",
@@ -36,21 +34,6 @@ CONFIG = {
     "train": {"epochs": 2, "batch_size": 4, "lr": 0.005},
     "train_prune": {"epochs": 1},
 }
-
-
-def run(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(REPOSITORY / script), *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-
-
-def refused(folder: Path, script: str, *arguments: str) -> str:
-    """The one line that a script ends with when it refuses."""
-    ended = run(folder, script, *arguments)
-    assert ended.returncode == 2, ended.stderr
-    assert "Traceback" not in ended.stderr
-    line = ended.stderr.splitlines()[-1]
-    assert line.startswith("error: ")
-    return line
 
 
 @pytest.fixture(scope="module")
@@ -187,25 +170,6 @@ def test_the_flags_of_the_spkd_release_train_the_fixed_student(place, path):
     assert student.structure == {"convolutions": [1, 1, 1, 2, 2]}
 
 
-@needs_shared
-def test_saved_mattes_score_as_matlab_scores_them(tmp_path):
-    data = SHARED / "data" / "alphamatting"
-    ended = run(
-        tmp_path,
-        "test.py",
-        *("--pred", str(SHARED / "oracles" / "metrics" / "pred")),
-        *("--alpha", str(data / "gt"), "--trimap", str(data / "trimap1")),
-        *("--json", "scores.json"),
-    )
-    assert ended.returncode == 0, ended.stderr
-    content = json.loads((tmp_path / "scores.json").read_text())
-    oracle = json.loads((SHARED / "oracles" / "metrics" / "alphamatting.json").read_text())
-    for row in content["images"]:
-        for metric, value in oracle["values"][row["name"]].items():
-            assert row[metric] == pytest.approx(value, rel=1e-5)
-    assert content["SAD"] == pytest.approx(5.22, abs=0.01)
-
-
 @pytest.mark.parametrize(
     ("script", "arguments", "words"),
     [
@@ -213,55 +177,10 @@ def test_saved_mattes_score_as_matlab_scores_them(tmp_path):
         ("train.py", ["--config", "tiny.yaml", "train.lrate=1"], "unknown key"),
         ("train.py", ["--config", "tiny.yaml", "data.dataset=gone"], "data/gone"),
         ("train_prune.py", ["--config", "tiny.yaml", "save_dir=new"], "no teacher there"),
-        ("test.py", ["--config", "tiny.yaml", "save_dir=new"], "train first"),
-        ("test.py", ["--network", "nothing.tar"], "nothing.tar: no such checkpoint"),
-        ("test.py", ["--pred", "data/tiny/test/fg"], "--alpha and --trimap"),
-        ("pre_process.py", ["--dataset", "gone"], "data/gone"),
-        ("pre_process.py", ["--dataset", "gone", "--check"], "data/gone"),
-        ("pre_process.py", ["--dataset", "gone", "--merged"], "data/gone"),
-        (
-            "pre_process.py",
-            ["--dataset", "new", "--from", "nowhere.zip", "--kind", "distinctions-646"],
-            "nowhere.zip",
-        ),
-        ("data_gen.py", ["--dataset", "gone"], "data/gone"),
     ],
 )
 def test_bad_input_ends_in_one_line_and_exit_code_2(place, script, arguments, words):
     assert words in refused(place, script, *arguments)
-
-
-def test_a_set_is_brought_checked_mended_and_merged(place):
-    parts = [place / "data" / "tiny" / "train" / kind for kind in ("fg", "alpha")]
-    bring = ("--dataset", "brought", "--kind", "pairs", "--part", "train", "--from")
-    source = place / "theirs"
-    for part in parts:
-        shutil.copytree(part, source / part.name)
-    ended = run(place, "pre_process.py", *bring, str(source), "--link")
-    assert ended.returncode == 0, ended.stderr
-    assert "4 train/fg, 4 train/alpha" in ended.stdout
-    photographs = ("--dataset", "brought", "--kind", "photographs", "--part", "train")
-    behind = place / "data" / "tiny" / "train" / "bg"
-    assert run(place, "pre_process.py", *photographs, "--from", str(behind)).returncode == 0
-
-    check = ("--dataset", "brought", "--check", "--workers", "0")
-    ended = run(place, "pre_process.py", *check)
-    assert (ended.returncode, ended.stdout) == (0, "data/brought: nothing is wrong\n")
-    bad = [source / "fg" / "train1.png", source / "alpha" / "train2.png"]
-    for path in bad:
-        path.write_bytes(b"no picture")
-    ended = run(place, "pre_process.py", *check)
-    assert ended.returncode == 2
-    assert [line.split(":")[0] for line in ended.stdout.splitlines()] == [
-        "data/brought/train/alpha/train2.png",
-        "data/brought/train/fg/train1.png",
-    ]
-    for path in bad:
-        path.write_bytes((parts[path.parent.name == "alpha"] / path.name).read_bytes())
-    merged = ("--dataset", "brought", "--merged", ".jpg", "--per-foreground", "2", "--workers", "0")
-    ended = run(place, "pre_process.py", *merged)
-    assert ended.returncode == 0, ended.stderr
-    assert len(list((place / "data" / "brought" / "train" / "merged").glob("*.jpg"))) == 8
 
 
 @pytest.mark.parametrize("config", ["dim", "indexnet", "gca"])
