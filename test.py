@@ -10,8 +10,8 @@ takes a test set as it is distributed: Composition-1k, Distinctions-646, alphama
 The metrics are those of alphamatting.com's Matlab code.
 
 --out receives mattes, a sheet of pictures, JSON and CSV. By default this is result/<save_dir>/test,
-or result/test/SET for a named network on a set of your own; SET is the folder of the set. Saved
-mattes (--pred) write no files without --out.
+or result/test/SET for a named network on a test set of your own. SET is the folder that holds it,
+or the image folder where the three lie apart. With --pred, nothing is written without --out.
 """
 
 import argparse

@@ -51,7 +51,7 @@ def random_case(seed: int, height: int = 60, width: int = 83, blur: float = 3.0)
     return pred, alpha, trimap
 
 
-def test_by_hand():
+def test_sad_and_mse_by_hand():
     pred = np.array([[255, 0, 51], [7, 102, 0]], np.uint8)
     alpha = np.array([[0, 0, 102], [200, 51, 0]], np.uint8)
     trimap = np.array([[128, 128, 128], [0, 128, 255]], np.uint8)

@@ -7,8 +7,8 @@ import pytest
 from models.errors import InputError
 from tests.sets import TEST_SIZES, write_test_set
 from utils.options import Config
-from utils.score.scoring import FEW, default_workers
 from utils.score.request import default_out, find_sets
+from utils.score.scoring import FEW, default_workers
 
 CONFIG = Config(save_dir="mine")
 

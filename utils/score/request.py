@@ -1,4 +1,4 @@
-"""Which pictures a test scores, and where its results go."""
+"""What a test is asked for: which pictures it scores, and where its results go."""
 
 from pathlib import Path
 
