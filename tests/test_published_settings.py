@@ -20,18 +20,25 @@ SIMILARITY = {
     "distill.stages": ("encoder2", "encoder3", "encoder4", "encoder5"),  # never the first
 }
 LOOP = {
+    "optimizer": "adam",
     "lr": 0.01,
-    "betas": (0.9, 0.999),  # Adam
+    "pretrained_lr": 1.0,
+    "freeze_norms": False,
+    "betas": (0.9, 0.999),
     "weight_decay": 0.0,
     "schedule": "constant",
     "warmup": 0.0,
     "batch_size": 16,
     "clip": 5.0,
+    "clip_norm": None,
+    "ema": 0.0,
 }
+NO_OTHER_LOSS = {"loss.l1": 0.0, "loss.laplacian": 0.0, "loss.composition": 0.0}
 # DCP, ACCV 2022: supplement and released code. Its released config has batch 1, SPKD's has 16.
 DCP = {
     **CROP,
     **SIMILARITY,
+    **NO_OTHER_LOSS,
     "network.name": "dim",
     "network.width": 1.0,
     "loss.alpha": 1.0,
@@ -47,9 +54,10 @@ DCP = {
 SPKD = {
     **CROP,
     **SIMILARITY,
+    **NO_OTHER_LOSS,
     "network.name": "dim",
     "network.width": 0.5,
-    "network.convolutions": (1, 1, 1, 2, 2),
+    "network.structure": {"convolutions": (1, 1, 1, 2, 2)},
     "loss.alpha": 0.5,
     "loss.alpha_teacher": 0.5,
     "loss.kd": 1.0,
