@@ -63,7 +63,7 @@ def ours(root: Path, radius: tuple[int, int] = RADIUS, **options) -> dict[str, n
     behind = backgrounds(root, "train")
     samples = CropSet(Store(root), items, behind, data, AugmentConfig(**options), 0)
     made = (samples[0, index].sample for index in range(COUNT))
-    return seen([tuple(part.numpy() / np.float32(255) for part in one) for one in made])
+    return seen([tuple(part.numpy() / np.float32(255) for part in one[:3]) for one in made])
 
 
 def seen(samples: list[tuple[np.ndarray, ...]]) -> dict[str, np.ndarray]:
