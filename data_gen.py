@@ -1,44 +1,55 @@
-"""Split the training set into train_names.txt and valid_names.txt of the data set.
+"""Split a training set: write train_names.txt and valid_names.txt into the data set.
 
-python data_gen.py --dataset sample --valid-share 0.1 --seed 0
+    python data_gen.py --dataset sample --valid-share 0.1 --seed 0
 
-By foreground, none is in both lists. The published split is by composite: its lists share the
-foregrounds, so that validation rewards having learnt them by heart. To reproduce it:
+splits by foreground: no foreground is in both lists. The published split is by composite, and its
+two lists share the foregrounds, so validation rewards a network that has memorised them. To
+reproduce it:
 
-python data_gen.py --dataset Composition-1k --by composite --per-foreground 100
+    python data_gen.py --dataset Composition-1k --by composite --per-foreground 100
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-from utils.command import main
+from models.errors import InputError
+from utils.command import run
 from utils.data.split import write_split
 
 
-def data_gen() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--dataset", default="sample", metavar="NAME", help="the folder data/NAME")
-    parser.add_argument("--data-root", type=Path, default=Path("data"), help="where data sets live")
+    parser.add_argument(
+        "--dataset", default="sample", metavar="NAME", help="the folder data/NAME (sample)"
+    )
+    parser.add_argument(
+        "--data-root", type=Path, default=Path("data"), metavar="DIR", help="all data sets (data)"
+    )
     parser.add_argument(
         "--by",
         choices=("foreground", "composite"),
         default="foreground",
-        help="what is split; composite, as published, shares foregrounds between train and valid",
+        help="what is split (foreground); composite is the published way",
     )
     parser.add_argument(
-        "--per-foreground", type=int, metavar="N", help="composites of each (100); by composite"
+        "--per-foreground",
+        type=int,
+        metavar="N",
+        help="composites of each foreground, with --by composite (100)",
     )
     parser.add_argument(
-        "--valid-share", type=float, default=0.1, help="of what is split, at least one (0.1)"
+        "--valid-share", type=float, default=0.1, metavar="X", help="share for validation (0.1)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="decides which (0)")
-    args = parser.parse_args()
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the draw (0)")
+    args = parser.parse_args(argv)
+
     root = args.data_root / args.dataset
     if args.by == "foreground":
         if args.per_foreground is not None:
-            parser.error("--per-foreground is for --by composite")
+            raise InputError("data_gen.py: --per-foreground goes with --by composite")
         train, valid = write_split(root, args.valid_share, args.seed)
         print(f"{root}: {len(train)} train and {len(valid)} valid foregrounds")
         return
@@ -52,4 +63,4 @@ def data_gen() -> None:
 
 
 if __name__ == "__main__":
-    main(data_gen)
+    run(main)

@@ -1,46 +1,105 @@
-"""Make a data set ready: render or bring it, decode the training store, compose the test set.
+"""Prepare a data set: build its training store, compose its test set.
 
-python pre_process.py --dataset sample
+    python pre_process.py --dataset sample
 
-renders the embedded sample. One's own foregrounds, mattes and photographs go where data/README.md
-says, or are brought there from a folder or an archive; both can be repeated at any time:
+renders the embedded sample first. Put your own foregrounds, mattes and backgrounds where
+data/README.md says, or import them from a folder or an archive. Every command can be run again.
 
-python pre_process.py --dataset NAME --kind KIND --from SOURCE [--part train|test]
-python pre_process.py --dataset NAME [--backgrounds DIR]
-python pre_process.py --dataset NAME --check
-python pre_process.py --dataset NAME --merged
+    python pre_process.py --dataset NAME --kind KIND --from SOURCE [--part train|test]
+    python pre_process.py --dataset NAME [--backgrounds DIR]
+    python pre_process.py --dataset NAME --check
+    python pre_process.py --dataset NAME --merged
 """
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import InputError
-from utils.command import main
+from utils.command import run
 from utils.data.check import check_set
 from utils.data.compose.testing import compose_test_set
 from utils.data.compose.training import compose_training_set
-from utils.data.folders import LAYOUT, backgrounds, foregrounds
+from utils.data.folders import backgrounds, foregrounds, parts
 from utils.data.importers.importing import SOURCE_KINDS, import_set
 from utils.data.store.building import build_store
 
 SAMPLE = "sample"
+COMPOSITES = {SAMPLE: 4}  # test composites of each foreground; 20 in other data sets
 
 
-def arguments() -> argparse.Namespace:
+def main(argv: Sequence[str] | None = None) -> None:
+    args = _arguments(argv)
+    root = args.data_root / args.dataset
+    if args.source:
+        imported = import_set(
+            args.kind, args.source, root, part=args.part, workers=args.workers, link=args.link
+        )
+        print(f"{root}: {imported}; next: python pre_process.py --dataset {args.dataset}")
+    elif args.check:
+        problems = check_set(root, args.workers, args.backgrounds)
+        for problem in problems:
+            print(problem)
+        if problems:
+            raise InputError(f"{root}: {len(problems)} problems, listed above; mend or remove them")
+        print(f"{root}: nothing is wrong")
+    elif args.merged:
+        count = 100 if args.per_foreground is None else args.per_foreground
+        behind = backgrounds(root, "train", args.backgrounds)
+        merged = compose_training_set(root, behind, count, args.merged, args.workers)
+        print(f"{merged}: {len(foregrounds(root, 'train')) * count} composites")
+    else:
+        _prepare(args, root)
+
+
+def _prepare(args: argparse.Namespace, root: Path) -> None:
+    if args.dataset == SAMPLE:
+        from utils.render import render
+
+        render(root=root, seed=args.seed, workers=max(1, args.workers))
+    present = parts(root)
+    if "train" in present:
+        store = build_store(root, args.workers, args.snap)
+        print(f"{store}: {len(foregrounds(root, 'train'))} training foregrounds")
+    if "test" in present:
+        count = args.per_foreground
+        if count is None:
+            count = COMPOSITES.get(args.dataset, 20)
+        composed = compose_test_set(
+            root,
+            backgrounds(root, "test", args.backgrounds),
+            per_foreground=count,
+            radius=tuple(args.trimap_radius),
+            seed=args.seed,
+            workers=args.workers,
+        )
+        print(f"{composed}: {len(foregrounds(root, 'test')) * count} composites")
+    if "train" in present:
+        print(f"next: python data_gen.py --dataset {args.dataset}")
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--dataset", default=SAMPLE, metavar="NAME", help="the folder data/NAME")
-    parser.add_argument("--data-root", type=Path, default=Path("data"), help="where data sets live")
+    parser.add_argument(
+        "--dataset", default=SAMPLE, metavar="NAME", help=f"the folder data/NAME ({SAMPLE})"
+    )
+    parser.add_argument(
+        "--data-root", type=Path, default=Path("data"), metavar="DIR", help="all data sets (data)"
+    )
     parser.add_argument(
         "--backgrounds",
         type=Path,
         metavar="DIR",
-        help="for the test set, or with --merged for training; default: the set's own bg",
+        help="backgrounds of the test set, with --merged of the training set (its own bg folder)",
     )
     parser.add_argument(
-        "--per-foreground", type=int, metavar="N", help="composites: 20, sample 4, --merged 100"
+        "--per-foreground",
+        type=int,
+        metavar="N",
+        help="composites of each foreground (20; 4 of the sample; 100 with --merged)",
     )
     parser.add_argument(
         "--trimap-radius",
@@ -48,7 +107,7 @@ def arguments() -> argparse.Namespace:
         nargs=2,
         default=(1, 30),
         metavar=("LOW", "HIGH"),
-        help="pixels, for trimaps that the set does not bring (1 30)",
+        help="width of the unknown region in pixels, where the data set has no trimaps (1 30)",
     )
     parser.add_argument(
         "--snap",
@@ -56,91 +115,45 @@ def arguments() -> argparse.Namespace:
         choices=range(64),
         default=0,
         metavar="N",
-        help="training matte values within N of 0 or 255 become these (0); 5 for mattes that were "
-        "saved with losses or made by networks",
+        help="training alpha within N of 0 or 255 becomes 0 or 255; 5 suits mattes that were saved "
+        "with losses or predicted by a network (0)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="decides the radii and the sample")
     parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="processes; 0: this one alone"
+        "--seed", type=int, default=0, metavar="N", help="of trimap widths and of the sample (0)"
     )
-    doing = parser.add_mutually_exclusive_group()
-    doing.add_argument("--check", action="store_true", help="list all that is wrong with the set")
-    doing.add_argument(
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes; 0 works in this one (one a core)",
+    )
+    task = parser.add_mutually_exclusive_group()
+    task.add_argument("--check", action="store_true", help="list everything wrong in the data set")
+    task.add_argument(
         "--merged",
         nargs="?",
         const=".png",
         choices=(".png", ".jpg"),
         help="write all training composites, as the published code does (over 100 GB)",
     )
-    doing.add_argument(
-        "--from", dest="source", type=Path, metavar="SOURCE", help="bring a folder or an archive"
+    task.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="SOURCE",
+        help="import a data set from a folder, zip or tar",
     )
-    parser.add_argument("--kind", choices=SOURCE_KINDS, help="what SOURCE is")
-    parser.add_argument("--part", choices=("train", "test"), help="of the set, that SOURCE is for")
-    parser.add_argument("--link", action="store_true", help="link to the files of the folder")
-    args = parser.parse_args()
+    parser.add_argument("--kind", choices=SOURCE_KINDS, help="what SOURCE holds")
+    parser.add_argument("--part", choices=("train", "test"), help="where SOURCE goes")
+    parser.add_argument("--link", action="store_true", help="link to the files instead of copying")
+    args = parser.parse_args(argv)
     if bool(args.source) != bool(args.kind):
-        parser.error("--from and --kind belong together")
+        raise InputError("pre_process.py: --from and --kind go together; give both")
     if not args.source and (args.part or args.link):
-        parser.error("--part and --link are for --from")
+        raise InputError("pre_process.py: --part and --link go with --from")
     return args
 
 
-def pre_process() -> None:
-    args = arguments()
-    root = args.data_root / args.dataset
-    if args.source:
-        told = import_set(
-            args.kind, args.source, root, part=args.part, workers=args.workers, link=args.link
-        )
-        print(f"{root}: {told}; next: python pre_process.py --dataset {args.dataset}")
-    elif args.check:
-        problems = check_set(root, args.workers, args.backgrounds)
-        print(*problems, sep="\n", end="\n" if problems else "")
-        if problems:
-            raise InputError(f"{root}: {len(problems)} problems, listed above; mend or remove them")
-        print(f"{root}: nothing is wrong")
-    elif args.merged:
-        behind = backgrounds(root, "train", args.backgrounds)
-        count = 100 if args.per_foreground is None else args.per_foreground
-        merged = compose_training_set(root, behind, count, args.merged, args.workers)
-        print(f"{merged}: {len(foregrounds(root, 'train')) * count} composites")
-    else:
-        prepare(args, root)
-
-
-def prepare(args: argparse.Namespace, root: Path) -> None:
-    """Render the sample, build the training store, compose the test set: what there is to do."""
-    per_foreground = args.per_foreground
-    if args.dataset == SAMPLE:
-        from utils.render import render
-
-        render(root=root, seed=args.seed, workers=max(1, args.workers))
-        per_foreground = 4 if per_foreground is None else per_foreground
-    if per_foreground is None:
-        per_foreground = 20
-    trains, tests = ((root / part).is_dir() for part in ("train", "test"))
-    if not trains and not tests:
-        raise InputError(
-            f"{root}: neither train nor test is in it; {LAYOUT.format(part='train')}, or bring a "
-            "set with --from (see data/README.md)"
-        )
-    if trains:  # a set may be for testing alone, or for training
-        store = build_store(root, args.workers, args.snap)
-        print(f"{store}: {len(foregrounds(root, 'train'))} training foregrounds")
-    if tests:
-        composed = compose_test_set(
-            root,
-            backgrounds(root, "test", args.backgrounds),
-            per_foreground=per_foreground,
-            radius=tuple(args.trimap_radius),
-            seed=args.seed,
-            workers=args.workers,
-        )
-        print(f"{composed}: {len(foregrounds(root, 'test')) * per_foreground} composites")
-    if trains:
-        print(f"next: python data_gen.py --dataset {args.dataset}")
-
-
 if __name__ == "__main__":
-    main(pre_process)
+    run(main)

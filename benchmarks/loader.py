@@ -8,16 +8,16 @@ code does: decode, compose and dilate all, then keep a crop. Targets: 15 times a
 GCA's augmentation, two workers 1.8 times one.
 """
 
-import argparse
 import logging
 import os
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 from unittest import mock
 
 import cv2
@@ -26,12 +26,12 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.plain_loader import Plain
-from benchmarks.timing import compare, report
+from benchmarks.timing import compare, parser, report
 from utils import config as configs
 from utils import render as sample
 from utils.config import CONFIGS
+from utils.data.crops import crop_set as crops
 from utils.data.crops.crop_set import CropSet
-from utils.data.crops.crop_set import crop_set as crops
 from utils.data.folders import backgrounds, foregrounds
 from utils.data.loader import prepare_process, training_loader
 from utils.data.sources import Sources
@@ -42,9 +42,6 @@ from utils.images.writing import write_image
 from utils.options import Config
 from utils.render.backgrounds import background
 
-CROP, BATCH = 320, 16
-SCENES = 64
-SIDE = 1500
 KINDS = ("hair", "fur", "smoke", "glass", "net", "leaves")
 STEPS = {
     "open the foreground": "CropSet._read",
@@ -57,50 +54,79 @@ STEPS = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--foregrounds", type=int, default=12, help="that are rendered")
-    arguments = parser.parse_args()
+class Size(NamedTuple):
+    """How much is rendered and how often it is measured."""
+
+    side: int = 1500  # of a foreground; the other side is two thirds of it
+    scenes: int = 64
+    scene: tuple[int, int] = (480, 640)
+    crop: int = 320
+    large_crop: int = 512
+    batch: int = 16
+    batches: int = 40  # in one timing of a DataLoader
+    samples: int = 64  # in other timings
+    repeats: int = 5
+    starts: int = 3  # of each DataLoader
+
+
+TOY = Size(240, 2, (60, 80), 48, 64, 2, 2, 4, 1, 1)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument(
+        "--foregrounds", type=int, default=12, metavar="N", help="that are rendered (12)"
+    )
+    args = arguments.parse_args(argv)
+    if args.foregrounds < 2:
+        arguments.error(f"--foregrounds {args.foregrounds}: give 2, to train and to validate")
+    size = TOY if args.toy else Size()
     logging.basicConfig(level=logging.WARNING)
     prepare_process()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "bench"
-        render(root, arguments.foregrounds)
+        render(root, args.foregrounds, size)
         start = time.perf_counter()
         build_store(root)
-        each = (time.perf_counter() - start) / arguments.foregrounds
+        each = (time.perf_counter() - start) / args.foregrounds
         report("store, time to build, one process", each, "s/foreground")
-        size = sum(file.stat().st_size for file in store_folder(root).iterdir())
-        report("store, size", size / arguments.foregrounds / 1e6, "MB/foreground")
+        stored = sum(file.stat().st_size for file in store_folder(root).iterdir())
+        report("store, size", stored / args.foregrounds / 1e6, "MB/foreground")
         png = sum(file.stat().st_size for file in (root / "train" / "fg").iterdir())
-        report("PNG of the colours, size", png / arguments.foregrounds / 1e6, "MB/foreground")
-        write_split(root, 1 / arguments.foregrounds, seed=0)
-        measure(root)
+        report("PNG of the colours, size", png / args.foregrounds / 1e6, "MB/foreground")
+        write_split(root, 1 / args.foregrounds, seed=0)
+        measure(root, size)
 
 
-def measure(root: Path) -> None:
+def measure(root: Path, size: Size) -> None:
     # First, since the kernel keeps what a process has mapped.
-    report("ours, cold store", 1 / cold(root), "samples/s")
-    plain = Plain(foregrounds(root, "train"), backgrounds(root, "train"), CROP)
-    ours = Sources(options(root, "data.crop=320")).samples("train")
-    times = compare(lambda: [plain.sample() for _ in range(4)], batch(ours, 64))
-    one, fast = times.reference / 4, times.ours / 64
-    report("plain loader", 1 / one, "samples/s")
-    report("ours, warm", 1 / fast, "samples/s")
-    report("ours / plain", one / fast, "times")
-    for crop in (CROP, 512):
-        published = Sources(options(root, f"data.crop={crop}", published="gca.yaml")).samples(
-            "train"
+    report("ours, cold store", 1 / cold(root, size), "samples/s")
+    plain = Plain(foregrounds(root, "train"), backgrounds(root, "train"), size.crop)
+    ours = Sources(options(root, f"data.crop={size.crop}")).samples("train")
+
+    def seconds(samples: CropSet, count: int) -> tuple[float, float]:
+        """Seconds a sample: of the plain loader, of ours."""
+        times = compare(
+            lambda: [plain.sample() for _ in range(4)], batch(samples, count), size.repeats
         )
-        slow = compare(lambda: [plain.sample() for _ in range(4)], batch(published, 32))
+        return times.reference / 4, times.ours / count
+
+    slow, fast = seconds(ours, size.samples)
+    report("plain loader", 1 / slow, "samples/s")
+    report("ours, warm", 1 / fast, "samples/s")
+    report("ours / plain", slow / fast, "times")
+    for crop in (size.crop, size.large_crop):
+        config = options(root, f"data.crop={crop}", published="gca.yaml")
+        slow, fast = seconds(Sources(config).samples("train"), size.samples // 2)
         name = f"ours with GCA's augmentation, crop {crop}"
-        report(name, 32 / slow.ours, "samples/s")
-        report(f"{name} / plain at {CROP}", slow.reference / 4 / (slow.ours / 32), "times")
-    for step, share in shares(ours, 256).items():
+        report(name, 1 / fast, "samples/s")
+        report(f"{name} / plain at {size.crop}", slow / fast, "times")
+    for step, share in shares(ours, 4 * size.samples).items():
         report(f"share of: {step}", share, "%")
-    speeds = [max(speed(root, workers) for _ in range(3)) for workers in (1, 2)]
+    speeds = [max(speed(root, n, size) for _ in range(size.starts)) for n in (1, 2)]
     for workers, found in enumerate(speeds, 1):
-        report(f"DataLoader of {workers} worker(s), batches of {BATCH}", found, "samples/s")
+        name = f"DataLoader of {workers} worker(s), batches of {size.batch}"
+        report(name, found, "samples/s")
     report("two workers / one", speeds[1] / speeds[0], "times")
 
 
@@ -110,21 +136,22 @@ def options(root: Path, *overrides: str, published: str | None = None) -> Config
     return configs.load(CONFIGS / published if published else None, [*place, *rest, *overrides])
 
 
-def render(root: Path, count: int) -> None:
-    """Foregrounds of 1.5 megapixels as PNG, and backgrounds as JPEG."""
+def render(root: Path, count: int, size: Size) -> None:
+    """Foregrounds as PNG, and backgrounds as JPEG."""
+    long, short = size.side, 2 * size.side // 3
     for index in range(count):
         name = f"{KINDS[index % len(KINDS)]}_{index:03d}"
-        colour, alpha = sample.foreground(name, size=SIDE)
-        shape = (SIDE, 1000) if index % 2 else (1000, SIDE)
+        colour, alpha = sample.foreground(name, size=long)
+        shape = (long, short) if index % 2 else (short, long)
         colour, alpha = (cv2.resize(one, shape[::-1]) for one in (colour, alpha))
         # A photograph has noise, which PNG cannot compress.
         grain = np.random.default_rng(index).normal(0, 1.2, colour.shape)
         colour = (colour + grain).round().clip(0, 255).astype(np.uint8)
         write_image(root / "train" / "fg" / f"{name}.png", colour)
         write_image(root / "train" / "alpha" / f"{name}.png", alpha)
-    for index in range(SCENES):
+    for index in range(size.scenes):
         rng = np.random.default_rng(index)
-        write_image(root / "train" / "bg" / f"{index}.jpg", background(rng, (480, 640)))
+        write_image(root / "train" / "bg" / f"{index}.jpg", background(rng, size.scene))
 
 
 def batch(samples: CropSet, count: int) -> Callable[[], list]:
@@ -160,9 +187,9 @@ def shares(samples: CropSet, count: int) -> dict[str, float]:
     return {**found, "the rest": 100 - sum(found.values())}
 
 
-def cold(root: Path) -> float:
+def cold(root: Path, size: Size) -> float:
     """Seconds a sample, when the store's pages are not in memory."""
-    samples = Sources(options(root)).samples("train")
+    samples = Sources(options(root, f"data.crop={size.crop}")).samples("train")
     for file in store_folder(root).iterdir():
         with file.open("rb") as opened:
             os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -174,19 +201,19 @@ def cold(root: Path) -> float:
     return (time.perf_counter() - start) / len(keys)
 
 
-def speed(root: Path, workers: int) -> float:
+def speed(root: Path, workers: int, size: Size) -> float:
     """Samples a second that a DataLoader gives once its workers are at work."""
-    sources = Sources(options(root, f"data.workers={workers}"))
-    loader = training_loader(sources, BATCH, epochs=1000, pin=False)
+    sources = Sources(options(root, f"data.crop={size.crop}", f"data.workers={workers}"))
+    loader = training_loader(sources, size.batch, epochs=1000, pin=False)
     batches = iter(loader)
     for _ in range(4 * workers):
         next(batches)
-    start, count = time.perf_counter(), 40
-    for _ in range(count):
+    start = time.perf_counter()
+    for _ in range(size.batches):
         next(batches)
     taken = time.perf_counter() - start
     batches.close()
-    return BATCH * count / taken
+    return size.batch * size.batches / taken
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Targets: 25 times faster; a twentieth of the memory; a relative error of 1e-3 at
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,28 +15,32 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.timing import compare, peak_above_inputs, report
+from benchmarks.timing import compare, parser, peak_above_inputs, report
 from utils.distill import spatial_similarity_loss
 
 SHAPE = (1, 128, 80, 80)
 SMALL = (1, 8, 8, 8)
+TOY = (1, 16, 24, 24)
 DISTANCES = (1e-1, 1e-2, 1e-3, 1e-4)
 
 
-def main() -> None:
-    peaks = [peak_above_inputs(step, maps, SHAPE, SMALL) for step in (plain_step, our_step)]
+def main(argv: Sequence[str] | None = None) -> None:
+    toy = parser(__doc__).parse_args(argv).toy
+    shape, repeats = (TOY, 1) if toy else (SHAPE, 5)
+    peaks = [peak_above_inputs(step, maps, shape, SMALL) for step in (plain_step, our_step)]
     report("spatial similarity, peak memory, plain", peaks[0] / 2**20, "MiB")
     report("spatial similarity, peak memory", peaks[1] / 2**20, "MiB")
     report("spatial similarity, peak memory, plain / ours", peaks[0] / peaks[1], "times")
 
-    student, teacher = maps(*SHAPE)
-    times = compare(lambda: plain_step(student, teacher), lambda: our_step(student, teacher))
+    student, teacher = maps(*shape)
+    steps = (lambda step=step: step(student, teacher) for step in (plain_step, our_step))
+    times = compare(*steps, repeats)
     report("spatial similarity, time, plain", times.reference, "s")
     report("spatial similarity, time", times.ours, "s")
     report("spatial similarity, time, plain / ours", times.ratio, "times")
 
     for distance in DISTANCES:
-        value, gradient = errors(distance)
+        value, gradient = errors(shape, distance)
         report(f"spatial similarity, value, student at {distance:g}", value, "relative error")
         report(f"spatial similarity, gradient, student at {distance:g}", gradient, "relative error")
 
@@ -67,9 +72,9 @@ def our_step(student: Tensor, teacher: Tensor) -> Tensor:
     return torch.autograd.grad(spatial_similarity_loss(student, teacher), student)[0]
 
 
-def errors(distance: float) -> tuple[float, float]:
+def errors(shape: Sequence[int], distance: float) -> tuple[float, float]:
     """Relative errors of value and gradient in float32, against the plain form in float64."""
-    student, teacher = maps(*SHAPE, distance=distance)
+    student, teacher = maps(*shape, distance=distance)
     exact_student = student.detach().double().requires_grad_()
     exact = plain_spatial(exact_student, teacher.double())
     (exact_gradient,) = torch.autograd.grad(exact, exact_student)

@@ -10,9 +10,9 @@ Targets: 1.5 times faster from 8 megapixels on, `auto` never slower, a full halo
 for the large picture, and 2/255 for a halo of 128 at the 99.9th percentile.
 """
 
-import argparse
 import resource
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -22,7 +22,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import models
-from benchmarks.timing import compare, peak_above_inputs, report
+from benchmarks.timing import compare, parser, peak_above_inputs, report
 from models import Network
 from utils import render as sample
 from utils.images.levels import UNKNOWN
@@ -37,32 +37,39 @@ ENLARGED = 3
 COUNT = 40
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    only = parser.add_mutually_exclusive_group()
+def main(argv: Sequence[str] | None = None) -> None:
+    options = parser(__doc__)
+    only = options.add_mutually_exclusive_group()
     only.add_argument("--large", action="store_true", help="only 6000 x 4000, full width")
-    only.add_argument("--sizes", action="store_true", help="only what pictures of many sizes take")
+    only.add_argument("--sizes", action="store_true", help="only the memory of many image sizes")
     only.add_argument("--network", type=Path, metavar="FILE", help="trained, to measure halos")
-    parser.add_argument("--pictures", type=Path, metavar="DIR")
-    parser.add_argument("--trimaps", type=Path, metavar="DIR")
-    arguments = parser.parse_args()
-    if arguments.network and not (arguments.pictures and arguments.trimaps):
-        parser.error("--network needs --pictures and --trimaps")
+    options.add_argument("--pictures", type=Path, metavar="DIR", help="with --network")
+    options.add_argument("--trimaps", type=Path, metavar="DIR", help="with --network")
+    args = options.parse_args(argv)
+    if len({one is None for one in (args.network, args.pictures, args.trimaps)}) > 1:
+        options.error("--network, --pictures and --trimaps go together")
     torch.set_num_threads(1)
-    if arguments.large:
-        large()
-    elif arguments.sizes:
-        sizes()
-    elif arguments.network:
-        halos(models.load(arguments.network), arguments.pictures, arguments.trimaps)
+    if args.large:
+        large((160, 240) if args.toy else (4000, 6000))
+    elif args.sizes:
+        sizes(2 if args.toy else COUNT)
+    elif args.network:
+        halos(models.load(args.network), args.pictures, args.trimaps)
+    elif args.toy:
+        times(dim(1 / 32), (240, 340), (60, 80), repeats=1)
     else:
-        times()
+        times(dim(0.25), (2400, 3400), (600, 800))
 
 
-def times() -> None:
-    network = dim(0.25)
-    image, trimap = picture(2400, 3400)
-    report("8 megapixels, unknown", 100 * float((trimap == UNKNOWN).mean()), "%")
+def times(
+    network: Network, size: tuple[int, int], small_size: tuple[int, int], repeats: int = 5
+) -> None:
+    """Tiles of a large picture, where they pay, and of a small one, where they do not."""
+    image, trimap = picture(*size)
+    small = picture(*small_size)
+    title = f"{trimap.size / 1e6:.0f} megapixels"
+    small_title = f"{small_size[1]} x {small_size[0]}"
+    report(f"{title}, unknown", 100 * float((trimap == UNKNOWN).mean()), "%")
 
     def matte(image: np.ndarray, trimap: np.ndarray, **options):
         return lambda: Inference(**options).alpha(network, image, trimap, CPU)
@@ -70,18 +77,19 @@ def times() -> None:
     for halo in (64, HALO, network.radius):
         tiles = Inference("tile", halo=halo).tiles(network, trimap == UNKNOWN)
         share = sum(tile.outer.pixels for tile in tiles) / trimap.size
-        report(f"8 megapixels, halo {halo}, pixels in tiles / in the picture", share, "times")
+        report(f"{title}, halo {halo}, pixels in tiles / in the picture", share, "times")
         found = compare(
             matte(image, trimap, mode="whole"),
             matte(image, trimap, mode="tile", halo=halo),
             repeats=1,
         )
-        report(f"8 megapixels, halo {halo}, whole / tile", found.ratio, "times")
-    small = picture(600, 800)
-    found = compare(matte(*small, mode="whole"), matte(*small, mode="auto"))
-    report("800 x 600, whole / auto", found.ratio, "times")
+        report(f"{title}, halo {halo}, whole / tile", found.ratio, "times")
+    found = compare(matte(*small, mode="whole"), matte(*small, mode="auto"), repeats)
+    report(f"{small_title}, whole / auto", found.ratio, "times")
     exact, full = matte(*small, mode="whole")(), matte(*small, mode="tile", halo="full", tile=512)()
-    report("800 x 600, full halo, largest difference", float(np.abs(exact - full).max()), "alpha")
+    report(
+        f"{small_title}, full halo, largest difference", float(np.abs(exact - full).max()), "alpha"
+    )
 
 
 def halos(network: Network, pictures: Path, trimaps: Path) -> None:
@@ -107,15 +115,16 @@ def halos(network: Network, pictures: Path, trimaps: Path) -> None:
             report(f"halo {halo}, {percent}th percentile of the difference", value, "/255")
 
 
-def large() -> None:
-    peak = peak_above_inputs(matte_large, inputs_large, (4000, 6000), (160, 160))
-    report("6000 x 4000, full width, peak above picture and network", peak / 1e9, "GB")
+def large(size: tuple[int, int]) -> None:
+    title = f"{size[1]} x {size[0]}, full width"
+    peak = peak_above_inputs(matte_large, inputs_large, size, (160, 160))
+    report(f"{title}, peak above picture and network", peak / 1e9, "GB")
     whole = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    report("6000 x 4000, full width, peak of the process", whole / 1e9, "GB")
+    report(f"{title}, peak of the process", whole / 1e9, "GB")
 
 
-def sizes() -> None:
-    for count in (1, COUNT):
+def sizes(most: int) -> None:
+    for count in (1, most):
         peak = peak_above_inputs(matte_sizes, inputs_sizes, (count,), (1,))
         name = f"pictures of up to a megapixel, number of sizes {count}, peak above the network"
         report(name, peak / 1e6, "MB")
@@ -150,7 +159,7 @@ def picture(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     image, alpha = (
         cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in (colour, alpha)
     )
-    return image, make_trimap(alpha, height // 100)
+    return image, make_trimap(alpha, max(1, height // 100))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""Measure two callables against each other: time on one thread, and peak memory."""
+"""What the benchmarks share: options, lines of JSON, time on one thread, peak memory."""
 
+import argparse
 import json
 import multiprocessing
 import time
@@ -20,6 +21,17 @@ class Comparison(NamedTuple):
     def ratio(self) -> float:
         """How many times faster ours is."""
         return self.reference / self.ours
+
+
+def parser(doc: str) -> argparse.ArgumentParser:
+    """Options of a benchmark with the docstring `doc`; `--toy` is one."""
+    found = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    found.add_argument(
+        "--toy", action="store_true", help="tiny sizes, once: shows that it runs, measures nothing"
+    )
+    return found
 
 
 def report(name: str, value: float, unit: str) -> None:

@@ -7,7 +7,10 @@ import numpy as np
 
 from utils.data.split import write_split
 from utils.data.store.building import build_store
+from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
+
+TEST_SIZES = {"a": (60, 70), "b": (81, 64), "c": (50, 50)}
 
 
 def disc(height: int, width: int, softness: float = 3.0) -> np.ndarray:
@@ -40,3 +43,14 @@ def write_set(root: Path, train: int = 4, test: int = 2, size: tuple[int, int] =
             write_image(root / part / "alpha" / name, disc(*size, softness=2 + 3 * index))
             write_image(root / part / "bg" / name, picture(100 + index, 64, 80))
     return root
+
+
+def write_test_set(root: Path) -> dict[str, Path]:
+    """Three pictures under `root`, in the folders image, alpha, trimap and pred, by these names."""
+    for index, (name, size) in enumerate(TEST_SIZES.items()):
+        alpha = disc(*size, softness=4 + index)
+        write_image(root / "image" / f"{name}.jpg", picture(index, *size))
+        write_image(root / "alpha" / f"{name}.png", alpha)
+        write_image(root / "trimap" / f"{name}.png", make_trimap(alpha, 5))
+        write_image(root / "pred" / f"{name}.png", disc(*size, softness=9))
+    return {name: root / name for name in ("image", "alpha", "trimap", "pred")}

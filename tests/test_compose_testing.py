@@ -3,15 +3,12 @@
 import errno
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-import pre_process
 from models.errors import InputError
 from utils.data.compose.arithmetic import compose, fit_background
 from utils.data.compose.testing import compose_test_set
@@ -20,8 +17,6 @@ from utils.disk.lock import alone
 from utils.images.reading import read_alpha, read_image, read_trimap
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
-
-REPOSITORY = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -232,25 +227,3 @@ def test_full_disk_leaves_no_part_of_a_picture(root, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     assert "disk is full" in refused(root)
     assert not (root / "test" / "composed").exists()
-
-
-def test_script_composes_and_says_what_comes_next(root, monkeypatch, capsys):
-    options = f"--per-foreground 1 --workers 0 --backgrounds {root / 'test' / 'bg'}".split()
-    where = ["--data-root", str(root.parent), "--dataset", root.name]
-    monkeypatch.setattr(sys, "argv", ["pre_process.py", *where, *options])
-    pre_process.pre_process()
-    assert "mine/test/composed: 2 composites\n" in capsys.readouterr().out
-    assert len(list((root / "test" / "composed" / "image").iterdir())) == 2
-
-
-def test_script_ends_with_one_line_and_2_and_says_how_to_lay_out(root):
-    done = subprocess.run(
-        [sys.executable, "pre_process.py", "--data-root", str(root.parent), "--dataset", "none"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert "none: neither train nor test is in it; put colours into train/fg" in done.stderr

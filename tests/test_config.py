@@ -44,15 +44,6 @@ def test_every_config_of_the_repository_loads(file):
         assert config.loop(script).epochs >= 1
 
 
-def test_the_config_of_spkd_holds_the_published_settings():
-    config = load(CONFIGS / "train_SPKD.yaml")
-    assert config.folder == Path("result/SPKD")
-    assert config.teacher_path == Path("result/SPKD/BEST_checkpoint.tar")
-    assert (config.prune.rate, config.prune.weights) == (0.5, "scratch")
-    assert config.distill.types == ("spatial", "channel")
-    assert (config.train.batch_size, config.data.crop) == (16, 320)
-
-
 def test_an_unknown_key_names_file_key_likely_meaning_and_what_is_allowed(tmp_path):
     file = write(tmp_path, "train:\n  batch_sise: 4\n")
     message = refusal(file)

@@ -1,6 +1,7 @@
 """DIM: the published function, any size, the published counts."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,14 +10,16 @@ import torch
 import models
 from models.errors import InputError
 from models.network import Network
-from tests.oracles import SHARED, fill, needs_shared
+from tests.oracles.write import NETWORK, sample
+from tests.reference import SHARED, SMALL, fill, needs_shared
 from utils.cost import macs, parameters
 
 ORACLES = ("dim_segnet", "dim_segnet_pruned", "dim_spkd_student")
 
 
-def oracle(name: str) -> tuple[Network, dict[str, np.ndarray], dict]:
-    folder = SHARED / "oracles" / "networks"
+def oracle(
+    name: str, folder: Path = SHARED / "oracles" / "networks"
+) -> tuple[Network, dict[str, np.ndarray], dict]:
     about = json.loads((folder / f"{name}.json").read_text())
     state = fill.state_dict(about["layout_of_state_dict"], about["gain"])
     network = models.published.load({key: torch.from_numpy(value) for key, value in state.items()})
@@ -45,6 +48,18 @@ def test_alpha_and_stages_are_the_published_ones(name):
     names = [*(f"encoder{k}" for k in range(first, 6)), *(f"decoder{k}" for k in range(5, 1, -1))]
     for stage, feature in zip(names, features, strict=False):
         assert relative_error(stages[stage].activation, feature) < 1e-4, stage
+
+
+def test_alpha_and_stages_are_the_published_ones_where_they_are_sampled():
+    network, expected, _ = oracle(NETWORK, SMALL)
+    with torch.no_grad():
+        alpha, stages = network.forward_features(*oracle_inputs(64, 96))
+    stages = [stages[f"encoder{k}"].activation for k in range(2, 6)]
+    for name, got in zip(
+        ("alpha", *(f"feature{k}" for k in range(4))), (alpha, *stages), strict=True
+    ):
+        got = torch.from_numpy(sample(got.numpy()))
+        assert relative_error(got, expected[name]) < 1e-4, name
 
 
 @needs_shared

@@ -1,7 +1,5 @@
 """Similarity losses against their definitions and the released values; the adapters."""
 
-import json
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests.oracles import SHARED, fill, needs_shared
+from tests.reference import fill, losses
 from utils.distill import (
     Adapters,
     batch_similarity_loss,
@@ -75,10 +73,9 @@ def relative_error(value: Tensor, exact: Tensor) -> float:
 # Values
 
 
-@needs_shared
 @ALL
 def test_released_values(name):
-    oracle = json.loads((SHARED / "oracles" / "distill.json").read_text())
+    oracle = losses()
     for stage, shape in enumerate(oracle["shapes"]):
         student, teacher = (
             torch.relu(torch.from_numpy(2 * fill.uniform(f"{who}{stage}", shape) - 0.7))

@@ -1,8 +1,6 @@
 """The qualitative figure: what it shows, what it enlarges, what it refuses."""
 
 import re
-import runpy
-import sys
 from pathlib import Path
 
 import cv2
@@ -13,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from models.errors import InputError
+from tests.scripts import main, refused
 from tests.sets import disc, picture
 from utils.figures.examples import Mattes, find_examples, most_different
 from utils.figures.figure import Row, write_figure
@@ -23,7 +22,8 @@ from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
 from utils.metrics import sad
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+BASE = "--image image --trimap trimap --out figure.png --width 64"
+BOTH = "--alpha alpha --pred good --pred bad"
 SIZE = (60, 80)
 NAMES = ("a", "b", "c")
 OFF = {"a": 20, "b": 200, "c": 60}  # levels by which the second method is wrong in a square
@@ -54,12 +54,9 @@ def folders(tmp_path) -> Path:
 def command(folders, monkeypatch, capsys):
     """Run figure.py in the folder; what it prints, line by line."""
     monkeypatch.chdir(folders)
-    script = runpy.run_path(str(REPOSITORY / "figure.py"))["figure"]
-    base = "--image image --trimap trimap --out figure.png --width 64"
 
     def run(arguments: str) -> list[str]:
-        monkeypatch.setattr(sys, "argv", ["figure.py", *f"{base} {arguments}".split()])
-        script()
+        main("figure.py", *f"{BASE} {arguments}".split())
         return capsys.readouterr().out.splitlines()
 
     return run
@@ -91,9 +88,6 @@ def sizes(monkeypatch) -> list[int]:
 
     monkeypatch.setattr(ImageFont, "load_default", load_default)
     return seen
-
-
-BOTH = "--alpha alpha --pred good --pred bad"
 
 
 def mattes(**methods: np.ndarray) -> Mattes:
@@ -412,6 +406,11 @@ def test_what_cannot_be_is_refused_in_one_line(command, folders, arguments, mess
         command(arguments)
     assert "\n" not in str(refused.value)
     assert not list(folders.glob("figure.*"))
+
+
+def test_bad_input_ends_in_one_line_and_exit_code_2(folders):
+    arguments = f"{BASE} {BOTH} --rows 0".split()
+    assert refused(folders, "figure.py", *arguments) == "error: --rows 0: choose 1 or more"
 
 
 @pytest.mark.parametrize("folder", ["trimap", "alpha", "good"])

@@ -1,28 +1,24 @@
 """Losses of a matte: unknown pixels only, smooth at zero, safe in half precision."""
 
-import json
-
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from tests.oracles import SHARED, fill, needs_shared
+from tests.reference import fill, losses
 from utils.tasks.matting_losses import alpha_loss, composition_loss, l1_loss, laplacian_loss
 
 REFLECT = cv2.BORDER_REFLECT_101
 KERNEL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
 
 
-@needs_shared
 def test_released_value():
-    oracle = json.loads((SHARED / "oracles" / "distill.json").read_text())
     pred, target, mask = (
         torch.from_numpy(fill.uniform(name, (2, 1, 16, 16)))
         for name in ("alpha_pred", "alpha_true", "mask")
     )
     value = alpha_loss(pred, target, mask > 0.5).item()
-    assert value == pytest.approx(oracle["alpha_prediction_loss"], rel=1e-12)
+    assert value == pytest.approx(losses()["alpha_prediction_loss"], rel=1e-12)
 
 
 def test_by_hand():

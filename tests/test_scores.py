@@ -3,9 +3,6 @@
 import csv
 import json
 import math
-import runpy
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +10,7 @@ import torch
 
 import models
 from models.errors import InputError
-from models.files import save_network
-from tests.sets import disc, picture
+from tests.sets import TEST_SIZES, disc, picture, write_test_set
 from utils.cost import milliseconds
 from utils.device import without_tf32
 from utils.figures.sheet import write_sheet
@@ -23,27 +19,18 @@ from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
 from utils.infer.inference import Inference
 from utils.metrics import mse, sad
-from utils.score.matted import run_networks, summary
+from utils.score.matted import run_networks
 from utils.score.pictures import match, match_saved
 from utils.score.saved import run_saved
-from utils.score.scores import Scores
+from utils.score.scores import Scores, summary
 from utils.table import table
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 WHOLE = Inference("whole")
-SIZES = {"a": (60, 70), "b": (81, 64), "c": (50, 50)}
 
 
 @pytest.fixture
 def folders(tmp_path):
-    """image, alpha, trimap and pred of three pictures."""
-    for index, (name, size) in enumerate(SIZES.items()):
-        alpha = disc(*size, softness=4 + index)
-        write_image(tmp_path / "image" / f"{name}.jpg", picture(index, *size))
-        write_image(tmp_path / "alpha" / f"{name}.png", alpha)
-        write_image(tmp_path / "trimap" / f"{name}.png", make_trimap(alpha, 5))
-        write_image(tmp_path / "pred" / f"{name}.png", disc(*size, softness=9))
-    return {name: tmp_path / name for name in ("image", "alpha", "trimap", "pred")}
+    return write_test_set(tmp_path)
 
 
 def matched(folders):
@@ -54,26 +41,8 @@ def saved(folders):
     return match_saved(folders["pred"], folders["alpha"], folders["trimap"])
 
 
-@pytest.fixture
-def command(folders, tmp_path, monkeypatch):
-    """Run test.py on the pictures, with tiny.tar beside them, in an empty working folder."""
-    save_network(tmp_path / "tiny.tar", models.build("dim", models.scaled_plan("dim", 1 / 32)))
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    script = runpy.run_path(str(REPOSITORY / "test.py"))["test"]
-
-    def run(*arguments):
-        truth = ("--alpha", str(folders["alpha"]), "--trimap", str(folders["trimap"]))
-        truth = () if "--set" in arguments else truth
-        monkeypatch.setattr(sys, "argv", ["test.py", *arguments, *truth])
-        script()
-        return {str(path) for path in Path().rglob("*") if path.is_file()}
-
-    return run
-
-
 def test_files_are_matched_by_name_whatever_their_suffix(folders):
-    assert [p.name for p in matched(folders)] == list(SIZES)
+    assert [p.name for p in matched(folders)] == list(TEST_SIZES)
     assert matched(folders)[0].image.suffix == ".jpg"
 
 
@@ -92,7 +61,7 @@ def test_pictures_may_be_fewer_than_mattes_and_trimaps(folders):
 @pytest.mark.parametrize("folder", ["alpha", "trimap"])
 def test_a_missing_prediction_is_named_not_skipped(folders, folder):
     truth = folders["alpha"], folders["trimap"]
-    assert [p.name for p in match_saved(folders["pred"], *truth)] == list(SIZES)
+    assert [p.name for p in match_saved(folders["pred"], *truth)] == list(TEST_SIZES)
     (folders["pred"] / "b.png").unlink()
     (folders["alpha" if folder == "trimap" else "trimap"] / "b.png").unlink()
     with pytest.raises(InputError, match=rf"{folder}/b\.png: no file of the same name in .*pred;"):
@@ -118,71 +87,12 @@ def test_a_matte_of_another_size_names_both_files(folders):
 
 
 def test_a_trimap_without_unknown_pixels_is_named(folders, tmp_path):
-    write_image(folders["trimap"] / "a.png", np.full(SIZES["a"], 255, np.uint8))
+    write_image(folders["trimap"] / "a.png", np.full(TEST_SIZES["a"], 255, np.uint8))
     network = models.build("dim", models.scaled_plan("dim", 1 / 32)).eval()
     with pytest.raises(InputError, match=r"a\.png: the trimap has no unknown pixels"):
         run_networks({"n": network}, {"": matched(folders)}, torch.device("cpu"), WHOLE, tmp_path)
     with pytest.raises(InputError, match=r"a\.png: the trimap has no unknown pixels"):
         run_saved(saved(folders), "ours")
-
-
-def test_float16_on_a_cpu_is_refused_by_the_name_of_its_option(command, folders):
-    arguments = ("--network", "../tiny.tar", "--image", str(folders["image"]), "device=cpu")
-    with pytest.raises(InputError, match=r"^--precision: float16 needs a GPU"):
-        command(*arguments, "--precision", "float16")
-    assert not list(Path().iterdir())
-
-
-def test_saved_mattes_leave_scores_where_they_are_told_and_else_nothing(command, folders):
-    assert command("--pred", str(folders["pred"])) == set()
-    files = command("--pred", str(folders["pred"]), "--out", "out", "--json", "s.json")
-    left = ("pred.json", "pred.csv", "pred.md", "pred.rows.jsonl", "pred_worst.png")
-    assert files == {"s.json", *(f"out/{name}" for name in left)}
-    assert Path("out/pred.json").read_text() == Path("s.json").read_text()
-    assert len(Path("out/pred.csv").read_text().splitlines()) == 1 + len(SIZES)
-
-
-def test_a_set_is_scored_as_it_comes_and_says_so_in_a_line_for_a_paper(command, capsys):
-    files = command(
-        "--pred", "../pred", "--set", "..", "--out", "out", "--float", "--worst", "Grad"
-    )
-    assert "out/pred_worst.png" in files
-    printed = capsys.readouterr().out.splitlines()
-    assert printed[0] == "float mattes are scored as they are, not rounded to 8 bits"
-    assert printed[-1].split() == Path("out/pred.md").read_text().split()
-    assert json.loads(Path("out/pred.json").read_text())["float"] is True
-
-
-@pytest.mark.parametrize(
-    "arguments, told",
-    [
-        (("--pred", "../pred", "--resume"), "--resume goes on with what is in --out; name it"),
-        (("--pred", "../pred", "--layout", "aim"), "--layout is that of a --set"),
-        (
-            ("--network", "../tiny.tar", "--image", "../image", "--set", ".."),
-            "--set brings its own",
-        ),
-    ],
-)
-def test_options_that_do_not_go_together_are_refused(command, arguments, told):
-    with pytest.raises(InputError, match=f"^test.py: {told}"):
-        command(*arguments)
-    assert not list(Path().iterdir())
-
-
-@pytest.mark.parametrize("option", [("--network", "../tiny.tar"), ("--image", "../image")])
-def test_saved_mattes_go_with_no_network(command, folders, option):
-    with pytest.raises(InputError, match=r"--pred takes no network; leave out --network and"):
-        command("--pred", str(folders["pred"]), *option)
-
-
-def test_a_named_network_on_ones_own_set_writes_under_the_name_of_the_set(command, tmp_path):
-    arguments = ("--network", "../tiny.tar", "device=cpu", "--image")
-    files = command(*arguments, "../image")
-    out = f"result/test/{tmp_path.name}/"
-    assert f"{out}sheet.png" in files and all(file.startswith(out) for file in files)
-    (tmp_path / "image").rename(tmp_path / "here" / "photographs")
-    assert "result/test/photographs/sheet.png" in command(*arguments, "photographs")
 
 
 def test_json_and_csv_hold_the_means_and_a_row_a_picture(tmp_path):
@@ -216,7 +126,7 @@ def test_a_network_run_writes_mattes_scores_and_a_sheet(folders, tmp_path):
     out = tmp_path / "out"
     results = run_networks(networks, {"": matched(folders)}, torch.device("cpu"), WHOLE, out)
     for result in results:
-        assert [row["name"] for row in result.images] == list(SIZES)
+        assert [row["name"] for row in result.images] == list(TEST_SIZES)
         for row in result.images:
             matte = read_alpha(out / result.label / f"{row['name']}.png")
             alpha = read_alpha(folders["alpha"] / f"{row['name']}.png")
@@ -275,43 +185,3 @@ def test_a_table_is_aligned_markdown():
         "| dim       | 1.5 |",
         "| long name |  10 |",
     ]
-
-
-def test_a_network_is_scored_in_floats_in_tiles_and_in_half_precision(
-    command, folders, capsys, caplog
-):
-    caplog.set_level("INFO")
-    one = ("--network", "../tiny.tar", "--image", str(folders["image"]), "device=cpu")
-    rows = {}
-    for name, more in {
-        "plain": (),
-        "float": ("--float",),
-        "tiled": ("--mode", "tile", "--float"),
-        "half": ("--precision", "bfloat16"),
-    }.items():
-        command(*one, "--json", f"{name}.json", "--out", name, *more)
-        rows[name] = json.loads(Path(f"{name}.json").read_text())
-    assert rows["float"]["float"] is True and "float" not in rows["plain"]
-    assert rows["tiled"]["mode"] == "tile" and rows["tiled"]["halo"] == models.build("dim").radius
-    assert "halo" not in rows["plain"]
-    assert 0 < abs(rows["float"]["SAD"] - rows["plain"]["SAD"]) < 0.01
-    assert rows["tiled"]["SAD"] == pytest.approx(rows["float"]["SAD"], rel=0.01)
-    assert caplog.text.count("in float32, ") == 1 and "in bfloat16" in caplog.text
-    assert capsys.readouterr().out.count("scored as they are") == 2
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (("--halo", "9"), "halo goes with tile and auto"),
-        (("--mode", "tile", "--halo", "some"), "halo: 'some' is none; give pixels, or full"),
-        (("--mode", "tile", "--halo", "-5"), "halo: '-5' is none; give pixels, or full"),
-        (("--mode", "tile", "--max-size", "64"), "max_size goes with resize and crop"),
-        (("--mode", "tile", "--tile", "64"), "tile: 64 has no room for its halo"),
-    ],
-)
-def test_ways_to_matte_that_do_not_go_together_are_refused(command, folders, options, words):
-    with pytest.raises(InputError, match=words):
-        command(
-            "--network", "../tiny.tar", "--image", str(folders["image"]), "device=cpu", *options
-        )

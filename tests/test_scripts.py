@@ -1,8 +1,7 @@
-"""The scripts through their command lines: the whole path on a tiny set, and how they end."""
+"""The whole path on a tiny data set, from pre_process.py to test.py, and how trainings end."""
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,11 +14,10 @@ import yaml
 
 import models
 from models import files
-from tests.oracles import SHARED, needs_shared
+from tests.scripts import REPOSITORY, main, refusal, refused, run
 from tests.sets import write_set
 from utils.images.reading import read_image
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIG = {
     "save_dir": "tiny",
     "device": "cpu",
@@ -38,21 +36,6 @@ CONFIG = {
 }
 
 
-def run(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(REPOSITORY / script), *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-
-
-def refused(folder: Path, script: str, *arguments: str) -> str:
-    """The one line that a script ends with when it refuses."""
-    ended = run(folder, script, *arguments)
-    assert ended.returncode == 2, ended.stderr
-    assert "Traceback" not in ended.stderr
-    line = ended.stderr.splitlines()[-1]
-    assert line.startswith("error: ")
-    return line
-
-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
     """A working folder with a tiny data set, split and composed, and its config."""
@@ -66,6 +49,13 @@ def place(tmp_path_factory) -> Path:
         ended = run(folder, script, *arguments)
         assert ended.returncode == 0, ended.stderr
     return folder
+
+
+@pytest.fixture
+def here(place, monkeypatch) -> Path:
+    """The same folder, as the working folder of this process."""
+    monkeypatch.chdir(place)
+    return place
 
 
 @pytest.fixture(scope="module")
@@ -116,32 +106,30 @@ def test_the_pruning_stage_prints_every_width(path, place):
         )
 
 
-def test_a_bare_test_scores_the_best_checkpoint(place, path):
+def test_a_bare_test_scores_the_best_checkpoint(place, path, monkeypatch):
+    composed = place / "data" / "tiny" / "test" / "composed"
     folders = [
-        argument
-        for name in ("image", "alpha", "trimap")
-        for argument in (f"--{name}", f"data/tiny/test/composed/{name}")
+        one for kind in ("image", "alpha", "trimap") for one in (f"--{kind}", composed / kind)
     ]
-    (place / "bare" / "result" / "student").mkdir(parents=True)
     checkpoint = place / "result" / "tiny" / "BEST_checkpoint.tar"
     target = place / "bare" / "result" / "student" / "BEST_checkpoint.tar"
+    target.parent.mkdir(parents=True)
     target.write_bytes(checkpoint.read_bytes())
-    (place / "bare" / "data").symlink_to(place / "data")
-    ended = run(place / "bare", "test.py", *folders, "--json", "scores.json")
-    assert ended.returncode == 0, ended.stderr
+    monkeypatch.chdir(place / "bare")
+    main("test.py", *folders, "--json", "scores.json", "device=cpu")
     own = json.loads((place / "result" / "tiny" / "test" / "teacher.json").read_text())
-    bare = json.loads((place / "bare" / "scores.json").read_text())
-    assert bare["images"] == own["images"]
+    bare = json.loads(Path("scores.json").read_text())
+    assert [row["name"] for row in bare["images"]] == [row["name"] for row in own["images"]]
+    assert bare["SAD"] == pytest.approx(own["SAD"], rel=1e-4)
 
 
-def test_inherited_weights_start_from_the_cut_network(place, path):
+def test_inherited_weights_start_from_the_cut_network(here, path):
     arguments = ("prune.weights=inherit", "train.lr=1e-9", "train.epochs=1", "save_dir=inherit")
-    folder = place / "result" / "inherit"
+    folder = here / "result" / "inherit"
     folder.mkdir()
     for name in ("pruned.tar", "BEST_checkpoint.tar"):
-        (folder / name).write_bytes((place / "result" / "tiny" / name).read_bytes())
-    ended = run(place, "train_pruned.py", "--config", "tiny.yaml", *arguments)
-    assert ended.returncode == 0, ended.stderr
+        (folder / name).write_bytes((here / "result" / "tiny" / name).read_bytes())
+    main("train_pruned.py", "--config", "tiny.yaml", "data.workers=0", *arguments)
     cut, trained = models.load(folder / "pruned.tar"), models.load(folder / "BEST_pruned.tar")
     before = cut.encoder3.units[1].conv.weight
     torch.testing.assert_close(trained.encoder3.units[1].conv.weight, before, atol=1e-4, rtol=0)
@@ -171,114 +159,51 @@ def test_sigterm_saves_and_ends_and_resume_goes_on(place):
     assert files.read(last)["training"]["step"] == epochs * per_epoch
 
 
-def test_the_flags_of_the_spkd_release_train_the_fixed_student(place, path):
-    ended = run(
-        place,
+def test_the_flags_of_the_spkd_release_train_the_fixed_student(here, path):
+    main(
         "train.py",
-        *("--config", str(REPOSITORY / "configs" / "student_SPKD.yaml")),
+        *("--config", REPOSITORY / "configs" / "student_SPKD.yaml"),
         *("--batch-size", "3", "--KD_type", "spatial,channel"),
         *("--feature_layer", "[1,2,3,4]", "--KD_weight", "[1,1]"),
         *("teacher=result/tiny/BEST_checkpoint.tar", "network.width=0.03125"),
         *("data.dataset=tiny", "data.crop=32", "data.backgrounds_per_foreground=1"),
         *("data.workers=0", "train.epochs=1", "device=cpu"),
     )
-    assert ended.returncode == 0, ended.stderr
-    student = models.load(place / "result" / "student" / "BEST_checkpoint.tar")
+    student = models.load(here / "result" / "student" / "BEST_checkpoint.tar")
     assert student.structure == {"convolutions": [1, 1, 1, 2, 2]}
 
 
-@needs_shared
-def test_saved_mattes_score_as_matlab_scores_them(tmp_path):
-    data = SHARED / "data" / "alphamatting"
-    ended = run(
-        tmp_path,
-        "test.py",
-        *("--pred", str(SHARED / "oracles" / "metrics" / "pred")),
-        *("--alpha", str(data / "gt"), "--trimap", str(data / "trimap1")),
-        *("--json", "scores.json"),
+@pytest.mark.parametrize("config", ["dim", "indexnet", "gca"])
+def test_a_published_training_set_is_drawn_on_a_sheet(here, config):
+    main(
+        "train.py",
+        *("--config", REPOSITORY / "configs" / f"{config}.yaml", "--sheet", f"{config}.png"),
+        *("data.dataset=tiny", "data.crop=32", "save_dir=none"),
     )
-    assert ended.returncode == 0, ended.stderr
-    content = json.loads((tmp_path / "scores.json").read_text())
-    oracle = json.loads((SHARED / "oracles" / "metrics" / "alphamatting.json").read_text())
-    for row in content["images"]:
-        for metric, value in oracle["values"][row["name"]].items():
-            assert row[metric] == pytest.approx(value, rel=1e-5)
-    assert content["SAD"] == pytest.approx(5.22, abs=0.01)
+    assert read_image(here / f"{config}.png").shape[0] > 8 * 240
+    assert not (here / "result" / "none").exists()
 
 
 @pytest.mark.parametrize(
     ("script", "arguments", "words"),
     [
-        ("train.py", ["--config", "none.yaml"], "none.yaml: no such config"),
-        ("train.py", ["--config", "tiny.yaml", "train.lrate=1"], "unknown key"),
-        ("train.py", ["--config", "tiny.yaml", "data.dataset=gone"], "data/gone"),
-        ("train_prune.py", ["--config", "tiny.yaml", "save_dir=new"], "no teacher there"),
-        ("test.py", ["--config", "tiny.yaml", "save_dir=new"], "train first"),
-        ("test.py", ["--network", "nothing.tar"], "nothing.tar: no such checkpoint"),
-        ("test.py", ["--pred", "data/tiny/test/fg"], "--alpha and --trimap"),
-        ("pre_process.py", ["--dataset", "gone"], "data/gone"),
-        ("pre_process.py", ["--dataset", "gone", "--check"], "data/gone"),
-        ("pre_process.py", ["--dataset", "gone", "--merged"], "data/gone"),
-        (
-            "pre_process.py",
-            ["--dataset", "new", "--from", "nowhere.zip", "--kind", "distinctions-646"],
-            "nowhere.zip",
-        ),
-        ("data_gen.py", ["--dataset", "gone"], "data/gone"),
+        ("train.py", ["train.lrate=1"], "unknown key"),
+        ("train.py", ["data.dataset=gone"], "data/gone"),
+        ("train_prune.py", ["save_dir=new"], "no teacher there"),
+        ("train_pruned.py", ["save_dir=new"], "no teacher there"),
     ],
 )
-def test_bad_input_ends_in_one_line_and_exit_code_2(place, script, arguments, words):
-    assert words in refused(place, script, *arguments)
+def test_what_cannot_be_trained_is_refused_in_one_line(here, script, arguments, words):
+    assert words in refusal(script, "--config", "tiny.yaml", *arguments)
 
 
-def test_a_set_is_brought_checked_mended_and_merged(place):
-    parts = [place / "data" / "tiny" / "train" / kind for kind in ("fg", "alpha")]
-    bring = ("--dataset", "brought", "--kind", "pairs", "--part", "train", "--from")
-    source = place / "theirs"
-    for part in parts:
-        shutil.copytree(part, source / part.name)
-    ended = run(place, "pre_process.py", *bring, str(source), "--link")
-    assert ended.returncode == 0, ended.stderr
-    assert "4 train/fg, 4 train/alpha" in ended.stdout
-    photographs = ("--dataset", "brought", "--kind", "photographs", "--part", "train")
-    behind = place / "data" / "tiny" / "train" / "bg"
-    assert run(place, "pre_process.py", *photographs, "--from", str(behind)).returncode == 0
-
-    check = ("--dataset", "brought", "--check", "--workers", "0")
-    ended = run(place, "pre_process.py", *check)
-    assert (ended.returncode, ended.stdout) == (0, "data/brought: nothing is wrong\n")
-    bad = [source / "fg" / "train1.png", source / "alpha" / "train2.png"]
-    for path in bad:
-        path.write_bytes(b"no picture")
-    ended = run(place, "pre_process.py", *check)
-    assert ended.returncode == 2
-    assert [line.split(":")[0] for line in ended.stdout.splitlines()] == [
-        "data/brought/train/alpha/train2.png",
-        "data/brought/train/fg/train1.png",
-    ]
-    for path in bad:
-        path.write_bytes((parts[path.parent.name == "alpha"] / path.name).read_bytes())
-    merged = ("--dataset", "brought", "--merged", ".jpg", "--per-foreground", "2", "--workers", "0")
-    ended = run(place, "pre_process.py", *merged)
-    assert ended.returncode == 0, ended.stderr
-    assert len(list((place / "data" / "brought" / "train" / "merged").glob("*.jpg"))) == 8
+def test_bad_input_ends_in_one_line_and_exit_code_2(place):
+    line = refused(place, "train.py", "--config", "none.yaml")
+    assert line.startswith("error: none.yaml: no such config")
 
 
-@pytest.mark.parametrize("config", ["dim", "indexnet", "gca"])
-def test_a_published_training_set_is_drawn_on_a_sheet(place, config):
-    ended = run(
-        place,
-        "train.py",
-        *("--config", str(REPOSITORY / "configs" / f"{config}.yaml"), "--sheet", f"{config}.png"),
-        *("data.dataset=tiny", "data.crop=32", "save_dir=none"),
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert read_image(place / f"{config}.png").shape[0] > 8 * 240
-    assert not (place / "result" / "none").exists()
-
-
-def test_a_truncated_teacher_is_named(place, path):
-    whole = (place / "result" / "tiny" / "BEST_checkpoint.tar").read_bytes()
-    (place / "half.tar").write_bytes(whole[: len(whole) // 2])
-    line = refused(place, "train_prune.py", "--config", "tiny.yaml", "teacher=half.tar")
+def test_a_truncated_teacher_is_named(here, path):
+    whole = (here / "result" / "tiny" / "BEST_checkpoint.tar").read_bytes()
+    (here / "half.tar").write_bytes(whole[: len(whole) // 2])
+    line = refusal("train_prune.py", "--config", "tiny.yaml", "teacher=half.tar")
     assert "half.tar: truncated" in line

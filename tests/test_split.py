@@ -2,8 +2,6 @@
 
 import errno
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -11,12 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import data_gen
 from tests.refusals import refused
 from utils.data.split import Split, read_split, split, split_problems, write_split
 from utils.disk.lock import alone
-
-REPOSITORY = Path(__file__).parent.parent
 
 
 def lay_out(root: Path, names: list[str]) -> Path:
@@ -156,49 +151,3 @@ def test_full_disk_leaves_no_list(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     assert "disk is full" in refused(write_split, tmp_path, 0.5, 0)
     assert list(tmp_path.iterdir()) == [tmp_path / "train"]
-
-
-def test_script_prints_the_counts(tmp_path, monkeypatch, capsys):
-    lay_out(tmp_path / "mine", list("abcdefghij"))
-    arguments = ["--dataset", "mine", "--data-root", str(tmp_path), "--valid-share", "0.2"]
-    monkeypatch.setattr(sys, "argv", ["data_gen.py", *arguments])
-    data_gen.data_gen()
-    assert "8 train and 2 valid foregrounds" in capsys.readouterr().out
-
-
-def test_script_splits_by_composite_and_says_what_is_shared(tmp_path, monkeypatch, capsys):
-    lay_out(tmp_path / "mine", list("abcdefghij"))
-    where = ["data_gen.py", "--dataset", "mine", "--data-root", str(tmp_path)]
-    monkeypatch.setattr(sys, "argv", [*where, "--by", "composite", "--valid-share", "0.2"])
-    data_gen.data_gen()
-    said = capsys.readouterr().out
-    assert "800 train and 200 valid composites; 10 foregrounds are in both lists" in said
-    monkeypatch.setattr(sys, "argv", [*where, "--by", "composite", "--per-foreground", "3"])
-    data_gen.data_gen()
-    assert "27 train and 3 valid composites" in capsys.readouterr().out
-
-
-def test_script_refuses_a_number_of_composites_that_cannot_be(tmp_path, monkeypatch):
-    lay_out(tmp_path / "mine", ["a", "b"])
-    where = ["data_gen.py", "--dataset", "mine", "--data-root", str(tmp_path)]
-    monkeypatch.setattr(sys, "argv", [*where, "--by", "composite", "--per-foreground", "0"])
-    assert "0 composites for each" in refused(data_gen.data_gen)
-    monkeypatch.setattr(sys, "argv", [*where, "--per-foreground", "3"])
-    with pytest.raises(SystemExit):
-        data_gen.data_gen()
-    assert not (tmp_path / "mine" / "train_names.txt").exists()
-
-
-def test_script_ends_with_one_line_and_2_for_a_single_foreground(tmp_path):
-    lay_out(tmp_path / "mine", ["a"])
-    done = subprocess.run(
-        [sys.executable, "data_gen.py", "--dataset", "mine", "--data-root", str(tmp_path)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1 and "at least 2 foregrounds" in done.stderr
-    assert str(tmp_path / "mine") in done.stderr
-    assert not (tmp_path / "mine" / "train_names.txt").exists()

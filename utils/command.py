@@ -7,20 +7,19 @@ from collections.abc import Callable
 
 from models.errors import InputError
 
+log = logging.getLogger(__name__)
+
 
 def run(main: Callable[[], None]) -> None:
-    """Run a script's `main`; print an `InputError` as one line and exit with 2."""
+    """Call a script's `main`; an `InputError` becomes one line and exit code 2."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     # As an exception, so that processes are ended and temporary files removed.
     signal.signal(signal.SIGTERM, lambda code, _: sys.exit(128 + code))
     try:
         main()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        log.error("error: %s", error)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("stopped; what is whole stays", file=sys.stderr)
+        log.error("stopped; what is whole stays")
         sys.exit(130)
-
-
-main = run

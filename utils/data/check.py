@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from models.errors import InputError
-from utils.data.folders import Part, backgrounds, foregrounds
+from utils.data.folders import Part, backgrounds, foregrounds, parts
 from utils.data.split import split_problems
 from utils.images.listing import list_images
 from utils.images.pairing import by_owner, partners
@@ -19,8 +19,6 @@ from utils.images.sizes import check_same_size
 from utils.processes import run
 
 log = logging.getLogger(__name__)
-
-PARTS: tuple[Part, ...] = ("train", "test")
 
 
 def check_set(
@@ -44,12 +42,9 @@ def check_set(
         InputError: there is neither `root/train` nor `root/test`, or a worker was killed.
     """
     root = Path(root)
-    parts = [part for part in PARTS if (root / part).is_dir()]
-    if not parts:
-        raise InputError(f"{root}: neither train nor test is in it; see data/README.md")
     problems: list[str] = []
     jobs: list[_Job] = []
-    for part in parts:
+    for part in parts(root):
         jobs += _pair_jobs(root, part, problems)
         jobs += _background_jobs(root, part, background_folder, problems)
     names = list(list_images(root / "train" / "fg", []))

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
+from models.errors import InputError
 from utils.images.listing import list_images, read_names
 from utils.images.pairing import find_partners, follow
 from utils.problems import complain
@@ -18,6 +19,21 @@ class Foreground(NamedTuple):
     name: str
     fg: Path
     alpha: Path
+
+
+def parts(root: Path | str) -> list[Part]:
+    """The parts that a data set has: it may be for training or for testing alone.
+
+    Raises:
+        InputError: it has neither.
+    """
+    found = [part for part in get_args(Part) if (Path(root) / part).is_dir()]
+    if not found:
+        raise InputError(
+            f"{root}: neither train nor test is in it; {LAYOUT.format(part='train')}, or import a "
+            "data set with pre_process.py --from (see data/README.md)"
+        )
+    return found
 
 
 def foregrounds(

@@ -56,6 +56,23 @@ class Mattes:
         return squared * (self.trimap == UNKNOWN)
 
 
+def parse_methods(texts: Sequence[str]) -> dict[str, Path]:
+    """Folders of mattes by label, from `LABEL=DIR` or `DIR`, whose label is the folder's name.
+
+    Raises:
+        InputError: two have the same label.
+    """
+    methods: dict[str, Path] = {}
+    for text in texts:
+        label, equals, folder = text.partition("=")
+        if not equals or Path(text).is_dir():  # a folder may have an equals sign in its name
+            label, folder = Path(text).resolve().name, text
+        if label in methods:
+            raise InputError(f"--pred {text}: there is a {label} already; give another label")
+        methods[label] = Path(folder)
+    return methods
+
+
 def find_examples(
     image: Path,
     trimap: Path,

@@ -19,15 +19,13 @@ from utils.infer.inference import Inference
 from utils.metrics import sad
 from utils.score.fingerprint import fingerprint
 from utils.score.pictures import Picture, sizes
-from utils.score.scores import METRICS, Scores
+from utils.score.scores import LATENCY_SIDE, Scores, full_label
 from utils.score.scoring import Matting, Scoring, score_matting
 from utils.score.worst import write_worst
-from utils.table import table
 
 log = logging.getLogger(__name__)
 
 SHEET_ROWS = 8
-LATENCY_SIDE = 320
 TILED = ("auto", "tile")
 
 
@@ -101,23 +99,6 @@ def run_networks(
     return results
 
 
-def summary(results: Sequence[Scores]) -> str:
-    """The table of the means and, for networks, of what they cost."""
-    header = ["network", *METRICS]
-    rows = [result.cells() for result in results]
-    if all("parameters" in r.about for r in results):
-        header += ["parameters", "MACs 224", "MACs/picture", f"ms {LATENCY_SIDE}"]
-        for row, r in zip(rows, results, strict=True):
-            picture = sum(image["MACs"] for image in r.images) / len(r.images)
-            row += [
-                f"{r.about['parameters']:,}",
-                f"{r.about['MACs_224'] / 1e9:.2f} G",
-                f"{picture / 1e9:.1f} G",
-                f"{r.about['milliseconds_320']:.1f}",
-            ]
-    return table(header, rows)
-
-
 def _tell_effect(
     label: str, network: Network, picture: Picture, device: torch.device, inference: Inference
 ) -> None:
@@ -148,7 +129,7 @@ def _run_set(
 ) -> Scores | None:
     """The scores of a network on one set; None where there is no truth."""
     scored = pictures[0].alpha is not None
-    name = f"{label}-{key}" if key else label
+    name = full_label(label, key)
     folder = out / name if scored else out / label / key
     decides = {k: v for k, v in about.items() if k != "milliseconds_320"}
     settings = {**decides, "device": device.type}
@@ -167,8 +148,7 @@ def _sheet(labels: list[str], key: str, pictures: Sequence[Picture], out: Path) 
         "trimap": [scaled(read_trimap(p.trimap)) for p in chosen],
         "truth": [scaled(read_alpha(p.alpha)) for p in chosen],
     }
-    suffix = f"-{key}" if key else ""
     for label in labels:
-        mattes = [out / f"{label}{suffix}" / f"{p.name}.png" for p in chosen]
+        mattes = [out / full_label(label, key) / f"{p.name}.png" for p in chosen]
         columns[label] = [scaled(read_alpha(matte)) for matte in mattes]
-    write_sheet(out / f"sheet{suffix}.png", columns)
+    write_sheet(out / f"{full_label('sheet', key)}.png", columns)

@@ -4,13 +4,16 @@ import csv
 import io
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
 from models.atomic import atomic
+from utils.table import table
 
 METRICS = ("SAD", "MSE", "Grad", "Conn")
+LATENCY_SIDE = 320  # of the square picture by which networks are timed
 
 
 @dataclass
@@ -56,6 +59,28 @@ class Scores:
         writer.writerows(self.images)
         with atomic(path) as temporary:
             temporary.write_text(buffer.getvalue(), encoding="utf-8")
+
+
+def full_label(label: str, trimaps: str) -> str:
+    """LABEL, or LABEL-TRIMAPS in a set of several kinds of trimaps."""
+    return f"{label}-{trimaps}" if trimaps else label
+
+
+def summary(results: Sequence[Scores]) -> str:
+    """The table of the means and, for networks, of what they cost."""
+    header = ["network", *METRICS]
+    rows = [result.cells() for result in results]
+    if all("parameters" in r.about for r in results):
+        header += ["parameters", "MACs 224", "MACs/picture", f"ms {LATENCY_SIDE}"]
+        for row, r in zip(rows, results, strict=True):
+            picture = sum(image["MACs"] for image in r.images) / len(r.images)
+            row += [
+                f"{r.about['parameters']:,}",
+                f"{r.about['MACs_224'] / 1e9:.2f} G",
+                f"{picture / 1e9:.1f} G",
+                f"{r.about['milliseconds_320']:.1f}",
+            ]
+    return table(header, rows)
 
 
 def _without_nan(content: object) -> object:

@@ -1,6 +1,7 @@
 """Score the pictures of a set in several processes, in bounded memory; can be continued."""
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from utils.score.journal import Journal
 from utils.score.pictures import Picture
 
 Matting = Callable[[np.ndarray, np.ndarray], np.ndarray]
+FEW = 50  # pictures; fewer are scored before other processes have started
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,12 @@ class Scoring:
     exact: bool = False  # mattes in floating point as they are, not as their 8-bit files
     resume: bool = False  # keep what was scored before, with the same settings
     worst: str = "SAD"  # the metric by which the sheet of the worst pictures chooses
+
+
+def default_workers(sets: Mapping[str, Sequence[Picture]]) -> int:
+    """One process a core, or none where a set is so small that they do not pay."""
+    many = max(len(pictures) for pictures in sets.values()) >= FEW
+    return (os.cpu_count() or 1) if many else 0
 
 
 def score_saved(

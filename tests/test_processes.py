@@ -46,8 +46,8 @@ def test_killed_worker_says_what_was_worked_on_and_the_cure(tmp_path):
 @pytest.mark.parametrize("code", [signal.SIGTERM, signal.SIGKILL])
 def test_processes_end_with_the_one_that_started_them(code):
     script = (
-        "import time; from utils.command import main; from utils.processes import run\n"
-        "main(lambda: [print('.', flush=True) for _ in run(time.sleep, [0.1] * 9999, 2, 'here')])"
+        "import time; from utils.command import run as script; from utils.processes import run\n"
+        "script(lambda: [print('.', flush=True) for _ in run(time.sleep, [0.1] * 9999, 2, 'here')])"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True

@@ -1,0 +1,76 @@
+"""What holds in every file of the packages: who imports whom, and who prints."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.scripts import REPOSITORY
+
+MODELS = sorted((REPOSITORY / "models").rglob("*.py"))
+UTILS = sorted((REPOSITORY / "utils").rglob("*.py"))
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """The modules that a file imports, also inside functions; "." for one from its own folder."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+def prints(tree: ast.AST) -> Iterator[int]:
+    """The lines on which a file calls `print`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "print":
+            yield node.lineno
+
+
+def found_in(files: list[Path], find) -> list[str]:
+    assert files
+    parsed = ((path, ast.parse(path.read_text(encoding="utf-8"))) for path in files)
+    return [f"{path.relative_to(REPOSITORY)}: {one}" for path, tree in parsed for one in find(tree)]
+
+
+def test_models_import_nothing_of_utils_or_the_scripts():
+    own = {"utils", "tests", "benchmarks", *(path.stem for path in REPOSITORY.glob("*.py"))}
+    found = found_in(MODELS, lambda tree: [m for m in imports(tree) if m.split(".")[0] in own])
+    assert not found
+
+
+def test_packages_import_no_script():
+    own = {"tests", "benchmarks", *(path.stem for path in REPOSITORY.glob("*.py"))}
+    found = found_in(UTILS, lambda tree: [m for m in imports(tree) if m.split(".")[0] in own])
+    assert not found
+
+
+def test_packages_log_and_do_not_print():
+    assert not found_in(MODELS + UTILS, prints)
+
+
+def test_the_checks_see_what_they_look_for():
+    tree = ast.parse("def f():\n  import utils.x\n  from utils import y\n  print(1)")
+    assert list(imports(tree)) == ["utils.x", "utils"] and list(prints(tree)) == [4]
+
+
+@pytest.mark.parametrize(
+    ("code", "without"),
+    [
+        ("import utils.options", {"cv2", "torch"}),
+        ("import utils.config", {"cv2", "torch"}),
+        # Its scoring processes import it anew, each of them.
+        ("import runpy; runpy.run_path('test.py')", {"torch"}),
+        ("import runpy; runpy.run_path('pre_process.py')", {"torch"}),
+        ("import runpy; runpy.run_path('data_gen.py')", {"torch"}),
+    ],
+)
+def test_what_is_quick_to_start_loads_no_heavy_package(code, without):
+    code += "; import json, sys; print(json.dumps(list(sys.modules)))"
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert not without & set(json.loads(ended.stdout))

@@ -1,0 +1,98 @@
+"""The configs of published experiments hold the published values, defaults included."""
+
+from pathlib import Path
+
+import pytest
+
+from utils.config import CONFIGS, load
+
+CROP = {
+    "data.dataset": "Composition-1k",
+    "data.crop": 320,
+    "data.crop_scales": (1.0, 1.5, 2.0),  # cut from 320, 480 or 640 pixels
+    "data.backgrounds_per_foreground": 100,
+    "augment.flip": True,
+    "augment.jitter": 0.125,
+}
+SIMILARITY = {
+    "distill.types": ("spatial", "channel"),
+    "distill.weights": None,  # one each
+    "distill.stages": ("encoder2", "encoder3", "encoder4", "encoder5"),  # never the first
+}
+LOOP = {
+    "optimizer": "adam",
+    "lr": 0.01,
+    "pretrained_lr": 1.0,
+    "freeze_norms": False,
+    "betas": (0.9, 0.999),
+    "weight_decay": 0.0,
+    "schedule": "constant",
+    "warmup": 0.0,
+    "batch_size": 16,
+    "clip": 5.0,
+    "clip_norm": None,
+    "ema": 0.0,
+}
+NO_OTHER_LOSS = {"loss.l1": 0.0, "loss.laplacian": 0.0, "loss.composition": 0.0}
+# DCP, ACCV 2022: supplement and released code. Its released config has batch 1, SPKD's has 16.
+DCP = {
+    **CROP,
+    **SIMILARITY,
+    **NO_OTHER_LOSS,
+    "network.name": "dim",
+    "network.width": 1.0,
+    "loss.alpha": 1.0,
+    "loss.alpha_teacher": 1.0,
+    "loss.kd": 1.0,
+    "distill.adapter_bias": False,
+    "prune.rate": 0.5,
+    "prune.sparsity": 1e-5,
+    "prune.encoder_factor": 10.0,
+    "prune.weights": "scratch",
+}
+# SPKD, IEEE SPL 2020: released code.
+SPKD = {
+    **CROP,
+    **SIMILARITY,
+    **NO_OTHER_LOSS,
+    "network.name": "dim",
+    "network.width": 0.5,
+    "network.structure": {"convolutions": (1, 1, 1, 2, 2)},
+    "loss.alpha": 0.5,
+    "loss.alpha_teacher": 0.5,
+    "loss.kd": 1.0,
+    "distill.adapter_bias": True,
+}
+
+
+def value(section: object, key: str) -> object:
+    for name in key.split("."):
+        section = getattr(section, name)
+    return section
+
+
+@pytest.mark.parametrize(("file", "published"), [("train_SPKD", DCP), ("student_SPKD", SPKD)])
+def test_a_config_holds_the_values_of_its_paper(file, published):
+    config = load(CONFIGS / f"{file}.yaml")
+    assert {key: value(config, key) for key in published} == published
+
+
+@pytest.mark.parametrize(
+    ("file", "script", "epochs"),
+    [
+        ("train_SPKD", "train", 30),
+        ("train_SPKD", "train_prune", 15),
+        ("train_SPKD", "train_pruned", 30),
+        ("student_SPKD", "train", 30),
+    ],
+)
+def test_every_stage_trains_as_published(file, script, epochs):
+    loop = load(CONFIGS / f"{file}.yaml").loop(script)
+    assert {key: value(loop, key) for key in LOOP} == LOOP
+    assert loop.epochs == epochs
+
+
+def test_the_published_files_are_where_their_users_expect_them():
+    config = load(CONFIGS / "train_SPKD.yaml")
+    assert config.folder == Path("result/SPKD")
+    assert config.teacher_path == Path("result/SPKD/BEST_checkpoint.tar")

@@ -1,0 +1,185 @@
+"""test.py: what it scores, writes, prints and refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import models
+from models.errors import InputError
+from models.files import save_network
+from tests.reference import SHARED, metrics, needs_shared
+from tests.scripts import main, refusal, refused
+from tests.sets import TEST_SIZES, write_test_set
+from utils.images.trimap import UNKNOWN
+from utils.images.writing import write_image
+from utils.score.scores import METRICS
+
+
+@pytest.fixture
+def folders(tmp_path):
+    return write_test_set(tmp_path)
+
+
+@pytest.fixture
+def command(folders, tmp_path, monkeypatch):
+    """Run test.py on the pictures, with tiny.tar beside them, in an empty working folder."""
+    save_network(tmp_path / "tiny.tar", models.build("dim", models.scaled_plan("dim", 1 / 32)))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    def run(*arguments):
+        truth = ("--alpha", folders["alpha"], "--trimap", folders["trimap"])
+        main("test.py", *arguments, *(() if "--set" in arguments else truth))
+        return {str(path) for path in Path().rglob("*") if path.is_file()}
+
+    return run
+
+
+def test_float16_on_a_cpu_is_refused_by_the_name_of_its_option(command, folders):
+    arguments = ("--network", "../tiny.tar", "--image", folders["image"], "device=cpu")
+    with pytest.raises(InputError, match=r"^--precision: float16 needs a GPU"):
+        command(*arguments, "--precision", "float16")
+    assert not list(Path().iterdir())
+
+
+def test_saved_mattes_leave_scores_where_they_are_told_and_else_nothing(command, folders):
+    assert command("--pred", folders["pred"]) == set()
+    files = command("--pred", folders["pred"], "--out", "out", "--json", "s.json")
+    left = ("pred.json", "pred.csv", "pred.md", "pred.rows.jsonl", "pred_worst.png")
+    assert files == {"s.json", *(f"out/{name}" for name in left)}
+    assert Path("out/pred.json").read_text() == Path("s.json").read_text()
+    assert len(Path("out/pred.csv").read_text().splitlines()) == 1 + len(TEST_SIZES)
+
+
+def test_a_set_is_scored_as_it_comes_and_says_so_in_a_line_for_a_paper(command, capsys):
+    files = command(
+        "--pred", "../pred", "--set", "..", "--out", "out", "--float", "--worst", "Grad"
+    )
+    assert "out/pred_worst.png" in files
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "float mattes are scored as they are, not rounded to 8 bits"
+    assert printed[-1].split() == Path("out/pred.md").read_text().split()
+    assert json.loads(Path("out/pred.json").read_text())["float"] is True
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (("--pred", "../pred", "--resume"), "--resume goes on with what is in --out; name it"),
+        (("--pred", "../pred", "--layout", "aim"), "--layout is that of a --set"),
+        (
+            ("--network", "../tiny.tar", "--image", "../image", "--set", ".."),
+            "--set has its own",
+        ),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(command, arguments, told):
+    with pytest.raises(InputError, match=f"^test.py: {told}"):
+        command(*arguments)
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("option", [("--network", "../tiny.tar"), ("--image", "../image")])
+def test_saved_mattes_go_with_no_network(command, folders, option):
+    with pytest.raises(InputError, match=r"--pred takes no network; leave out --network and"):
+        command("--pred", folders["pred"], *option)
+
+
+def test_a_named_network_on_ones_own_set_writes_under_the_name_of_the_set(command, tmp_path):
+    arguments = ("--network", "../tiny.tar", "device=cpu", "--image")
+    files = command(*arguments, "../image")
+    out = f"result/test/{tmp_path.name}/"
+    assert f"{out}sheet.png" in files and all(file.startswith(out) for file in files)
+    (tmp_path / "image").rename(tmp_path / "here" / "photographs")
+    assert "result/test/photographs/sheet.png" in command(*arguments, "photographs")
+
+
+def test_a_network_is_scored_in_floats_in_tiles_and_in_half_precision(
+    command, folders, capsys, caplog
+):
+    caplog.set_level("INFO")
+    one = ("--network", "../tiny.tar", "--image", folders["image"], "device=cpu")
+    rows = {}
+    for name, more in {
+        "plain": (),
+        "float": ("--float",),
+        "tiled": ("--mode", "tile", "--float"),
+        "half": ("--precision", "bfloat16"),
+    }.items():
+        command(*one, "--json", f"{name}.json", "--out", name, *more)
+        rows[name] = json.loads(Path(f"{name}.json").read_text())
+    assert rows["float"]["float"] is True and "float" not in rows["plain"]
+    assert rows["tiled"]["mode"] == "tile" and rows["tiled"]["halo"] == models.build("dim").radius
+    assert "halo" not in rows["plain"]
+    assert 0 < abs(rows["float"]["SAD"] - rows["plain"]["SAD"]) < 0.01
+    assert rows["tiled"]["SAD"] == pytest.approx(rows["float"]["SAD"], rel=0.01)
+    assert caplog.text.count("in float32, ") == 1 and "in bfloat16" in caplog.text
+    assert capsys.readouterr().out.count("scored as they are") == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--halo", "9"), "halo goes with tile and auto"),
+        (("--mode", "tile", "--halo", "some"), "halo: 'some' is none; give pixels, or full"),
+        (("--mode", "tile", "--halo", "-5"), "halo: '-5' is none; give pixels, or full"),
+        (("--mode", "tile", "--max-size", "64"), "max_size goes with resize and crop"),
+        (("--mode", "tile", "--tile", "64"), "tile: 64 has no room for its halo"),
+    ],
+)
+def test_ways_to_matte_that_do_not_go_together_are_refused(command, folders, options, words):
+    with pytest.raises(InputError, match=words):
+        command("--network", "../tiny.tar", "--image", folders["image"], "device=cpu", *options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--config", "none.yaml"), "none.yaml: no such config"),
+        (("save_dir=new",), "result/new: neither BEST_checkpoint.tar nor BEST_pruned.tar; train"),
+        (("--network", "nothing.tar"), "nothing.tar: no such checkpoint"),
+        (("--network", "../tiny.tar", "--alpha", "../alpha"), "give all three"),
+        (("--pred", "../pred"), "--alpha and --trimap go with --image or --pred"),
+        (("--network", "../tiny.tar", "data.dataset=new"), "data/new/test/composed: no test set"),
+        (("--set", "..", "--network", "../tiny.tar", "--layout", "aim"), "looked for original"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused_in_one_line(command, arguments, words):
+    assert words in refusal("test.py", *arguments)
+    assert not list(Path().iterdir())
+
+
+def test_bad_input_ends_in_one_line_and_exit_code_2(tmp_path):
+    line = refused(tmp_path, "test.py", "--network", "nothing.tar")
+    assert line.startswith("error: nothing.tar: no such checkpoint")
+
+
+def test_saved_mattes_score_as_matlab_scores_them(tmp_path):
+    cases = {name: case for name, case in metrics().items() if (case["trimap"] == UNKNOWN).any()}
+    assert len(cases) == 11  # the twelfth has nothing to score
+    for name, case in cases.items():
+        for kind in ("pred", "alpha", "trimap"):
+            write_image(tmp_path / kind / f"{name}.png", case[kind])
+    folders = [
+        one for kind in ("pred", "alpha", "trimap") for one in (f"--{kind}", tmp_path / kind)
+    ]
+    main("test.py", *folders, "--json", tmp_path / "scores.json")
+    content = json.loads((tmp_path / "scores.json").read_text())
+    assert [row["name"] for row in content["images"]] == sorted(cases)
+    for row in content["images"]:
+        expected = {metric: cases[row["name"]][metric] for metric in METRICS}
+        assert {metric: row[metric] for metric in METRICS} == pytest.approx(expected, rel=1e-5)
+
+
+@needs_shared
+def test_photographs_score_as_matlab_scores_them(tmp_path):
+    data, full = SHARED / "data" / "alphamatting", SHARED / "oracles" / "metrics"
+    folders = ("--pred", full / "pred", "--alpha", data / "gt", "--trimap", data / "trimap1")
+    main("test.py", *folders, "--json", tmp_path / "scores.json")
+    content = json.loads((tmp_path / "scores.json").read_text())
+    oracle = json.loads((full / "alphamatting.json").read_text())
+    for row in content["images"]:
+        for metric, value in oracle["values"][row["name"]].items():
+            assert row[metric] == pytest.approx(value, rel=1e-5)
+    assert content["SAD"] == pytest.approx(5.22, abs=0.01)
