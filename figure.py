@@ -31,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_name(args.out)
     if args.scores and not args.alpha:
         raise InputError("--scores: there is no truth to score against; give --alpha")
+    if args.beside and not args.over:
+        raise InputError("--beside: shows foregrounds beside mattes; say over what with --over")
     if args.over:
         check_backdrop(args.over)
     given = [parse_inset(text) for text in args.inset]
@@ -44,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         Row(read_photograph(example, mattes[example.name]), mattes[example.name], placed)
         for example, placed in zip(examples, insets.values(), strict=True)
     ]
-    write_figure(args.out, rows, args.width, args.inches, args.scores, args.font, args.over)
+    look = (args.width, args.inches, args.scores, args.font, args.over, args.beside)
+    write_figure(args.out, rows, *look)
     for name, placed in insets.items():
         print(" ".join([f"--picture {name}", *(f"--inset {name}:{one}" for one in placed)]))
     print(args.out)
@@ -94,6 +97,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="COLOUR",
         help="show the foreground over white, #00b140, checker ... instead of the matte; "
         "needs pymatting",
+    )
+    parser.add_argument(
+        "--beside", action="store_true", help="with --over: show the matte, too, and left of it"
     )
     return parser.parse_args(argv)
 

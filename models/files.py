@@ -8,6 +8,7 @@ from pathlib import Path
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
+from torch import Tensor
 
 from models import plain_pickle, published
 from models.atomic import atomic
@@ -58,9 +59,15 @@ def save(path: Path | str, content: dict) -> None:
         temporary.write_bytes(buffer.getbuffer())
 
 
-def save_network(path: Path | str, network: Network) -> None:
-    """Write a network alone: safetensors where the name ends so, else a PyTorch file."""
+def save_network(path: Path | str, network: Network, half: bool = False) -> None:
+    """Write a network alone: safetensors where the name ends so, else a PyTorch file.
+
+    Args:
+        half: keep the weights in float16, which halves the file; they are loaded as float32.
+    """
     content = record(network)
+    if half:
+        content["weights"] = {key: _halved(value) for key, value in content["weights"].items()}
     if Path(path).suffix != ".safetensors":
         save(path, content)
         return
@@ -68,6 +75,10 @@ def save_network(path: Path | str, network: Network) -> None:
     with atomic(path) as temporary:
         metadata = {key: json.dumps(value) for key, value in content.items()}
         temporary.write_bytes(safetensors.torch.save(weights, metadata))
+
+
+def _halved(value: Tensor) -> Tensor:
+    return value.half() if value.is_floating_point() else value
 
 
 def read(path: Path | str) -> dict | None:

@@ -368,6 +368,14 @@ def test_composites_take_the_place_of_truth_and_mattes(command, folders):
     assert reds == [False, False, True, True, True]
 
 
+def test_beside_their_foregrounds_mattes_keep_their_columns(command, folders):
+    pytest.importorskip("pymatting")
+    command(BOTH + " --picture b --insets 0 --over red --beside")
+    whole = read_image(folders / "figure.png")
+    reds = [(whole[-40, column * 65 + 3] == (255, 0, 0)).all() for column in range(8)]
+    assert reds == [False, False, False, True, False, True, False, True]
+
+
 # --- what it refuses ----------------------------------------------------------------------------
 
 
@@ -393,6 +401,7 @@ def test_composites_take_the_place_of_truth_and_mattes(command, folders):
         (BOTH + " --font nowhere.ttf", r"nowhere\.ttf: no TrueType or OpenType font"),
         (BOTH + " --font alpha/a.png", r"alpha/a\.png: no TrueType or OpenType font"),
         (BOTH + " --pred λ=bad", r"Pillow's own font: it has no letter λ; name another with"),
+        (BOTH + " --beside", r"--beside: .*say over what with --over"),
         (BOTH + " --over nocolour", r"--over nocolour: no colour; write checker"),
         ("--pred good --pred bad --scores", r"--scores: .* give --alpha"),
         ("--pred bad", r"one method and no truth: nothing tells where to look; give --alpha or"),

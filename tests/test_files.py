@@ -64,6 +64,19 @@ def test_a_damaged_file_is_named(network, tmp_path):
         models.load(path)
 
 
+@pytest.mark.parametrize("name", ["half.safetensors", "half.tar"])
+def test_half_a_file_holds_the_same_network_in_float16(network, tmp_path, name):
+    files.save_network(tmp_path / f"whole{name[4:]}", network)
+    files.save_network(tmp_path / name, network, half=True)
+    sizes = [(tmp_path / file).stat().st_size for file in (name, f"whole{name[4:]}")]
+    assert sizes[0] < 0.7 * sizes[1]
+    again = models.load(tmp_path / name)
+    for key, value in network.state_dict().items():
+        kept = again.state_dict()[key]
+        assert kept.dtype == value.dtype
+        assert torch.equal(kept, value.half().to(value) if value.is_floating_point() else value)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"none\.tar: no such checkpoint"):
         models.load(tmp_path / "none.tar")

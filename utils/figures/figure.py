@@ -46,6 +46,7 @@ def write_figure(
     scores: bool = False,
     font: Path | None = None,
     over: str | None = None,
+    beside: bool = False,
 ) -> None:
     """Write the rows under the titles of their columns, the insets beneath each picture.
 
@@ -57,6 +58,7 @@ def write_figure(
         scores: the SAD under each matte; the rows have the truth.
         font: TrueType or OpenType; None is Pillow's own, which has ASCII only.
         over: show mattes as `put_over` this backdrop.
+        beside: show the mattes, too, each left of its foreground.
 
     Raises:
         InputError: another suffix, a width that cannot be, a font that cannot be used or lacks a
@@ -67,7 +69,8 @@ def write_figure(
         raise InputError(f"--width {width}: choose {SMALLEST} or more pixels for a cell")
     if not inches > 0:
         raise InputError(f"--inches {inches}: choose more than 0")
-    figure = _draw([_cells(row, scores, over) for row in rows], rows, width, inches, font)
+    cells = [_cells(row, scores, over, beside) for row in rows]
+    figure = _draw(cells, rows, width, inches, font)
     dots = figure.width / inches
     data = io.BytesIO()  # not the file itself: Pillow does not say when the disk is full
     if path.suffix.lower() == ".pdf":
@@ -85,19 +88,24 @@ class _Cell(NamedTuple):
     note: str = ""
 
 
-def _cells(row: Row, scores: bool, over: str | None) -> list[_Cell]:
+def _cells(row: Row, scores: bool, over: str | None, beside: bool) -> list[_Cell]:
     """What a row shows, from left to right."""
 
-    def seen(matte: np.ndarray) -> np.ndarray:
-        return put_over(row.image, matte, over) if over else matte
+    def seen(title: str, matte: np.ndarray, note: str = "") -> list[_Cell]:
+        if not over:
+            return [_Cell(title, matte, note=note)]
+        foreground = put_over(row.image, matte, over)
+        if not beside:
+            return [_Cell(title, foreground, note=note)]
+        return [_Cell(title, matte, note=note), _Cell("Foreground", foreground)]
 
     trimap, alpha = row.mattes.trimap, row.mattes.alpha
     cells = [_Cell("Image", row.image), _Cell("Trimap", trimap, cv2.INTER_NEAREST)]
     if alpha is not None:
-        cells.append(_Cell("Ground truth", seen(alpha)))
+        cells += seen("Ground truth", alpha)
     for title, matte in row.mattes.methods.items():
         note = f"SAD {sad(matte, alpha, trimap):.2f}" if scores else ""
-        cells.append(_Cell(title, seen(matte), note=note))
+        cells += seen(title, matte, note)
     return cells
 
 
