@@ -34,6 +34,14 @@ def silenced(network: Network, keep: dict[str, list[int]]) -> Network:
     return network
 
 
+def picture(height: int = 65, width: int = 70) -> tuple[torch.Tensor, torch.Tensor]:
+    """An image and a trimap of all three levels, in float64."""
+    generator = torch.Generator().manual_seed(5)
+    image = torch.rand(2, 3, height, width, generator=generator, dtype=torch.float64)
+    trimap = torch.randint(0, 3, (2, 1, height, width), generator=generator)
+    return image, trimap.double() * 127.5 / 255
+
+
 def random_half(width: int, seed: int) -> list[int]:
     return sorted(random.Random(seed).sample(range(width), max(1, width // 2)))
 

@@ -6,7 +6,7 @@ import torch
 import models
 from models.errors import InputError
 from models.imagenet import load_encoder
-from tests.silencing import check_cut, randomised
+from tests.silencing import check_cut, picture, randomised
 from utils.cost import macs, parameters
 from utils.prune import gates
 from utils.prune.gates import part_of
@@ -21,13 +21,6 @@ def small_unet() -> models.Network:
     network = randomised(models.build("mobile_unet", PLAN))
     network.matte.weight.data.mul_(3)  # else little comes out
     return network
-
-
-def picture(height: int = 50, width: int = 70) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(5)
-    image = torch.rand(2, 3, height, width, generator=generator, dtype=torch.float64)
-    trimap = torch.randint(0, 3, (2, 1, height, width), generator=generator)
-    return image, trimap.double() * 127.5 / 255
 
 
 @pytest.mark.parametrize("group", [*PLAN, "all together"])

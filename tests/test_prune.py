@@ -7,7 +7,7 @@ import models
 from models.channels import Conv, Norm
 from models.errors import InputError
 from models.network import Network
-from tests.silencing import check_cut, randomised
+from tests.silencing import check_cut, picture, randomised
 from utils.prune import Sparsity, cut, gates, open_gates, scores, select
 
 PLAN = {group: 6 + i for i, group in enumerate(models.build("dim").plan)}
@@ -16,13 +16,6 @@ PLAN = {group: 6 + i for i, group in enumerate(models.build("dim").plan)}
 def random_dim(plan: dict[str, int] | None = PLAN, seed: int = 0) -> Network:
     torch.manual_seed(seed)
     return randomised(models.build("dim", plan))
-
-
-def picture(height: int = 65, width: int = 70) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(5)
-    image = torch.rand(2, 3, height, width, generator=generator, dtype=torch.float64)
-    trimap = torch.randint(0, 3, (2, 1, height, width), generator=generator)
-    return image, trimap.double() * 127.5 / 255
 
 
 @pytest.mark.parametrize("group", [*PLAN, "all together"])
