@@ -14,7 +14,7 @@ from utils.options import Config
 
 log = logging.getLogger(__name__)
 
-PRETRAINED = Path(__file__).resolve().parents[2] / "pretrained"
+PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
 
 
 def open_network(name: str) -> Network:
