@@ -23,7 +23,7 @@ from utils import config as configs
 from utils.command import run
 from utils.cost import comparison
 from utils.networks import open_teacher
-from utils.prune import Sparsity, cut, open_gates, scores, select
+from utils.prune import Sparsity, cut, open_gates, reached, scores, select
 from utils.table import table
 from utils.train.loop import fit
 from utils.train.objective import Objective
@@ -40,12 +40,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     network = models.build(teacher.name, teacher.plan, **teacher.structure | {"gates": True})
     open_gates(network)
     objective = Objective(network, config, teacher)
-    sparsity = Sparsity(network, wanted.sparsity, wanted.encoder_factor)
+    released = wanted.ties == "max_count"
+    sparsity = Sparsity(network, wanted.sparsity, wanted.encoder_factor, fixed=released)
     last = "checkpoint_prune.tar"
     fit(objective, config, "train_prune", last=last, sparsity=sparsity, resume=arguments.resume)
 
     floors = {"min_channels": wanted.min_channels, "round_to": wanted.round_to}
     keep = select(network, wanted.rate, ties=wanted.ties, **floors)
+    for part, rate in reached(network, keep).items():
+        if abs(rate - wanted.rate) > 0.01:
+            print(f"{part}: {rate:.3f} of its channels are cut, not prune.rate={wanted.rate}")
     small = cut(network.eval(), keep)
     ranked = {group: score.cpu() for group, score in scores(network).items()}
     path = config.folder / "pruned.tar"

@@ -107,7 +107,8 @@ class Dim(MattingNetwork):
             pre, x, places = block(x)
             pooled_at.append((places, size))
             if stages is not None:
-                stages[f"encoder{k}"] = Stage(F.max_pool2d(pre, 2), x, block.units[-1].norm)
+                pre = F.max_pool2d(pre, 2) if stages.pre else None
+                stages[f"encoder{k}"] = Stage(pre, x, block.units[-1].norm)
         for k in range(5, 0, -1):
             block = getattr(self, f"decoder{k}")
             places, size = pooled_at.pop()

@@ -19,15 +19,21 @@ class Stage(NamedTuple):
     """A feature map that can be distilled.
 
     `pre` is the pooled map before its ReLU, `activation` the pooled map after it, both (N,C,H,W)
-    and the same tensor for a linear stage; `norm` is the BatchNorm that wrote it, or None.
+    and the same tensor for a linear stage; `norm` is the BatchNorm that wrote it, or None. `pre` is
+    None where it was not asked for.
     """
 
-    pre: Tensor
+    pre: Tensor | None
     activation: Tensor
     norm: Norm | None
 
 
-Stages = dict[str, Stage]
+class Stages(dict[str, Stage]):
+    """The stages of one forward pass, in order; `pre` says whether maps before ReLUs are wanted."""
+
+    def __init__(self, pre: bool = True) -> None:
+        super().__init__()
+        self.pre = pre
 
 
 class Encoder(NamedTuple):
@@ -96,9 +102,13 @@ class Network(nn.Module):
         with torch.random.fork_rng(devices=[]):
             return cls.on_plan(plan, **structure)
 
-    def forward_features(self, *inputs: Tensor) -> tuple[Tensor, Stages]:
-        """The output as in training mode, and in order the stages that can be distilled."""
-        stages: Stages = {}
+    def forward_features(self, *inputs: Tensor, pre: bool = True) -> tuple[Tensor, Stages]:
+        """The output as in training mode, and in order the stages that can be distilled.
+
+        Args:
+            pre: whether stages have their maps before the ReLU; pooling these takes time.
+        """
+        stages = Stages(pre)
         return self.compute(*inputs, stages), stages
 
     def compute(self, *inputs: Tensor | Stages | None) -> Tensor:

@@ -240,9 +240,7 @@ def test_equal_widths_need_no_adapter(data):
 
 def test_every_term_is_weighted(data):
     student, teacher = tiny_network().eval(), tiny_network(1).eval()
-    trimap = torch.full((2, 1, 32, 32), 0.5)
-    image, alpha = torch.rand(2, 3, 32, 32), torch.rand(2, 1, 32, 32)
-    batch = MattingBatch(image, trimap, alpha, trimap == 0.5, None, None)
+    batch = tiny_batch()
 
     def terms(*overrides: str) -> dict[str, float]:
         config = tiny_config(data, *overrides)
@@ -255,6 +253,43 @@ def test_every_term_is_weighted(data):
     factors = {"alpha": 2, "alpha_teacher": 3, "spatial": 2, "channel": 8}
     assert two == pytest.approx({name: factors[name] * value for name, value in one.items()})
     assert list(terms("loss.alpha_teacher=0", "loss.kd=0")) == ["alpha"]
+
+
+def test_batch_similarity_of_single_pictures_is_refused(data, tmp_path):
+    overrides = ("distill.types=[spatial,batch]", "train.batch_size=1")
+    training = tiny_training(tiny_config(data, *overrides), tmp_path, teacher_seed=5)
+    with pytest.raises(InputError, match=r"batch compares the pictures .*train\.batch_size is 1"):
+        training.fit()
+
+
+def test_maps_before_relus_are_pooled_only_where_a_kind_reads_them(data, monkeypatch):
+    training = tiny_training(tiny_config(data), Path("unused"), teacher_seed=5)
+    _, stages = training.objective._run(training.network, tiny_batch())
+    assert {stage.pre for name, stage in stages.items() if name.startswith("encoder")} == {None}
+    training.objective.distillation.reads_pre = True
+    _, stages = training.objective._run(training.network, tiny_batch())
+    assert stages["encoder2"].pre.shape == stages["encoder2"].activation.shape
+    assert stages["encoder2"].pre.min() < 0
+
+
+def test_the_target_is_the_unclamped_matte_whatever_the_terms(data):
+    targets = []
+    for overrides in ((), ("loss.kd=0",)):
+        training = tiny_training(tiny_config(data, *overrides), Path("unused"), teacher_seed=5)
+        (teacher,) = training.objective._teacher
+        teacher.compute = lambda image, trimap, stages, of=teacher.compute: (
+            of(image, trimap, stages) + 2
+        )
+        terms, _ = training.objective(tiny_batch())
+        targets.append(terms["alpha_teacher"].item())
+    assert targets[0] == targets[1] > 1.2
+
+
+def tiny_batch() -> MattingBatch:
+    generator = torch.Generator().manual_seed(0)
+    image, alpha = (torch.rand(2, c, 32, 32, generator=generator) for c in (3, 1))
+    trimap = torch.full((2, 1, 32, 32), 0.5)
+    return MattingBatch(image, trimap, alpha, trimap == 0.5, None, None)
 
 
 def test_an_unknown_stage_names_the_known_ones(data):

@@ -8,7 +8,7 @@ from models.channels import Conv, Norm
 from models.errors import InputError
 from models.network import Network
 from tests.silencing import check_cut, picture, randomised
-from utils.prune import Sparsity, cut, gates, open_gates, scores, select
+from utils.prune import Sparsity, cut, gates, open_gates, reached, scores, select
 
 PLAN = {group: 6 + i for i, group in enumerate(models.build("dim").plan)}
 
@@ -98,13 +98,55 @@ def test_select_keeps_the_channels_of_the_highest_scores():
             assert ranked[group][indices].min() >= ranked[group][gone].max()
 
 
-def test_no_group_falls_under_its_floor_and_widths_are_rounded_up():
+def test_no_group_falls_under_its_floor():
     network = random_dim(plan=None)
     network.encoder3.units[0].norm.weight.data.mul_(1e-6)
     assert len(select(network, 0.5, min_channels=1)["encoder3.1"]) == 1
     assert len(select(network, 0.5, min_channels=12)["encoder3.1"]) == 12
-    widths = [len(k) for k in select(network, 0.5, min_channels=12, round_to=8).values()]
-    assert all(w % 8 == 0 for w in widths) and min(widths) == 16
+
+
+@pytest.mark.parametrize("round_to", [8, 16])
+def test_rounding_goes_up_and_down_and_keeps_the_rate(round_to):
+    network = random_dim(plan=None)
+    network.encoder3.units[0].norm.weight.data.mul_(1e-6)
+    plain = select(network, 0.5, min_channels=12)
+    keep = select(network, 0.5, min_channels=12, round_to=round_to)
+    assert all(len(kept) % round_to == 0 for kept in keep.values())
+    assert min(map(len, keep.values())) == 16
+    changes = [len(keep[group]) - len(plain[group]) for group in keep]
+    assert min(changes) < 0 < max(changes)
+    for part, rate in reached(network, keep).items():
+        channels = {"encoder": 3264, "decoder": 960}[part]
+        assert abs(rate - 0.5) <= round_to / 2 / channels + 1e-9
+
+
+def test_a_group_that_no_multiple_fits_can_stay_whole():
+    network = random_dim({**dict.fromkeys(PLAN, 20), "encoder3.1": 13})
+    widths = [len(kept) for kept in select(network, 0.1, round_to=8).values()]
+    assert set(widths) <= {8, 13, 16, 20} and 20 in widths
+
+
+@pytest.mark.parametrize("zeros", [0.93, 1.0])
+def test_equal_scores_are_cut_evenly_and_not_in_the_order_of_the_plan(zeros):
+    network = random_dim(plan=None)
+    generator = torch.Generator().manual_seed(0)
+    for members in gates(network).values():
+        for gate in members:
+            gone = torch.rand(len(gate.scale), generator=generator) < zeros
+            gate.scale.data[gone] = 0
+    for part, rate in reached(network, select(network, 0.5)).items():
+        assert rate == pytest.approx(0.5, abs=1e-3), part
+    shares = [len(kept) / network.plan[group] for group, kept in select(network, 0.5).items()]
+    assert max(shares) - min(shares) < 0.15
+
+
+def test_the_rate_that_was_reached_counts_the_floors():
+    network = random_dim()
+    narrow = {group: list(range(min(6, width))) for group, width in PLAN.items()}
+    parts = reached(network, narrow)
+    tied = [group for group, members in gates(network).items() if len(members) == 2]
+    whole = sum(PLAN[group] for group in tied)
+    assert parts["decoder"] == pytest.approx(1 - 6 * len(tied) / whole)
 
 
 def test_max_count_is_the_released_count():
@@ -154,3 +196,12 @@ def test_open_gates_start_at_a_half_and_their_shift_stays_zero():
             assert not module.bias.requires_grad and module.weight.requires_grad
         if isinstance(module, Conv):
             assert module.weight.requires_grad
+
+
+def test_the_release_pulls_on_the_gate_of_the_matte_too():
+    for fixed, expected in ((False, 0.0), (True, 1e-3)):
+        network = random_dim()
+        for parameter in network.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        Sparsity(network, 1e-3, 10, fixed=fixed).add_gradient()
+        assert network.decoder1.norm.weight.grad.item() == expected

@@ -128,7 +128,7 @@ class PruneConfig(Section):
     encoder_factor: Weight = 10.0  # this much stronger in the encoder
     ties: Literal["joint", "max_count"] = "joint"  # max_count reproduces the release
     min_channels: Count = 8  # no group falls under it
-    round_to: Count = 1  # widths are rounded up to multiples of it
+    round_to: Count = 1  # widths are multiples of it
     weights: Literal["scratch", "inherit"] = "scratch"  # how the cut network starts
 
     @model_validator(mode="after")

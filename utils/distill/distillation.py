@@ -30,9 +30,18 @@ class Distillation(nn.Module):
         self.kinds = nn.ModuleDict(
             {kind: KINDS[kind](student, teacher, options.stages) for kind in options.types}
         )
+        self.reads_pre = any(kind.reads_pre for kind in self.kinds.values())
         adapts = any(kind.adapted for kind in self.kinds.values())
         widths = {s: (ours[s], theirs[s]) for s in options.stages} if adapts else {}
         self.adapters = Adapters(widths, bias=options.adapter_bias)
+
+    def check_batch(self, size: int) -> None:
+        """Raise an `InputError` where a kind compares the pictures of a batch and there is one."""
+        if "batch" in self.kinds and size == 1:
+            raise InputError(
+                "distill.types: batch compares the pictures of a batch with each other, but "
+                "train.batch_size is 1; raise it, or leave batch out"
+            )
 
     def forward(self, student: Stages, teacher: Stages) -> dict[str, Tensor]:
         """The weighted terms, scalars by kind."""

@@ -26,6 +26,7 @@ class PerStage(nn.Module):
         self, loss: Callable[[Tensor, Tensor], Tensor], adapted: bool, stages: tuple[str, ...]
     ) -> None:
         super().__init__()
+        self.reads_pre = False  # whether it looks at the maps before the ReLUs
         self._loss, self.adapted, self._stages = loss, adapted, stages
 
     def forward(self, student: Stages, teacher: Stages, adapted: Maps) -> Tensor:

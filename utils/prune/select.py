@@ -1,7 +1,7 @@
 """Which channels to keep: scores from the gates, a rate for each part, floors for each group."""
 
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -47,41 +47,82 @@ def select(
             count of a tied group; only the counts mean something then.
         min_channels: no group falls under it (but for a group that is narrower). `joint` takes
             what that costs from the other groups; the rate holds as long as floors leave room.
-        round_to: widths are then rounded up to a multiple of it, which keeps a little more.
+        round_to: widths are multiples of it (but for a group that stays whole). `joint` rounds up
+            and down, so that the rate holds to half of it for each part; `max_count` rounds up.
     """
     ranked = scores(network)
     if ties == "joint":
-        counts = _joint_counts(network, ranked, rate, min_channels)
+        counts = _joint_counts(network, ranked, rate, min_channels, round_to)
     else:
-        counts = _max_counts(network, rate)
+        counts = {
+            group: min(_rounded_up(max(count, min_channels), round_to), network.plan[group])
+            for group, count in _max_counts(network, rate).items()
+        }
     keep = {}
     for group, score in ranked.items():
-        count = max(counts[group], min_channels)
-        count = min(math.ceil(count / round_to) * round_to, len(score))
         order = score.argsort(descending=True, stable=True)
-        keep[group] = sorted(order[:count].tolist())
+        keep[group] = sorted(order[: counts[group]].tolist())
     return keep
 
 
+def reached(network: Network, keep: Keep) -> dict[Part, float]:
+    """The share of each part's channels that `keep` cuts."""
+    full: dict[Part, int] = {}
+    kept: dict[Part, int] = {}
+    for group, members in gates(network).items():
+        part = part_of(members)
+        full[part] = full.get(part, 0) + network.plan[group]
+        kept[part] = kept.get(part, 0) + len(keep[group])
+    return {part: 1 - kept[part] / full[part] for part in full}
+
+
+class _Block(NamedTuple):
+    """Channels of one group that are kept or cut together, the best first."""
+
+    score: float
+    depth: float  # the share of the group that is better
+    group: str
+    width: int
+
+
 def _joint_counts(
-    network: Network, ranked: Scores, rate: float, min_channels: int
+    network: Network, ranked: Scores, rate: float, min_channels: int, round_to: int
 ) -> dict[str, int]:
-    """The best of each group up to its floor come first, so that floors do not change the rate."""
+    """How many of each group stay: floors first, then the best blocks of each part.
+
+    Among equal scores the blocks that are better within their own group come first: with most
+    gates at zero, no group would else stay whole only for being early in the plan.
+    """
+    counts = {
+        group: min(_rounded_up(min_channels, round_to), len(score))
+        for group, score in ranked.items()
+    }
     parts = {group: part_of(members) for group, members in gates(network).items()}
-    counts = dict.fromkeys(ranked, 0)
     for part in set(parts.values()):
         groups = [group for group in ranked if parts[group] == part]
-        pool = torch.cat([_with_floor(ranked[group], min_channels) for group in groups])
-        owner = [group for group in groups for _ in range(len(ranked[group]))]
-        kept = len(pool) - int(len(pool) * rate)
-        for index in pool.argsort(descending=True, stable=True)[:kept].tolist():
-            counts[owner[index]] += 1
+        total = sum(len(ranked[group]) for group in groups)
+        left = total - int(total * rate) - sum(counts[group] for group in groups)
+        blocks = [b for g in groups for b in _blocks(g, ranked[g], counts[g], round_to)]
+        for block in sorted(blocks, key=lambda block: (-block.score, block.depth)):
+            if 2 * left < block.width:  # the rate is nearer without it
+                break
+            counts[block.group] += block.width
+            left -= block.width
     return counts
 
 
-def _with_floor(score: Tensor, min_channels: int) -> Tensor:
-    best = score.argsort(descending=True, stable=True)[:min_channels]
-    return score.index_fill(0, best, math.inf)
+def _blocks(group: str, score: Tensor, first: int, size: int) -> list[_Block]:
+    """Blocks of `size` channels from the `first` best on; each has its channels' mean score."""
+    ordered = score.double().sort(descending=True).values
+    return [
+        _Block(part.mean().item(), start / len(score), group, len(part))
+        for start in range(first, len(score), size)
+        for part in (ordered[start : start + size],)
+    ]
+
+
+def _rounded_up(count: int, to: int) -> int:
+    return math.ceil(count / to) * to
 
 
 def _max_counts(network: Network, rate: float) -> dict[str, int]:

@@ -4,17 +4,25 @@ import torch
 from torch import Tensor
 
 from models import Network
-from utils.prune.gates import gates
+from utils.prune.gates import all_gates
 
 
 class Sparsity:
-    """The penalty weight * (encoder_factor * sum_enc |gamma| + sum_dec |gamma|) over the gates of
-    all prunable groups; the release counts the one scale before the matte in, too."""
+    """The penalty weight * (encoder_factor * sum_enc |gamma| + sum_dec |gamma|) over the gates.
 
-    def __init__(self, network: Network, weight: float, encoder_factor: float) -> None:
+    Args:
+        fixed: also over the gates of groups that no plan may change, as the release does with the
+            scale before the matte.
+    """
+
+    def __init__(
+        self, network: Network, weight: float, encoder_factor: float, fixed: bool = False
+    ) -> None:
         factors = {"encoder": weight * encoder_factor, "decoder": weight}
         self._gates = [
-            (g.scale, factors[g.part]) for group in gates(network).values() for g in group
+            (gate.scale, factors[gate.part])
+            for group, gate in all_gates(network)
+            if fixed or group in network.plan
         ]
 
     @torch.no_grad()

@@ -55,6 +55,8 @@ def fit(
         if config.teacher and path.resolve() == config.teacher_path.resolve():
             raise InputError(f"teacher: {path} would be overwritten; choose another save_dir")
 
+    if objective.distillation:
+        objective.distillation.check_batch(options.batch_size)
     objective.to(device, memory_format=layout).train()
     if options.freeze_norms:
         freeze_norms(network)

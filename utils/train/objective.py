@@ -56,4 +56,4 @@ class Objective(nn.Module):
     def _run(self, network: Network, batch: Batch) -> tuple[Tensor, dict]:
         if self.distillation is None:
             return network.compute(*batch.inputs, None), {}
-        return network.forward_features(*batch.inputs)
+        return network.forward_features(*batch.inputs, pre=self.distillation.reads_pre)
