@@ -16,15 +16,11 @@ checkpoint.tar there.
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
-import models
-from models.imagenet import load_encoder
 from utils import config as configs
 from utils.command import run
 from utils.data.sources import Sources
 from utils.figures.samples import write_samples
-from utils.networks import open_teacher
+from utils.networks import new_network, open_teacher
 from utils.train.loop import fit
 from utils.train.objective import Objective
 
@@ -43,12 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
 
     teacher = open_teacher(config) if config.teacher else None
-    wanted = config.network
-    plan = models.scaled_plan(wanted.name, wanted.width, **wanted.structure)
-    torch.manual_seed(config.seed)
-    network = models.build(wanted.name, plan, **wanted.structure)
-    if wanted.pretrained and not arguments.resume:
-        load_encoder(network, wanted.pretrained)
+    network = new_network(config, arguments.resume)
     objective = Objective(network, config, teacher)
     best = "BEST_checkpoint.tar"
     fit(objective, config, "train", last="checkpoint.tar", best=best, resume=arguments.resume)

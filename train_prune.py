@@ -9,8 +9,9 @@ without a shift, learns for a few epochs
         + sparsity (encoder_factor * sum of |gamma| in the encoder + sum of |gamma| in the decoder)
 
 A is the alpha loss over the unknown pixels, KD a similarity such as SPKD's, sparsity a
-sub-gradient. Then the channels with the smallest gates are cut. Writes pruned.tar into
-result/<save_dir>; --resume continues from checkpoint_prune.tar there.
+sub-gradient. (With `prune.start: teacher` the network starts from the teacher's weights instead.)
+Then the channels with the smallest gates are cut. Writes pruned.tar into result/<save_dir>;
+--resume continues from checkpoint_prune.tar there.
 """
 
 from collections.abc import Sequence
@@ -38,7 +39,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     teacher = open_teacher(config)
     torch.manual_seed(config.seed)
     network = models.build(teacher.name, teacher.plan, **teacher.structure | {"gates": True})
-    open_gates(network)
+    if wanted.start == "teacher":
+        network.load_state_dict(teacher.state_dict(), strict=False)  # it has no learned scales
+    else:
+        open_gates(network)
     objective = Objective(network, config, teacher)
     released = wanted.ties == "max_count"
     sparsity = Sparsity(network, wanted.sparsity, wanted.encoder_factor, fixed=released)

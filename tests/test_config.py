@@ -148,6 +148,11 @@ def test_of_two_overrides_of_a_key_the_one_that_counts_is_blamed(tmp_path):
     assert refusal(file, "train.epochs=1").startswith(f"{file}: train.lr: ")
 
 
+def test_a_network_of_a_file_has_its_own_width(tmp_path):
+    message = refusal(None, "network.start=x.tar", "network.width=0.5")
+    assert "brings its own width, structure and weights" in message
+
+
 def test_an_override_below_a_value_is_refused(tmp_path):
     message = refusal(write(tmp_path, "train: 3"), "train.lr=1")
     assert message == "'train.lr=1': train is 3 already, which has no keys"

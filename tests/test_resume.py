@@ -104,3 +104,30 @@ def test_a_stopped_and_resumed_script_ends_as_the_whole_one(
 def small() -> models.Network:
     torch.manual_seed(3)
     return models.build("dim", models.scaled_plan("dim", 1 / 32))
+
+
+def test_training_goes_on_from_the_network_of_a_file(place):
+    start, out = place / "teacher" / "BEST_checkpoint.tar", place / "further"
+    overrides = ("network.start=" + str(start), "network.width=1.0", "teacher=null")
+    frozen = ("train.lr=1e-12", "train.epochs=1", "train.ema=0")
+    train.main(["--config", "config.yaml", f"save_dir={out}", *overrides, *frozen])
+    before, after = models.load(start), models.load(out / "checkpoint.tar")
+    assert after.plan == before.plan
+    torch.testing.assert_close(after.decoder1.conv.weight, before.decoder1.conv.weight)
+
+
+@pytest.mark.parametrize("start", ["fresh", "teacher"])
+def test_the_pruning_stage_starts_with_open_gates_or_from_the_teacher(place, start):
+    out = place / f"pruning-{start}"
+    options = (f"prune.start={start}", "prune.sparsity=0", "prune.rate=0")
+    frozen = ("train.lr=1e-12", "train.epochs=1", "train.ema=0")
+    train_prune.main(["--config", "config.yaml", f"save_dir={out}", *options, *frozen])
+    teacher = models.load(place / "teacher" / "BEST_checkpoint.tar")
+    after = models.load(out / "checkpoint_prune.tar")
+    gate, shift = (getattr(after.encoder3.units[0].norm, name) for name in ("weight", "bias"))
+    if start == "fresh":
+        torch.testing.assert_close(gate, torch.full_like(gate, 0.5))
+        assert not shift.any()
+    else:
+        torch.testing.assert_close(gate, teacher.encoder3.units[0].norm.weight)
+        torch.testing.assert_close(shift, teacher.encoder3.units[0].norm.bias)

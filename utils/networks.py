@@ -8,6 +8,7 @@ import torch
 import models
 from models import Network
 from models.errors import InputError
+from models.imagenet import load_encoder
 from utils.cost import parameters
 from utils.device import choose
 from utils.options import Config
@@ -30,6 +31,27 @@ def open_network(name: str) -> Network:
         known = f"shipped are {', '.join(shipped)}" if shipped else "none is shipped"
         raise InputError(f"{name}: no such checkpoint file, and no shipped network; {known}")
     return models.load(name)
+
+
+def new_network(config: Config, resume: bool) -> Network:
+    """The network that train.py trains: newly initialised by the config's seed, or that of a file.
+
+    One that will be resumed takes its weights from the checkpoint, so nothing is downloaded for it.
+
+    Raises:
+        InputError: no such file, or a network that cannot be built.
+    """
+    wanted = config.network
+    if wanted.start:
+        network = open_network(wanted.start)
+        torch.manual_seed(config.seed)  # what is made beside it draws, too
+        return network
+    plan = models.scaled_plan(wanted.name, wanted.width, **wanted.structure)
+    torch.manual_seed(config.seed)
+    network = models.build(wanted.name, plan, **wanted.structure)
+    if wanted.pretrained and not resume:
+        load_encoder(network, wanted.pretrained)
+    return network
 
 
 def open_teacher(config: Config) -> Network:

@@ -40,6 +40,8 @@ class NetworkConfig(Section):
     structure: dict[Name, Any] = {}  # what the network lets choose, such as DIM's convolutions
     # start the encoder from ImageNet's weights: imagenet (torchvision's), or a file of them
     pretrained: Name | None = None
+    # or train on the network of a file; all of the above are then its own
+    start: Name | None = None
 
     @field_validator("name")
     @classmethod
@@ -47,6 +49,12 @@ class NetworkConfig(Section):
         if name not in NETWORKS:
             raise PydanticCustomError("name", f"no such network; there are {', '.join(NETWORKS)}")
         return name
+
+    @model_validator(mode="after")
+    def _one_start(self) -> "NetworkConfig":
+        if self.start and (self.pretrained or self.structure or self.width != 1):
+            raise ValueError("start: brings its own width, structure and weights; leave out theirs")
+        return self
 
 
 class DataConfig(Section):
@@ -129,6 +137,7 @@ class PruneConfig(Section):
     ties: Literal["joint", "max_count"] = "joint"  # max_count reproduces the release
     min_channels: Count = 8  # no group falls under it
     round_to: Count = 1  # widths are multiples of it
+    start: Literal["fresh", "teacher"] = "fresh"  # the weights that the pruning stage starts from
     weights: Literal["scratch", "inherit"] = "scratch"  # how the cut network starts
 
     @model_validator(mode="after")
