@@ -10,7 +10,7 @@ from utils.data.store.files import Store
 from utils.options import Config
 from utils.problems import tolerate
 
-Part = Literal["train", "valid"]
+Subset = Literal["train", "valid"]
 
 
 class Sources:
@@ -32,18 +32,18 @@ class Sources:
         self._usable = set(self._store.usable(self._foregrounds))
         self.failures = Failures(len(self._foregrounds) + len(self._backgrounds))
 
-    def samples(self, part: Part) -> CropSet:
+    def samples(self, subset: Subset) -> CropSet:
         """The samples that train, or the same crops each time of those that validate."""
-        config, chosen = self.config, getattr(self._split, part)
+        config, chosen = self.config, getattr(self._split, subset)
         each = self._each()
         items = []
         for place, one in enumerate(self._foregrounds):
             if one in self._usable and one.name in chosen:
-                for number in self._numbers(chosen[one.name], part):
+                for number in self._numbers(chosen[one.name], subset):
                     own = (place * each + number) % len(self._backgrounds) if number >= 0 else None
                     items.append(Item(one, None if own is None else self._backgrounds[own]))
-        augment = config.augment if part == "train" else None
-        layers = part == "train" and config.loss.composition > 0
+        augment = config.augment if subset == "train" else None
+        layers = subset == "train" and config.loss.composition > 0
         return CropSet(
             self._store, items, self._backgrounds, config.data, augment, config.seed, layers
         )
@@ -55,12 +55,12 @@ class Sources:
         ]
         return 1 + max(listed) if listed else self.config.data.backgrounds_per_foreground
 
-    def _numbers(self, composites: list[int] | None, part: Part) -> list[int]:
+    def _numbers(self, composites: list[int] | None, subset: Subset) -> list[int]:
         """Of each sample of a foreground, which of its backgrounds it has; -1 is any."""
         options = self.config.data
         if composites is not None:
-            return composites[: options.valid_backgrounds] if part == "valid" else composites
-        if part == "valid":
+            return composites[: options.valid_backgrounds] if subset == "valid" else composites
+        if subset == "valid":
             return [-1] * options.valid_backgrounds
         each = options.backgrounds_per_foreground
         return [-1] * each if options.shuffle_backgrounds else list(range(each))

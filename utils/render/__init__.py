@@ -19,10 +19,10 @@ from utils.render.net import lace, net
 from utils.render.smoke import smoke
 from utils.render.strands import fur, hair
 
-Kind = Callable[[np.random.Generator, tuple[int, int]], tuple[np.ndarray, np.ndarray]]
+Subject = Callable[[np.random.Generator, tuple[int, int]], tuple[np.ndarray, np.ndarray]]
 
 # Each takes a generator and (H, W); it returns the RGB colour and the matte, both uint8.
-KINDS: dict[str, Kind] = {
+SUBJECTS: dict[str, Subject] = {
     "hair": hair,
     "fur": fur,
     "smoke": smoke,
@@ -35,7 +35,7 @@ KINDS: dict[str, Kind] = {
     "solid": solid,
 }
 # Every dozen holds each kind once, and hair and fur twice: they are what people matte most.
-DOZEN = (*KINDS, "hair", "fur")
+DOZEN = (*SUBJECTS, "hair", "fur")
 ASPECTS = (4 / 3, 3 / 4, 3 / 2, 2 / 3, 1.0)
 SPLITS = ("train", "test")
 FIRST = {"train": 0, "test": 9000}  # numbers start here, so that no name is in both splits
@@ -86,12 +86,12 @@ def render(
 def foreground(name: str, seed: int = 0, size: int = 720) -> tuple[np.ndarray, np.ndarray]:
     """The colour (H, W, 3) and the matte (H, W), uint8, of the item `KIND_NUMBER`."""
     rng = _generator(name, seed)
-    return KINDS[name.rsplit("_", 1)[0]](rng, _shape(rng, size))
+    return SUBJECTS[name.rsplit("_", 1)[0]](rng, _shape(rng, size))
 
 
 def _items(folder: Path, split: str, foregrounds: int, backgrounds: int) -> list[tuple[Path, ...]]:
     """The files of each item: (fg, alpha) or (bg,)."""
-    counts = dict.fromkeys(KINDS, FIRST[split])
+    counts = dict.fromkeys(SUBJECTS, FIRST[split])
     items: list[tuple[Path, ...]] = []
     for index in range(foregrounds):
         kind = DOZEN[index % len(DOZEN)]
