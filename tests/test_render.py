@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.errors import InputError
-from utils.render import DOZEN, FIRST, KINDS, foreground, render
+from utils.render import DOZEN, FIRST, SUBJECTS, foreground, render
 from utils.render.backgrounds import SCENES, background, photograph
 from utils.render.layers import coverage, extend, layer, stack
 from utils.render.noise import palette, spectral
@@ -25,9 +25,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SUBJECTS)
 def test_a_kind_gives_a_colour_and_a_matte(kind: str) -> None:
-    colour, alpha = KINDS[kind](np.random.default_rng(3), SHAPE)
+    colour, alpha = SUBJECTS[kind](np.random.default_rng(3), SHAPE)
     assert colour.shape == (*SHAPE, 3) and colour.dtype == np.uint8
     assert alpha.shape == SHAPE and alpha.dtype == np.uint8
     assert (alpha == 0).mean() > 0.02
@@ -42,7 +42,7 @@ def test_a_kind_gives_a_colour_and_a_matte(kind: str) -> None:
 @pytest.mark.parametrize("kind", sorted(OPAQUE))
 def test_bodies_are_opaque_inside(kind: str) -> None:
     for seed in range(2):
-        _, alpha = KINDS[kind](np.random.default_rng(seed), SHAPE)
+        _, alpha = SUBJECTS[kind](np.random.default_rng(seed), SHAPE)
         assert (alpha == 255).mean() > 0.03
         assert (alpha == 0).mean() > 0.02
 
@@ -63,7 +63,7 @@ def test_render_writes_the_layout(small: Path) -> None:
         names = sorted(path.name for path in (small / split / "fg").iterdir())
         assert len(names) == count
         assert names == sorted(path.name for path in (small / split / "alpha").iterdir())
-        assert {name.rsplit("_", 1)[0] for name in names} == set(KINDS)
+        assert {name.rsplit("_", 1)[0] for name in names} == set(SUBJECTS)
         assert len(list((small / split / "bg").glob("*.jpg"))) == scenes
         for name in names:
             colour = cv2.imread(str(small / split / "fg" / name), cv2.IMREAD_UNCHANGED)
@@ -117,7 +117,7 @@ def test_impossible_arguments_are_one_line(tmp_path: Path) -> None:
 
 
 def test_a_dozen_holds_every_kind() -> None:
-    assert len(DOZEN) == 12 and set(DOZEN) == set(KINDS)
+    assert len(DOZEN) == 12 and set(DOZEN) == set(SUBJECTS)
 
 
 @pytest.mark.parametrize("scene", SCENES)
