@@ -52,7 +52,8 @@ def select(
     """
     ranked = scores(network)
     if ties == "joint":
-        counts = _joint_counts(network, ranked, rate, min_channels, round_to)
+        parts = {group: part_of(members) for group, members in gates(network).items()}
+        counts = _joint_counts(ranked, parts, rate, min_channels, round_to)
     else:
         counts = {
             group: min(_rounded_up(max(count, min_channels), round_to), network.plan[group])
@@ -86,7 +87,7 @@ class _Block(NamedTuple):
 
 
 def _joint_counts(
-    network: Network, ranked: Scores, rate: float, min_channels: int, round_to: int
+    ranked: Scores, parts: dict[str, Part], rate: float, min_channels: int, round_to: int
 ) -> dict[str, int]:
     """How many of each group stay: floors first, then the best blocks of each part.
 
@@ -97,7 +98,6 @@ def _joint_counts(
         group: min(_rounded_up(min_channels, round_to), len(score))
         for group, score in ranked.items()
     }
-    parts = {group: part_of(members) for group, members in gates(network).items()}
     for part in set(parts.values()):
         groups = [group for group in ranked if parts[group] == part]
         total = sum(len(ranked[group]) for group in groups)
