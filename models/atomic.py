@@ -2,6 +2,10 @@
 
 import errno
 import os
+import re
+import socket
+import stat
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,27 +19,77 @@ def atomic(path: Path | str) -> Iterator[Path]:
 
     The temporary name keeps the suffix, so that writers that choose a format by it still do.
     Missing parent folders are made. When the block fails, the temporary file is removed and an
-    older file under the final name stays as it was.
+    older file under the final name stays as it was. Where `path` is a link, what it points to is
+    replaced.
 
     Raises:
-        InputError: the disk is full, the folder cannot be written, or `path` is a folder itself.
+        InputError: the disk is full, the folder cannot be written, or `path` is a folder, a pipe
+            or a device.
     """
-    path = Path(path)
-    temporary = path.parent / f".{path.stem}.{os.getpid()}{path.suffix}"
+    temporary = None
     try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        final = _final(path)
+        _check(final)
+        temporary = final.parent / f".{final.stem}.{os.getpid()}-{_machine()}{final.suffix}"
+        final.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.replace(path)
+        temporary.replace(final)
     except BaseException as error:
-        with suppress(OSError):  # whatever kept us from writing may keep us from cleaning up
-            temporary.unlink(missing_ok=True)
+        if temporary:
+            with suppress(OSError):  # whatever kept us from writing may keep us from cleaning up
+                temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise InputError(_reason(path, error)) from error
+            raise InputError(_reason(Path(path), error)) from error
         raise
+
+
+def remove_leftovers(path: Path | str) -> None:
+    """Remove what processes that were killed while they wrote `path` have left beside it.
+
+    For large files: it looks through the whole folder. Files of living processes stay, and those of
+    other machines, of which nobody knows here.
+    """
+    with suppress(OSError, RuntimeError):  # `atomic` says what is wrong with the path
+        final = _final(path)
+        stem, suffix = re.escape(final.stem), re.escape(final.suffix)
+        ours = re.compile(rf"\.{stem}\.(\d+)-{_machine()}{suffix}")
+        for file in final.parent.iterdir():
+            match = ours.fullmatch(file.name)
+            if match and not _lives(int(match[1])):
+                file.unlink(missing_ok=True)
+
+
+def _final(path: Path | str) -> Path:
+    path = Path(path)
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _check(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.ENOTSUP, "is a pipe or a device")
+
+
+def _machine() -> str:
+    """Eight digits for this machine: a process number means nothing on another."""
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True  # of another user, or no number of a process
+    return True
 
 
 def _reason(path: Path, error: OSError) -> str:

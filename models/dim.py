@@ -17,6 +17,7 @@ from models.network import Encoder, MattingNetwork, Stage, Stages
 WIDTHS = (64, 128, 256, 512, 512)
 VGG16 = (2, 2, 3, 3, 3)
 NORM = ("weight", "bias", "running_mean", "running_var")
+MOST = 20  # convolutions of a block; no VGG has more than 4
 SMALLEST = 32  # five poolings leave one pixel of it
 
 
@@ -137,6 +138,6 @@ class Dim(MattingNetwork):
 
 def _checked(convolutions: Sequence[int]) -> list[int]:
     counts = list(convolutions)
-    if len(counts) != 5 or not all(type(n) is int and n >= 1 for n in counts):
-        raise InputError(f"dim: convolutions is {counts}; give five whole numbers from 1 up")
+    if len(counts) != 5 or not all(type(n) is int and 1 <= n <= MOST for n in counts):
+        raise InputError(f"dim: convolutions is {counts}; give five whole numbers from 1 to {MOST}")
     return counts

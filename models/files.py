@@ -1,8 +1,15 @@
-"""Save and load networks as plain data: name, structure, plan and weights, never code."""
+"""Save and load networks as plain data: name, structure, plan, weights and a digest, never code.
+
+The digest is taken of all that a file holds and is compared when the file is read, so that a bit
+that flips on the disk is an error and not another network. Files of versions before it hold none.
+They load, with a warning, and are known by their `kind`: one changed bit cannot turn the kind of
+today into theirs, so that damage cannot take the digest away unseen.
+"""
 
 import io
 import json
-import pickle
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors.torch
@@ -10,13 +17,17 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from models import plain_pickle, published
-from models.atomic import atomic
+from models import published, torch_file
+from models.atomic import atomic, remove_leftovers
+from models.digest import digest
 from models.errors import InputError
+from models.fitting import check_finite, fitted
 from models.network import Network
-from models.registry import blank
 
-KIND = "matting-prune"
+log = logging.getLogger(__name__)
+
+KIND = "matting-prune-2"
+WITHOUT_DIGEST = "matting-prune"
 
 
 def record(network: Network) -> dict:
@@ -31,32 +42,34 @@ def record(network: Network) -> dict:
     }
 
 
+def fingerprint(network: Network) -> str:
+    """A text that two networks share if and only if they compute the same."""
+    return digest(record(network))
+
+
 def restore(content: dict, path: Path | str) -> Network:
     """The network of a `record`, in evaluation mode; `path` is named when it does not fit."""
     try:
-        network = blank(content["name"], content["plan"], **content["structure"])
-        network.load_state_dict(content["weights"])
+        described = [content.get(key) for key in ("name", "plan", "structure", "weights")]
+        return fitted(*described)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(
             f"{path}: its weights do not fit its own description ({reason})"
         ) from error
-    return network.eval()
 
 
 def save(path: Path | str, content: dict) -> None:
-    """Write plain data (tensors, numbers, strings, lists, dicts) as a PyTorch file, atomically.
+    """Write a `record`, and plain data beside it, as a PyTorch file, atomically.
 
     Raises:
-        InputError: the disk is full or the folder cannot be written; nothing is left half-written.
+        InputError: a weight is not finite, the disk is full or the folder cannot be written;
+            nothing is left half-written.
     """
     # Serialised in memory first: PyTorch's writer hides a full disk behind a RuntimeError.
     buffer = io.BytesIO()
-    torch.save(content, buffer)
-    with atomic(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+    torch.save(_sealed(path, content), buffer)
+    _write(path, buffer.getbuffer())
 
 
 def save_network(path: Path | str, network: Network, half: bool = False) -> None:
@@ -64,6 +77,9 @@ def save_network(path: Path | str, network: Network, half: bool = False) -> None
 
     Args:
         half: keep the weights in float16, which halves the file; they are loaded as float32.
+
+    Raises:
+        InputError: as of `save`.
     """
     content = record(network)
     if half:
@@ -71,40 +87,20 @@ def save_network(path: Path | str, network: Network, half: bool = False) -> None
     if Path(path).suffix != ".safetensors":
         save(path, content)
         return
+    content = _sealed(path, content)
     weights = {key: value.contiguous() for key, value in content.pop("weights").items()}
-    with atomic(path) as temporary:
-        metadata = {key: json.dumps(value) for key, value in content.items()}
-        temporary.write_bytes(safetensors.torch.save(weights, metadata))
-
-
-def _halved(value: Tensor) -> Tensor:
-    return value.half() if value.is_floating_point() else value
+    metadata = {key: json.dumps(value) for key, value in content.items()}
+    _write(path, safetensors.torch.save(weights, metadata))
 
 
 def read(path: Path | str) -> dict | None:
     """The plain content of a file that we wrote, or None where it was written by others.
 
     Raises:
-        InputError: no such file, truncated, or no checkpoint at all.
+        InputError: no such file, truncated, damaged, or no checkpoint at all.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; name a checkpoint in it")
-    if not path.is_file():
-        raise InputError(f"{path}: no such checkpoint; train one, or give the path of yours")
-    try:
-        if path.suffix == ".safetensors":
-            return _read_safetensors(path)
-        if plain_pickle.is_program(path):
-            return None  # the strict reader refuses it by name
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "weights_only" in str(error).lower() or "weights only" in str(error).lower():
-            return None  # it pickles classes: a published checkpoint, for the strict reader
-        raise _unreadable(path) from error
-    except plain_pickle.DAMAGE as error:
-        raise _unreadable(path) from error
-    return content if isinstance(content, dict) and content.get("kind") == KIND else None
+    content = _content(path)
+    return content if _is_ours(content) else None
 
 
 def load(path: Path | str) -> Network:
@@ -114,25 +110,74 @@ def load(path: Path | str) -> Network:
     the published checkpoints that `models.published` knows.
 
     Raises:
-        InputError: no such file, truncated, of another network, or unknown; the message names it.
+        InputError: no such file, truncated, damaged, of another network, or unknown; the message
+            names it.
     """
-    content = read(path)
-    return published.load(path) if content is None else restore(content, path)
+    content = _content(path)
+    return restore(content, path) if _is_ours(content) else published.network(content, path)
 
 
-def _read_safetensors(path: Path) -> dict | None:
+def _halved(value: Tensor) -> Tensor:
+    return value.half() if value.is_floating_point() else value
+
+
+def _sealed(path: Path | str, content: dict) -> dict:
+    try:
+        check_finite(content["weights"])
+    except InputError as error:
+        raise InputError(
+            f"{path}: {error}, nothing was saved; train it with a lower train.lr, or, if it was to "
+            "be halved, save it in float32"
+        ) from error
+    return {**content, "digest": digest(content)}
+
+
+def _write(path: Path | str, data: bytes | memoryview) -> None:
+    remove_leftovers(path)  # they may be as large
+    with atomic(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def _is_ours(content: object) -> bool:
+    kind = content.get("kind") if isinstance(content, Mapping) else None
+    return isinstance(kind, str) and kind in (KIND, WITHOUT_DIGEST)
+
+
+def _content(path: Path | str) -> object:
+    """What is in a file, compared with its digest where it is one of ours."""
+    safe = Path(path).suffix == ".safetensors"
+    content = _read_safetensors(path) if safe else torch_file.read(path)
+    if not _is_ours(content):
+        return content
+    if content["kind"] == WITHOUT_DIGEST:
+        log.warning("%s: of an earlier version, without a digest; damage would go unseen", path)
+        return content
+    noted = content.pop("digest", None)
+    try:
+        same = noted == digest(content)
+    except (InputError, ValueError) as error:  # not what was saved, whatever it is
+        raise _damaged(path) from error
+    if not same:
+        raise _damaged(path)
+    return content
+
+
+def _read_safetensors(path: Path | str) -> dict:
+    torch_file.check(path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise _unreadable(path) from error
-    if "kind" not in metadata:
+        content = {key: json.loads(value) for key, value in metadata.items()}
+    except (SafetensorError, *torch_file.DAMAGE) as error:
+        raise torch_file.unreadable(path) from error
+    content["weights"] = weights
+    if not _is_ours(content):
         raise InputError(
             f"{path}: no description of its network in it; give a file of this project"
         )
-    return {**{key: json.loads(value) for key, value in metadata.items()}, "weights": weights}
+    return content
 
 
-def _unreadable(path: Path) -> InputError:
-    return InputError(f"{path}: truncated, or no checkpoint; copy or train it again")
+def _damaged(path: Path | str) -> InputError:
+    return InputError(f"{path}: damaged, it is not what was saved; copy or train it again")

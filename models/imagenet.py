@@ -7,7 +7,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from models import plain_pickle
+from models import torch_file
 from models.errors import InputError
 from models.network import Encoder, Network
 
@@ -90,11 +90,11 @@ def _from_file(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, *plain_pickle.DAMAGE) as error:
+        content = torch_file.read(path)
+    except (SafetensorError, InputError) as error:
         raise InputError(
             f"network.pretrained: {path}: truncated, or no state dict; fetch it again"
         ) from error
     if not isinstance(content, dict):
         raise InputError(f"network.pretrained: {path}: holds no state dict; give one")
-    return content
+    return {name: value for name, value in content.items() if isinstance(value, Tensor)}

@@ -24,6 +24,7 @@ LAYERS = {
     "layer7": (320, 6, 1, 1),
 }
 STAGES = {1: "layer1", 2: "layer2", 3: "layer3", 4: "layer5", 5: "layer7"}
+WIDEST = 100  # times the decoder's widths
 INPUT = ("image", "known")
 ENTRIES = ("weight", "bias", "running_mean", "running_var")
 
@@ -40,8 +41,11 @@ class MobileUnet(MattingNetwork):
     name = "mobile_unet"
 
     def __init__(self, channels: Channels, decoder: float = 1) -> None:
-        if isinstance(decoder, bool) or not isinstance(decoder, (int, float)) or decoder <= 0:
-            raise InputError(f"{self.name}: decoder is {decoder!r}; give a number above 0")
+        number = isinstance(decoder, (int, float)) and not isinstance(decoder, bool)
+        if not number or not 0 < decoder <= WIDEST:
+            raise InputError(
+                f"{self.name}: decoder is {decoder!r}; give a number above 0, up to {WIDEST}"
+            )
         stages = {f"encoder{k}": group for k, group in STAGES.items()}
         stages |= {name: name for name in ("decoder4", "decoder3", "decoder2", "decoder1")}
         super().__init__(channels, {"decoder": decoder}, stages)

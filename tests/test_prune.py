@@ -1,12 +1,13 @@
 """Pruning: what is kept, and that the cut network computes what the silenced one does."""
 
+import numpy as np
 import pytest
 import torch
 
 import models
 from models.channels import Conv, Norm
-from models.errors import InputError
 from models.network import Network
+from tests.refusals import refused
 from tests.silencing import check_cut, picture, randomised
 from utils.prune import Sparsity, cut, gates, open_gates, reached, scores, select
 
@@ -38,11 +39,42 @@ def test_cut_keeps_what_is_absent_whole_and_the_mode_and_type():
         ({"encoder1.1": [0, 99]}, "0 to 5"),
         ({"encoder1.1": [1, 0]}, "ascending"),
         ({"encoder1.1": [-1, 0]}, "0 to 5"),
+        ({"encoder1.1": [0, 0]}, "ascending"),
+        ({"encoder1.1": range(10**12)}, "0 to 5"),
+        ({"encoder1.1": ()}, "nothing left of encoder1.1"),
+        ({"encoder1.1": torch.zeros(0, dtype=torch.int64)}, "nothing left of encoder1.1"),
+        ({"encoder1.1": torch.tensor([0.0, 1.0])}, "list of whole numbers"),
+        ({"encoder1.1": torch.tensor([True, False])}, "list of whole numbers"),
+        ({"encoder1.1": torch.tensor([[0, 1]])}, "list of whole numbers"),
+        ({"encoder1.1": torch.tensor(1)}, "list of whole numbers"),
+        ({"encoder1.1": np.array([0, 1])}, "list of whole numbers"),
+        ({"encoder1.1": [np.int64(0), np.int64(1)]}, "list of whole numbers"),
+        ({"encoder1.1": [True]}, "list of whole numbers"),
+        ({"encoder1.1": [0.0, 1.0]}, "list of whole numbers"),
+        ({"encoder1.1": ["0"]}, "list of whole numbers"),
+        ({"encoder1.1": "01"}, "list of whole numbers"),
+        ({"encoder1.1": {0, 1}}, "list of whole numbers"),
+        ({"encoder1.1": 3}, "list of whole numbers"),
+        ({"encoder1.1": None}, "list of whole numbers"),
+        ([0, 1], "keep is a list"),
+        (None, "keep is a NoneType"),
     ],
 )
 def test_cut_refuses_impossible_indices(keep, words):
-    with pytest.raises(InputError, match=words):
-        cut(random_dim(), keep)
+    assert words in refused(cut, random_dim(), keep)
+
+
+@pytest.mark.parametrize(
+    "indices",
+    [(0, 2, 4), range(0, 5, 2), torch.tensor([0, 2, 4]), torch.tensor([0, 2, 4]).int()],
+    ids=["tuple", "range", "tensor", "int32"],
+)
+def test_cut_takes_indices_in_any_form(indices):
+    network = random_dim()
+    wanted, found = (cut(network, {"encoder2.1": i}) for i in ([0, 2, 4], indices))
+    assert found.plan == wanted.plan and type(found.plan["encoder2.1"]) is int
+    for entry, value in wanted.state_dict().items():
+        assert torch.equal(found.state_dict()[entry], value)
 
 
 def test_gates_of_unpooled_groups_are_tied_and_belong_to_the_decoder():

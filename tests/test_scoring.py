@@ -9,6 +9,7 @@ import torch
 
 import models
 from models.errors import InputError
+from models.files import fingerprint
 from tests.sets import disc, picture
 from utils.disk.lock import alone
 from utils.images.reading import read_alpha, read_image
@@ -16,7 +17,6 @@ from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
 from utils.infer.inference import Inference
 from utils.metrics import sad, score_exact
-from utils.score.fingerprint import fingerprint
 from utils.score.matted import run_networks
 from utils.score.pictures import match, match_saved
 from utils.score.saved import run_saved

@@ -1,7 +1,7 @@
 """Cut channels out of a network: generic over every network that names its channels."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from utils.prune.select import Keep
 
 
 @torch.no_grad()
-def cut(network: Network, keep: Keep) -> Network:
+def cut(network: Network, keep: Mapping[str, Sequence[int] | Tensor]) -> Network:
     """The same network with only the kept channels, their weights and statistics.
 
     It computes what `network` computes with the removed channels silenced (scale and shift of
@@ -21,13 +21,16 @@ def cut(network: Network, keep: Keep) -> Network:
     fewer channels they would be others.
 
     Args:
-        keep: `{group: kept indices, ascending}`; a group that is absent stays whole.
+        keep: `{group: kept indices, ascending}`, a list, tuple, range or tensor of whole numbers;
+            a group that is absent stays whole.
 
     Raises:
-        InputError: an unknown group, no index left, or indices out of range or order.
+        InputError: an unknown group, no index left, or indices of another kind, out of range or
+            out of order.
     """
-    for group, indices in keep.items():
-        _check(group, indices, network.plan)
+    if not isinstance(keep, Mapping):
+        raise InputError(f"keep is a {type(keep).__name__}; give the indices of each group")
+    keep = {group: _checked(group, indices, network.plan) for group, indices in keep.items()}
     plain = network.folded(norms=False)
     plan = plain.plan | {group: len(indices) for group, indices in keep.items()}
     small = type(plain).blank(plan, **plain.structure).to(next(plain.parameters()))
@@ -65,11 +68,19 @@ def _kept(groups: tuple[str, ...], keep: Keep, widths: Mapping[str, int]) -> lis
     return indices
 
 
-def _check(group: str, indices: list[int], plan: Plan) -> None:
+def _checked(group: str, indices: object, plan: Plan) -> list[int]:
     if group not in plan:
         raise InputError(f"keep: no group named {group!r}; there are {', '.join(plan)}")
+    if isinstance(indices, Tensor) and indices.ndim == 1:
+        indices = indices.tolist()
+    if isinstance(indices, (list, tuple, range)):
+        indices = indices[: plan[group] + 1]  # one too many says enough
+    numbers = isinstance(indices, (list, tuple, range)) and all(type(i) is int for i in indices)
+    if not numbers:
+        raise InputError(f"keep: {group} takes a list of whole numbers; give the indices as one")
     if not indices:
         raise InputError(f"keep: nothing left of {group}; keep one channel at least")
     ascending = all(a < b for a, b in itertools.pairwise(indices))
     if not ascending or indices[0] < 0 or indices[-1] >= plan[group]:
         raise InputError(f"keep: {group} takes ascending indices from 0 to {plan[group] - 1}")
+    return list(indices)

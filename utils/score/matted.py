@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from models import Network
+from models.files import fingerprint
 from utils import cost
 from utils.device import autocast
 from utils.disk.lock import alone
@@ -17,7 +18,6 @@ from utils.images.reading import read_alpha, read_image, read_trimap
 from utils.images.sizes import check_same_size
 from utils.infer.inference import Inference
 from utils.metrics import sad
-from utils.score.fingerprint import fingerprint
 from utils.score.pictures import Picture, sizes
 from utils.score.scores import LATENCY_SIDE, Scores, full_label
 from utils.score.scoring import Matting, Scoring, score_matting
