@@ -21,7 +21,7 @@ from models import published, torch_file
 from models.atomic import atomic, remove_leftovers
 from models.digest import digest
 from models.errors import InputError
-from models.fitting import check_finite, fitted
+from models.fitting import check_finite, check_types, fitted
 from models.network import Network
 
 log = logging.getLogger(__name__)
@@ -50,13 +50,9 @@ def fingerprint(network: Network) -> str:
 def restore(content: dict, path: Path | str) -> Network:
     """The network of a `record`, in evaluation mode; `path` is named when it does not fit."""
     try:
-        described = [content.get(key) for key in ("name", "plan", "structure", "weights")]
-        return fitted(*described)
+        return fitted(*_described(content))
     except InputError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"{path}: its weights do not fit its own description ({reason})"
-        ) from error
+        raise _unfit(path, error) from error
 
 
 def save(path: Path | str, content: dict) -> None:
@@ -100,7 +96,15 @@ def read(path: Path | str) -> dict | None:
         InputError: no such file, truncated, damaged, or no checkpoint at all.
     """
     content = _content(path)
-    return content if _is_ours(content) else None
+    if not _is_ours(content):
+        return None
+    try:
+        check_types(*_described(content))
+    except InputError as error:
+        raise _unfit(path, error) from error
+    if not isinstance(content.get("training", {}), dict):
+        raise _damaged(path)
+    return content
 
 
 def load(path: Path | str) -> Network:
@@ -115,6 +119,10 @@ def load(path: Path | str) -> Network:
     """
     content = _content(path)
     return restore(content, path) if _is_ours(content) else published.network(content, path)
+
+
+def _described(content: dict) -> list:
+    return [content.get(key) for key in ("name", "plan", "structure", "weights")]
 
 
 def _halved(value: Tensor) -> Tensor:
@@ -177,6 +185,11 @@ def _read_safetensors(path: Path | str) -> dict:
             f"{path}: no description of its network in it; give a file of this project"
         )
     return content
+
+
+def _unfit(path: Path | str, error: InputError) -> InputError:
+    reason = " ".join(str(error).split())[:200]
+    return InputError(f"{path}: its weights do not fit its own description ({reason})")
 
 
 def _damaged(path: Path | str) -> InputError:

@@ -22,7 +22,7 @@ def fitted(name: object, plan: object, structure: object, weights: object) -> Ne
         InputError: something is of another type than a description's, the weights are not those of
             the network described, or one of them is not finite.
     """
-    _check_types(name, plan, structure, weights)
+    check_types(name, plan, structure, weights)
     try:
         with torch.device("meta"):
             expected = blank(name, plan, **structure).state_dict()
@@ -56,7 +56,8 @@ def check_finite(weights: Mapping[str, Tensor]) -> None:
             raise InputError(f"{entry} is not finite")
 
 
-def _check_types(name: object, plan: object, structure: object, weights: object) -> None:
+def check_types(name: object, plan: object, structure: object, weights: object) -> None:
+    """Raise an `InputError` unless these are a text, and dictionaries of what each holds."""
     if not isinstance(name, str):
         raise InputError("its name is no text")
     for what, mapping in (("plan", plan), ("structure", structure), ("weights", weights)):

@@ -11,7 +11,7 @@ SECONDS, BYTES = 1.0, 1 << 29
 
 @contextmanager
 def little() -> Iterator[None]:
-    """Inside, less than a second of computing passes, and no more memory is asked for than half a gigabyte.
+    """Inside, a second of computing and half a gigabyte of memory must do.
 
     An `InputError` from inside must not hide that memory or the depth of calls ran out.
     """

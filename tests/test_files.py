@@ -156,8 +156,16 @@ def test_malformed_weights_are_refused_by_their_entry(network, tmp_path, strange
 def test_a_record_without_a_part_is_refused(network, tmp_path, missing):
     content = files.record(network)
     del content[missing]
-    with pytest.raises(InputError, match=rf"a\.tar: its weights do not fit .*its {missing} is no"):
-        models.load(write(tmp_path / "a.tar", content))
+    write(tmp_path / "a.tar", content)
+    for read in (models.load, files.read):
+        with pytest.raises(InputError, match=rf"a\.tar: its weights .*its {missing} is no"):
+            read(tmp_path / "a.tar")
+
+
+def test_a_training_that_is_no_dictionary_is_refused(network, tmp_path):
+    write(tmp_path / "a.tar", files.record(network) | {"training": [1]})
+    with pytest.raises(InputError, match=r"a\.tar: damaged"):
+        files.read(tmp_path / "a.tar")
 
 
 # --- the digest -----------------------------------------------------------------------------------
