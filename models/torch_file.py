@@ -143,17 +143,14 @@ class _Storages:
     ) -> Tensor:
         if not isinstance(storage, _Storage) or len(size) > DIMENSIONS:
             raise UnpicklingError("a tensor of no storage")
-        each = storage.dtype.itemsize
         count = math.prod(map(_whole, size))
-        reach = sum((n - 1) * _whole(step) for n, step in zip(size, stride, strict=True))
-        held = len(storage.content) // each
-        self._left -= count * each
+        self._left -= count * storage.dtype.itemsize
+        if self._left < 0:
+            raise UnpicklingError("tensors larger than their storages")
         if count == 0:
             return torch.empty(size, dtype=storage.dtype)
-        if count > held or _whole(offset) + reach >= held or self._left < 0:
-            raise UnpicklingError("a tensor larger than its storage")
         flat = torch.frombuffer(storage.content, dtype=storage.dtype)
-        return flat.as_strided(size, stride, offset)
+        return flat.as_strided(size, stride, offset)  # refuses what lies outside
 
 
 def _whole(number: object) -> int:
@@ -170,8 +167,7 @@ def _read_zip(file: BinaryIO) -> object:
         folder = start.removesuffix("data.pkl")
         if f"{folder}constants.pkl" in records:
             raise InputError("a TorchScript program, not weights; save its state_dict() instead")
-        stored = all(r.compress_type == zipfile.ZIP_STORED for r in records.values())
-        if not stored or sum(r.file_size for r in archive.infolist()) > size:
+        if sum(record.file_size for record in archive.infolist()) > size:
             raise UnpicklingError("it would unpack to more than the file")
         order = f"{folder}byteorder"
         _check_order(order not in records or archive.read(order) == b"little")

@@ -26,7 +26,7 @@ READERS = [models.load, models.published.load, files.read]
 
 
 def refused(path, read=models.load) -> str:
-    with little(), pytest.raises(InputError) as caught:
+    with pytest.raises(InputError) as caught, little():
         read(path)
     line = str(caught.value)
     assert "\n" not in line and path.name in line and len(line) < 600
@@ -153,9 +153,7 @@ def test_a_tensor_beyond_its_storage_is_refused(tmp_path, size, stride):
 
 
 def test_a_zip_that_unpacks_to_more_is_refused(tmp_path):
-    program = pickles.tensor("ByteStorage", "0", 1 << 24, (1 << 24,), (1,))
-    records = {"0": bytes(1 << 24)}
-    path = pickles.in_zip(tmp_path / "a.tar", program, records, zipfile.ZIP_DEFLATED)
+    path = pickles.in_zip(tmp_path / "a.tar", b"N0" * (1 << 23), method=zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 100_000
     assert "truncated" in refused(path)
 
@@ -240,14 +238,14 @@ def test_parts_that_are_named_again_and_again_do_not_keep_a_digest_busy():
     with little():
         assert digest(content) == digest([content[0], content[1]])
     content.append(content)
-    with little(), pytest.raises(InputError, match="nested without end"):
+    with pytest.raises(InputError, match="nested without end"), little():
         digest(content)
 
 
 def test_attributes_that_are_named_again_and_again_are_not_copied(tmp_path):
-    attributes = b"}" + b"".join(text(f"{i}") + b"Ns" for i in range(3000)) + put(0) + b"0"
+    attributes = b"}" + b"".join(text(f"{i}") + b"Ns" for i in range(6000)) + put(0) + b"0"
     husk = name("torch.nn", "Module") + b")\x81" + get(0) + b"b"
-    refused(pickles.in_zip(tmp_path / "a.tar", attributes + b"]" + (husk + b"a") * 3000))
+    refused(pickles.in_zip(tmp_path / "a.tar", attributes + b"]" + (husk + b"a") * 6000))
 
 
 def test_deep_descriptions_in_safetensors_end_in_one_line(tmp_path):
