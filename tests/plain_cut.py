@@ -1,6 +1,7 @@
 """The method once more: which channels are kept, and the cut by indexing."""
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -32,26 +33,42 @@ def select(
         group: sum(v / pools[part].mean() for part, v in g.items()) / len(g)
         for group, g in found.items()
     }
-    counts = dict.fromkeys(found, 0)
+    least = math.ceil(floor / multiple) * multiple
+    counts = {group: min(least, len(score)) for group, score in scores.items()}
     if released:  # every gate for itself, the output's among them; the larger count of a pair
         pools["decoder"] = torch.cat([pools["decoder"], *output.values()])
         for group, g in found.items():
             for part, values in g.items():
                 threshold = pools[part].sort().values[int(len(pools[part]) * share)]
-                counts[group] = max(counts[group], int((values > threshold).sum()))
+                count = math.ceil(int((values > threshold).sum()) / multiple) * multiple
+                counts[group] = min(max(counts[group], count), len(values))
     else:
         for tied in (False, True):
-            ranked = []
-            for group in (group for group in found if ("decoder" in found[group]) == tied):
-                for rank, score in enumerate(scores[group].sort(descending=True).values.tolist()):
-                    ranked.append((rank >= floor, -score, rank, group))
-            for *_, group in sorted(ranked)[: len(ranked) - int(len(ranked) * share)]:
-                counts[group] += 1
-    keep = {}
-    for group, score in scores.items():
-        count = math.ceil(max(counts[group], floor) / multiple) * multiple
-        keep[group] = sorted(score.sort(descending=True, stable=True).indices[:count].tolist())
-    return keep
+            members = [group for group in found if ("decoder" in found[group]) == tied]
+            channels = sum(len(scores[group]) for group in members)
+            left = channels - int(channels * share) - sum(counts[group] for group in members)
+            for *_, group, width in sorted(blocks_of(members, scores, counts, multiple)):
+                if 2 * left < width:  # nearer to the share without it
+                    break
+                counts[group] += width
+                left -= width
+    return {
+        group: sorted(score.sort(descending=True, stable=True).indices[: counts[group]].tolist())
+        for group, score in scores.items()
+    }
+
+
+def blocks_of(
+    groups: list[str], scores: Mapping[str, Tensor], counts: Mapping[str, int], multiple: int
+) -> list[tuple[float, float, str, int]]:
+    """(-mean score, share of the group that is better, group, width) of what goes at once."""
+    found = []
+    for group in groups:
+        ordered = scores[group].sort(descending=True).values.tolist()
+        for first in range(counts[group], len(ordered), multiple):
+            block = ordered[first : first + multiple]
+            found.append((-sum(block) / len(block), first / len(ordered), group, len(block)))
+    return found
 
 
 def cut(w: Weights, keep: Keep) -> Weights:

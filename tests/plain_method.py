@@ -44,6 +44,7 @@ class Settings:
     clip: float = 5.0
     sparsity: float = 1e-5
     encoder_factor: float = 10.0
+    sparse_output: bool = False  # the scale before the matte is pulled, too
 
 
 class Trained(NamedTuple):
@@ -221,7 +222,8 @@ def train(
         optimizer.zero_grad()
         loss(s, w, adapters, teacher, batch).backward()
         for name, value in w.items():
-            if pruning and name.endswith("norm.weight") and name != "decoder1.norm.weight":
+            gate = name.endswith("norm.weight") and (s.sparse_output or "decoder1" not in name)
+            if pruning and gate:
                 factor = s.encoder_factor if name.startswith("encoder") else 1
                 value.grad += s.sparsity * factor * value.detach().sign()
         for value in trained:

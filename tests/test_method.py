@@ -113,7 +113,7 @@ def test_the_fixed_student_learns_under_the_flags_of_spkd(place, tmp_path, kinds
     [
         (PUBLISHED, (), {"floor": 2}),
         (
-            OTHER,
+            replace(OTHER, sparse_output=True),
             ("prune.ties=max_count", "prune.min_channels=3", "prune.rate=0.7"),
             {"share": 0.7, "floor": 3, "released": True},
         ),
