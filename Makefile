@@ -1,6 +1,7 @@
 # make demo   the whole path on the embedded sample: a table and a sheet of pictures at the end
 # make test   the tests
 # make lint   ruff
+# make mutants  the method's code with one place changed at a time: do the tests notice
 # make bench  speed and memory, each beside a plain reference
 # Each makes the virtual environment it needs; VENV=path chooses where.
 
@@ -9,7 +10,7 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 CONFIG := configs/sample.yaml
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test mutants lint bench clean
 
 demo: $(VENV)/.runs
 	$(RUN) pre_process.py --dataset sample
@@ -21,6 +22,9 @@ demo: $(VENV)/.runs
 
 test: $(VENV)/.tests
 	$(RUN) -m pytest
+
+mutants: $(VENV)/.tests
+	$(RUN) tests/mutants.py
 
 lint: $(VENV)/.tests
 	$(RUN) -m ruff check .
