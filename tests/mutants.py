@@ -5,11 +5,12 @@
 
 Comparisons and arithmetic are turned round, `not` is dropped, True and False and numbers change,
 a call that stands alone is left out, a function returns None. Each mutant runs the tests of its
-file in a copy of the tree until one fails. Prints a table; docs/mutants.md tells of the survivors.
+file, in a copy of the tree, until one fails. docs/mutants.md tells of those that survive.
 """
 
 import argparse
 import ast
+import importlib
 import multiprocessing
 import os
 import random
@@ -25,26 +26,19 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2  # noqa: F401  (as the next ones: imported once, not for each mutant)
-import hypothesis  # noqa: F401
-import pydantic  # noqa: F401
 import pytest
-import safetensors.torch  # noqa: F401
 import torch
-import torch.utils.tensorboard
-from tensorboard.backend.event_processing import event_accumulator  # noqa: F401
 
-FORK = multiprocessing.get_context("fork")
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = {  # the quick ones first
     "utils/distill": ("distill", "method", "loop"),
     "utils/prune": ("prune", "method"),
-    "utils/train": ("schedule", "optimizer", "method", "loop", "resume"),
-    "train.py": ("method", "resume"),
-    "train_prune.py": ("method", "resume"),
-    "train_pruned.py": ("method", "resume"),
+    "utils/train": ("schedule", "optimizer", "ledger", "method", "loop", "resume"),
+    "train.py": ("method", "resume", "scripts"),
+    "train_prune.py": ("method", "resume", "scripts"),
+    "train_pruned.py": ("method", "resume", "scripts"),
 }
-CPU_LIMIT, WALL_LIMIT = 300, 3600  # seconds; a mutant that takes longer has died
+LIMIT = 300  # seconds of CPU; a mutant that takes longer has died
 TURNED = {
     **{ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt},
     **{ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is},
@@ -52,16 +46,18 @@ TURNED = {
     **{ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult},
     **{ast.FloorDiv: ast.Div, ast.Mod: ast.FloorDiv, ast.Pow: ast.Mult, ast.BitOr: ast.BitAnd},
 }
-NO_PLACES = (ast.JoinedStr, ast.Raise, ast.Import, ast.ImportFrom)  # words and names
-WORDS = ("log.", "print(", "bar.")
+WORDS = ("log.", "print(", "bar.")  # statements that tell the user something
+NO_PLACES = (ast.JoinedStr, ast.Raise, ast.Import, ast.ImportFrom)
 NO_FIELDS = ("annotation", "returns", "decorator_list")
+FORK = multiprocessing.get_context("fork")  # libraries are imported once, not for each mutant
+LIBRARIES = ("cv2", "hypothesis", "pydantic", "safetensors.torch", "torch.utils.tensorboard")
 
 
 class Mutant(NamedTuple):
     """A place of a file and what stands there instead."""
 
     file: str
-    node: ast.expr | ast.stmt
+    node: ast.AST
     text: str
 
     def source(self) -> bytes:
@@ -80,7 +76,6 @@ def mutants(file: str) -> Iterator[Mutant]:
 
 
 def _nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """The node and all below it that do something; words to the user are left alone."""
     yield node
     for field, value in ast.iter_fields(node):
         for child in value if isinstance(value, list) else [value]:
@@ -120,39 +115,14 @@ def judged(mutant: Mutant, folder: str) -> str:
         copy_tree(tree)
     (tree / mutant.file).write_bytes(mutant.source())
     receiver, sender = FORK.Pipe(duplex=False)
-    process = FORK.Process(target=test, args=(tree, tests_of(mutant.file), sender))
-    process.start()
+    FORK.Process(target=test, args=(tree, mutant.file, sender)).start()
     sender.close()
     try:
-        result = receiver.recv() if receiver.poll(WALL_LIMIT) else "time limit"
+        return receiver.recv()
     except EOFError:
-        result = "time limit"
-    process.kill()
-    shutil.copy(ROOT / mutant.file, tree / mutant.file)
-    return result
-
-
-def test(tree: Path, tests: list[str], sender: Connection) -> None:
-    """Run the tests in this process, whose libraries are there already, until one fails."""
-    os.chdir(tree)
-    sys.path[0] = str(tree)
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT, CPU_LIMIT))
-    torch.set_num_threads(1)
-    for stream in (1, 2):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-    failed = Failed()
-    code = pytest.main(["-x", "-p", "no:cacheprovider", *tests], plugins=[failed])
-    sender.send(failed.name or ("survived" if code == 0 else "no test starts"))
-
-
-class Failed:
-    """A plugin of pytest that notes the test that fails."""
-
-    name = ""
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            self.name = report.nodeid
+        return "time limit"
+    finally:
+        shutil.copy(ROOT / mutant.file, tree / mutant.file)
 
 
 def copy_tree(tree: Path) -> None:
@@ -163,9 +133,28 @@ def copy_tree(tree: Path) -> None:
         shutil.copy(ROOT / file, tree / file)
 
 
-def tests_of(file: str) -> list[str]:
+def test(tree: Path, file: str, sender: Connection) -> None:
+    """Run the tests of a file in this process until one fails; send its name."""
     names = next(names for place, names in TESTS.items() if file.startswith(place))
-    return [f"tests/test_{name}.py" for name in names]
+    os.chdir(tree)
+    sys.path[0] = str(tree)
+    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT))
+    torch.set_num_threads(1)
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    failed = Failed()
+    paths = [f"tests/test_{name}.py" for name in names]
+    code = pytest.main(["-x", "-p", "no:cacheprovider", *paths], plugins=[failed])
+    sender.send(failed.name or ("survived" if code == 0 else "no test starts"))
+
+
+class Failed:
+    """A plugin of pytest that notes the test that fails."""
+
+    name = ""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.name = report.nodeid.partition("::")[2] if report.failed else self.name
 
 
 def main() -> None:
@@ -174,20 +163,20 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", metavar="PATH", help="files whose path begins so")
     arguments = parser.parse_args()
-    files = [
-        f for place in TESTS for f in (ROOT / place, *(ROOT / place).glob("*.py")) if f.is_file()
-    ]
-    names = sorted(file.relative_to(ROOT).as_posix() for file in files)
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    found = [f for place in TESTS for f in (ROOT / place, *(ROOT / place).glob("*.py"))]
+    names = sorted(file.relative_to(ROOT).as_posix() for file in found if file.is_file())
     places = [m for name in names if name.startswith(arguments.only) for m in mutants(name)]
     drawn = random.Random(arguments.seed).sample(places, min(arguments.count, len(places)))
     print(f"{len(drawn)} of {len(places)} mutants\n\n| place | was | is | result |\n|-|-|-|-|")
-    results = []
+    survived = 0
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(2, FORK) as pool:
         for mutant, result in zip(drawn, pool.map(judged, drawn, repeat(folder)), strict=True):
             place, was = f"{mutant.file}:{mutant.node.lineno}", ast.unparse(mutant.node)
             print("|", " | ".join((place, was, mutant.text, result)), "|", flush=True)
-            results.append(result)
-    print(f"\nkilled: {len(results) - results.count('survived')} of {len(results)}")
+            survived += result == "survived"
+    print(f"\nkilled: {len(drawn) - survived} of {len(drawn)}")
 
 
 if __name__ == "__main__":
