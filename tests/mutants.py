@@ -68,6 +68,11 @@ class Mutant(NamedTuple):
         return before + self.text.encode() + after
 
 
+UNCHANGED = Mutant(
+    "utils/prune/gates.py", ast.Pass(lineno=1, end_lineno=1, col_offset=0, end_col_offset=0), ""
+)
+
+
 def mutants(file: str) -> Iterator[Mutant]:
     for node in _nodes(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
         for place, changed in _changes(node):
@@ -169,6 +174,9 @@ def main() -> None:
     names = sorted(file.relative_to(ROOT).as_posix() for file in found if file.is_file())
     places = [m for name in names if name.startswith(arguments.only) for m in mutants(name)]
     drawn = random.Random(arguments.seed).sample(places, min(arguments.count, len(places)))
+    with tempfile.TemporaryDirectory() as folder:
+        if (failed := judged(UNCHANGED, folder)) != "survived":
+            sys.exit(f"without any change: {failed}")
     print(f"{len(drawn)} of {len(places)} mutants\n\n| place | was | is | result |\n|-|-|-|-|")
     survived = 0
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(2, FORK) as pool:
