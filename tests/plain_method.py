@@ -1,8 +1,7 @@
 """The method once more: DIM, its losses and its trainings, as the papers write them.
 
 What `test_method.py` holds the scripts against, beside `plain_cut.py`. Plain PyTorch and nothing of
-this project: weights are a dictionary by the entries of our files, every similarity is formed
-whole, every term is written out.
+ours: weights are a dictionary by the entries of our files, every similarity is formed whole.
 """
 
 import math
@@ -48,10 +47,7 @@ class Settings:
 
 
 class Trained(NamedTuple):
-    """Weights and adapters at the end, (alpha loss, SAD) of each validation by its step, the best.
-
-    `clipped` tells how many gradient entries were clamped.
-    """
+    """At the end; (alpha loss, SAD) of each validation by its step; gradients that were clamped."""
 
     weights: Weights
     adapters: Weights
