@@ -12,6 +12,8 @@ from tqdm import tqdm
 from models.errors import InputError
 from utils.data.folders import Part, backgrounds, foregrounds, parts
 from utils.data.split import split_problems
+from utils.images.agreement import require_agreement
+from utils.images.levels import UNKNOWN
 from utils.images.listing import list_images
 from utils.images.pairing import by_owner, partners
 from utils.images.reading import read_alpha, read_image, read_trimap, require_unknown
@@ -150,4 +152,6 @@ def _check(job: _Job) -> _Found:
         tell(require_unknown, one, trimap)
         if picture is not None:
             tell(check_same_size, one, trimap, path, picture)
+        if matte is not None and matte.shape == trimap.shape and UNKNOWN in trimap:
+            tell(require_agreement, one, trimap, job.matte, matte)
     return _Found(len(job.files), pixels, problems)

@@ -17,6 +17,7 @@ from utils.data.compose.made import describe, note, outdated
 from utils.data.folders import Foreground
 from utils.disk.lock import alone
 from utils.disk.room import MATTE, PHOTOGRAPH, require_room
+from utils.images.agreement import require_agreement
 from utils.images.levels import UNKNOWN
 from utils.images.listing import list_images
 from utils.images.names import name_of
@@ -148,7 +149,7 @@ def _compose_foreground(job: _Job) -> int:
         path = trimaps.get(one.name)
         if path is not None:
             if path not in brought:
-                brought[path] = _brought_trimap(path, foreground, fg)
+                brought[path] = _brought_trimap(path, foreground, alpha)
             trimap = brought[path]
         else:
             rng = np.random.default_rng((seed, crc32(one.name.encode())))
@@ -166,8 +167,9 @@ def _compose_foreground(job: _Job) -> int:
     return len(composites)
 
 
-def _brought_trimap(path: Path, foreground: Foreground, fg: np.ndarray) -> np.ndarray:
+def _brought_trimap(path: Path, foreground: Foreground, alpha: np.ndarray) -> np.ndarray:
     trimap = read_trimap(path)
-    check_same_size(path, trimap, foreground.fg, fg)
+    check_same_size(path, trimap, foreground.fg, alpha)
     require_unknown(path, trimap)
+    require_agreement(path, trimap, foreground.alpha, alpha)
     return trimap

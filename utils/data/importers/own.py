@@ -55,7 +55,7 @@ def import_photographs(request: Request) -> Summary:
 
 def _gather_all(request: Request) -> dict[str, Path]:
     faults: list[str] = []
-    files = gather(find_pictures(request.folder), request.folder, faults)
+    files = gather(find_pictures(request.folder, faults), request.folder, faults)
     refuse(faults, request.source, CURE)
     if not files:
         raise request.lacks("pictures")
