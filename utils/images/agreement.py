@@ -1,10 +1,13 @@
 """Does a trimap belong to a matte? Its known pixels tell."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from models.errors import InputError
+
+log = logging.getLogger(__name__)
 
 # Of the known pixels. Those of 14 photographs of alphamatting.com with two trimaps each contradict
 # nowhere; mirrored, or with the trimap of another of these photographs, in 2 % and more.
@@ -19,7 +22,7 @@ def require_agreement(
 
     A pixel does where it is known to be foreground and less than a quarter opaque in the matte, or
     known to be background and more than three quarters opaque. Of a trimap that was exchanged,
-    inverted, or made for another picture, many do.
+    inverted, or made for another picture, many do. A few are told in a warning.
 
     Args:
         trimap: uint8 (H, W) of 0, 128 and 255.
@@ -33,8 +36,12 @@ def require_agreement(
         bad = np.count_nonzero(here & contradicts)
         refused |= bad > BOUND_OF_LEVEL * count
         wrong, known = wrong + bad, known + count
+    if not wrong:
+        return
+    share = 100 * wrong / known
+    told = f"{trimap_path}: {share:.3g} % of its known pixels contradict {alpha_path}"
     if refused or wrong > BOUND * known:
         raise InputError(
-            f"{trimap_path}: {100 * wrong / known:.3g} % of its known pixels contradict "
-            f"{alpha_path}; is it inverted, or of another picture?"
+            f"{told}; were foreground and background exchanged, or is it of another picture?"
         )
+    log.warning("%s", told)

@@ -6,8 +6,6 @@ stored, so that the files of one picture cannot be turned differently.
 
 import os
 import struct
-import zlib
-from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -15,7 +13,8 @@ import numpy as np
 from PIL import Image
 
 from models.errors import InputError
-from utils.images import jpeg, tiff
+from utils.images import tiff, wholeness
+from utils.images.overheard import damage_raises
 
 # What it has to say about a file we cannot use, we say ourselves, in one line.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -28,8 +27,6 @@ SHRUNK = {
     4: cv2.IMREAD_REDUCED_COLOR_4 | cv2.IMREAD_IGNORE_ORIENTATION,
     8: cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_IGNORE_ORIENTATION,
 }
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 PILLOW_ERRORS = (OSError, ValueError, SyntaxError)
 LIMIT = "OPENCV_IO_MAX_IMAGE_PIXELS"
 
@@ -47,13 +44,13 @@ def decode(path: Path | str, shrink: int = 1) -> np.ndarray:
     """
     path = Path(path)
     data = _read(path)
-    flags, heard, inverted = cv2.IMREAD_UNCHANGED, nullcontext(), False
+    flags, inverted = cv2.IMREAD_UNCHANGED, False
     try:
-        if data.startswith(PNG_SIGNATURE):
-            data = _plain_png(data)
-        elif data.startswith(jpeg.START):
-            jpeg.check_markers(data)
-            flags, heard = SHRUNK[shrink], jpeg.damage_raises()
+        if data.startswith(wholeness.PNG_START):
+            data = wholeness.plain_png(data)
+        elif data.startswith(wholeness.JPEG_START):
+            wholeness.check_jpeg(data)
+            flags = SHRUNK[shrink]
         elif data.startswith(tiff.STARTS):
             picture = tiff.Tiff(data)
             if fault := picture.fault():
@@ -62,7 +59,7 @@ def decode(path: Path | str, shrink: int = 1) -> np.ndarray:
             if pixels is not None:
                 return pixels
             data, inverted = picture.data, picture.white_is_zero
-        with heard:
+        with damage_raises(opencv=data.startswith(tiff.STARTS)):
             pixels = _decoded(path, data, flags)
     except (struct.error, IndexError, *PILLOW_ERRORS):
         raise InputError(f"{path}: the file is truncated or damaged; copy it again") from None
@@ -141,24 +138,3 @@ def _decoded(path: Path, data: bytes, flags: int) -> np.ndarray:
 
 def _missing(path: Path) -> InputError:
     return InputError(f"{path}: no such file; check the name")
-
-
-def _plain_png(data: bytes) -> bytes:
-    """The chunks of a PNG that hold pixels; raises unless they are all there and undamaged.
-
-    libpng would write its complaints to stderr, about colour profiles as about damage.
-    """
-    chunks = [PNG_SIGNATURE]
-    at = len(PNG_SIGNATURE)
-    kind = b""
-    while kind != b"IEND":
-        (length,) = struct.unpack_from(">I", data, at)
-        end = at + 8 + length
-        kind = data[at + 4 : at + 8]
-        if kind in PNG_CHUNKS:
-            (checksum,) = struct.unpack_from(">I", data, end)
-            if zlib.crc32(data[at + 4 : end]) != checksum:
-                raise ValueError("damaged")
-            chunks.append(data[at : end + 4])
-        at = end + 4
-    return b"".join(chunks)

@@ -67,7 +67,8 @@ def entries(archive: Path) -> Iterator[list[Entry]]:
                     raise tarfile.ReadError(f"ends after {len(members)} entries")
                 while rest := file.fileobj.read(CHUNK):  # the checksum of gzip comes last
                     if rest.strip(b"\0"):
-                        raise tarfile.ReadError(f"more follows its end after {len(members)}")
+                        count = len(members)
+                        raise tarfile.ReadError(f"more follows its end after {count} entries")
             yield _tar_entries(archive, file, members)
     else:
         raise InputError(

@@ -1,15 +1,18 @@
-"""A JPEG whose decoder warns is refused by name, and nothing is lost of what others write."""
+"""A picture whose decoder warns is refused by name, and nothing is lost of what others write."""
 
 import os
+import struct
 import threading
+import zlib
 
 import cv2
 import numpy as np
 import pytest
 
+from tests.pngs import chunk
 from tests.refusals import refused
 from tests.sets import picture
-from utils.images.jpeg import damage_raises
+from utils.images.overheard import damage_raises
 from utils.images.reading import read_image
 
 KINDS = {
@@ -43,6 +46,30 @@ def test_a_scan_that_is_cut_or_zeroed_before_its_end_marker(tmp_path, kind, dama
     assert refused(read_image, path, shrink) == (
         f"{path}: the file is truncated or damaged; copy it again"
     )
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("compression", [5, 8, 32773], ids=["LZW", "deflate", "PackBits"])
+def test_a_tiff_with_damage_in_the_middle(tmp_path, compression, capfd):
+    path = tmp_path / "a.tif"
+    noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    cv2.imwrite(str(path), noise, [cv2.IMWRITE_TIFF_COMPRESSION, compression])
+    assert np.array_equal(read_image(path), noise[..., ::-1])
+    data = path.read_bytes()
+    half = len(data) // 2
+    path.write_bytes(data[:half] + bytes(range(256)) + data[half + 256 :])
+    if compression != 32773:  # which holds nothing to tell it by
+        assert str(path) in refused(read_image, path)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_png_whose_checksums_are_right_and_whose_content_is_not(tmp_path, capfd):
+    rows = zlib.compress(b"\1\2\3" * 20)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 20, 20, 8, 0, 0, 0, 0))
+    path = tmp_path / "a.png"
+    for content in (rows, rows[:-6], rows[:9] + b"abc" + rows[12:]):
+        path.write_bytes(data + chunk(b"IDAT", content) + chunk(b"IEND", b""))
+        assert str(path) in refused(read_image, path)
     assert capfd.readouterr().err == ""
 
 
