@@ -211,6 +211,11 @@ def test_brought_trimap_of_another_size_or_without_unknown_is_refused(root):
     assert "no unknown pixels" in refused(root)
 
 
+def test_brought_trimap_of_no_foreground_is_refused(root):
+    write_image(root / "test" / "trimap" / "cow.png", np.full((31, 27), 128, np.uint8))
+    assert "trimap/cow.png: belongs to no foreground" in refused(root)
+
+
 def test_brought_trimap_that_contradicts_its_matte_is_refused(root):
     path = root / "test" / "trimap" / "dog.png"
     trimap = make_trimap(read_alpha(root / "test" / "alpha" / "dog.png"), 2)

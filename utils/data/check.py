@@ -15,7 +15,7 @@ from utils.data.split import split_problems
 from utils.images.agreement import require_agreement
 from utils.images.levels import UNKNOWN
 from utils.images.listing import list_images
-from utils.images.pairing import by_owner, partners
+from utils.images.pairing import belongs_to_none, by_owner, partners
 from utils.images.reading import read_alpha, read_image, read_trimap, require_unknown
 from utils.images.sizes import check_same_size
 from utils.processes import run
@@ -104,7 +104,7 @@ def _pair_jobs(root: Path, part: Part, problems: list[str]) -> list[_Job]:
         for (name, _), path in found.items():
             trimaps[name].append(path)
         for path in others:
-            problems.append(f"{path}: belongs to no foreground; rename it, or remove it")
+            problems.append(belongs_to_none(path))
             strays.append(_Job(trimaps=(path,)))
     jobs = [_Job(colours.get(name), own[name], tuple(trimaps[name])) for name in own]
     return jobs + strays

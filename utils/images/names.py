@@ -10,9 +10,9 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 # Pictures and arrays of other kinds: what is of these belongs to a set, though nothing reads it.
 UNREAD_SUFFIXES = (
     *(".gif", ".heic", ".heif", ".jfif", ".jfi", ".jif", ".jpe", ".avif", ".jxl", ".jp2", ".j2k"),
-    *(".apng", ".mpo", ".jxr", ".tga", ".psd", ".exr", ".hdr", ".dds", ".ico", ".svg", ".pcx"),
+    *(".apng", ".mpo", ".jxr", ".tga", ".psd", ".exr", ".hdr", ".dds", ".pcx"),
     *(".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".pfm", ".raw", ".dng", ".cr2", ".cr3", ".nef"),
-    *(".arw", ".orf", ".rw2", ".npy", ".npz", ".mat"),
+    *(".arw", ".orf", ".rw2", ".npy", ".npz"),
 )
 # Control characters, undecodable bytes, line and paragraph separators: none fits a line of a list.
 UNFIT = ("Cc", "Cs", "Zl", "Zp")

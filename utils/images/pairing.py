@@ -114,6 +114,11 @@ def by_owner(
     return found, others
 
 
+def belongs_to_none(path: Path) -> str:
+    """What is wrong with one of the others of `by_owner`."""
+    return f"{path}: belongs to no foreground; rename it, or remove it"
+
+
 def follow(lines: Iterable[str], images: Mapping[str, Path]) -> tuple[list[str], list[str]]:
     """The names of `images` in the order of a list, and the lines that name none of them.
 

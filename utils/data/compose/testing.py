@@ -21,11 +21,12 @@ from utils.images.agreement import require_agreement
 from utils.images.levels import UNKNOWN
 from utils.images.listing import list_images
 from utils.images.names import name_of
-from utils.images.pairing import by_owner
+from utils.images.pairing import belongs_to_none, by_owner
 from utils.images.reading import read_image, read_trimap, require_unknown
 from utils.images.sizes import check_same_size
 from utils.images.trimap import draw_radius, reach, trimap_from_reach
 from utils.images.writing import write_image
+from utils.problems import refuse
 from utils.processes import run
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ def compose_test_set(
 
     Raises:
         InputError: a picture cannot be used; a matte or a trimap is of another size than its
-            foreground, or has no unknown pixel; the disk is too small; another process composes
+            foreground, has no unknown pixel, or contradicts it; a trimap is of none; the disk is too small; another process composes
             this set.
     """
     root = Path(root)
@@ -129,7 +130,8 @@ def _brought_trimaps(root: Path, wanted: list[Composition]) -> dict[str, Path]:
     folder = root / "test" / "trimap"
     if not folder.is_dir():
         return {}
-    trimaps, _ = by_owner(list_images(folder), [one.foreground.name for one in wanted])
+    trimaps, others = by_owner(list_images(folder), [one.foreground.name for one in wanted])
+    refuse([belongs_to_none(path) for path in others])
     brought = {}
     for foreground, composites in wanted:
         for k, one in enumerate(composites):
