@@ -65,8 +65,8 @@ def compose_test_set(
 
     Raises:
         InputError: a picture cannot be used; a matte or a trimap is of another size than its
-            foreground, has no unknown pixel, or contradicts it; a trimap is of none; the disk is too small; another process composes
-            this set.
+            foreground, has no unknown pixel, or contradicts it; a trimap is of none; the disk is
+            too small; another process composes this set.
     """
     root = Path(root)
     draw_radius(np.random.default_rng(0), *radius)  # complain now, not after half of the work
