@@ -441,3 +441,36 @@ def test_linked_and_unreadable_folders_are_named(pairs, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "walk", denied)
     message = refused("photographs", tmp_path / "elsewhere", tmp_path / "set", part="train")
     assert "elsewhere: cannot be read (Permission denied)" in message
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["another source", "the same source"])
+def test_an_import_killed_among_its_files_is_undone_or_goes_on(
+    pairs, tmp_path, monkeypatch, caplog, again
+):
+    root, other = tmp_path / "set", tmp_path / "other"
+    fg(root / "train/fg/mine.png", 9)
+    alpha(root / "train/alpha/mine.png", 9)
+    archive = pack(pairs, "a.zip")
+    if not again:
+        fg(other / "fg/new.png", 7)
+        alpha(other / "alpha/new.png", 7)
+    put, count = placing._put, 0
+
+    def killed(*arguments):
+        nonlocal count
+        count += 1
+        if count > 4:
+            raise KeyboardInterrupt
+        put(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(placing, "_put", killed)
+        import_set("pairs", archive, root, part="train")
+    assert len(files(root)) > 4
+    if not again:
+        archive = pack(other, "a.zip").replace(archive)
+    import_set("pairs", archive, root, part="train")
+    names = ["0", "1", "2", "mine"] if again else ["mine", "new"]
+    assert [one.name for one in foregrounds(root, "train")] == names
+    assert len(files(root)) == 2 * len(names)
+    assert ("the 4 files that it had brought are removed" in caplog.text) != again
