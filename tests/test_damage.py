@@ -8,6 +8,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.pngs import chunk
 from tests.refusals import refused
@@ -60,6 +61,20 @@ def test_a_tiff_with_damage_in_the_middle(tmp_path, compression, capfd):
     path.write_bytes(data[:half] + bytes(range(256)) + data[half + 256 :])
     if compression != 32773:  # which holds nothing to tell it by
         assert str(path) in refused(read_image, path)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "jpeg"])
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_a_tiff_with_alpha_and_damage(tmp_path, mode, compression, capfd):
+    path = tmp_path / "a.tif"
+    noise = np.random.default_rng(0).integers(0, 256, (60, 80, len(mode)), dtype=np.uint8)
+    Image.fromarray(noise, mode).save(path, compression=compression)
+    assert read_image(path).shape == (60, 80, 3)
+    data = path.read_bytes()
+    half = len(data) // 2
+    path.write_bytes(data[:half] + bytes(range(256)) + data[half + 256 :])
+    assert str(path) in refused(read_image, path)
     assert capfd.readouterr().err == ""
 
 

@@ -44,7 +44,7 @@ def decode(path: Path | str, shrink: int = 1) -> np.ndarray:
     """
     path = Path(path)
     data = _read(path)
-    flags, inverted = cv2.IMREAD_UNCHANGED, False
+    flags, inverted, picture = cv2.IMREAD_UNCHANGED, False, None
     try:
         if data.startswith(wholeness.PNG_START):
             data = wholeness.plain_png(data)
@@ -55,11 +55,11 @@ def decode(path: Path | str, shrink: int = 1) -> np.ndarray:
             picture = tiff.Tiff(data)
             if fault := picture.fault():
                 raise InputError(f"{path}: {fault}")
-            pixels = picture.with_alpha()
+            data, inverted = picture.data, picture.white_is_zero
+        with damage_raises(opencv=picture is not None):
+            pixels = picture.with_alpha() if picture else None
             if pixels is not None:
                 return pixels
-            data, inverted = picture.data, picture.white_is_zero
-        with damage_raises(opencv=data.startswith(tiff.STARTS)):
             pixels = _decoded(path, data, flags)
     except (struct.error, IndexError, *PILLOW_ERRORS):
         raise InputError(f"{path}: the file is truncated or damaged; copy it again") from None

@@ -9,8 +9,11 @@ from contextlib import contextmanager, suppress
 import cv2
 
 STDERR = 2
-# What libjpeg writes there of damage, always with the same beginnings.
-DAMAGE = (b"Corrupt JPEG data", b"Premature end of JPEG", b"Inconsistent progression sequence")
+# What libjpeg, and libtiff in Pillow, write there of damage, always with the same beginnings.
+DAMAGE = (
+    *(b"Corrupt JPEG data", b"Premature end of JPEG", b"Inconsistent progression sequence"),
+    *(b"tempfile.tif: ", b"JPEGLib: ", b"LZWDecode: ", b"PackBitsDecode: ", b"ZIPDecode: "),
+)
 KNOWN_OTHERWISE = b"libpng "  # what it refuses is no picture, and of what it forgives all is there
 OPENCV = b"[ERROR:"
 SILENT, ERRORS = cv2.utils.logging.LOG_LEVEL_SILENT, cv2.utils.logging.LOG_LEVEL_ERROR
