@@ -22,7 +22,7 @@ def complain(found: str | Sequence[str], problems: list[str] | None) -> None:
 
 
 @contextmanager
-def about(culprit: Path | str) -> Iterator[None]:
+def naming(culprit: Path | str) -> Iterator[None]:
     """Name `culprit` in what is raised inside by a function that does not know it."""
     try:
         yield

@@ -15,7 +15,7 @@ from utils.images.reading import read_image, read_trimap, require_unknown
 from utils.images.sizes import check_same_size
 from utils.images.writing import write_image
 from utils.metrics import score, score_exact
-from utils.problems import about
+from utils.problems import naming
 from utils.processes import run
 from utils.score.journal import Journal
 from utils.score.pictures import Picture
@@ -111,7 +111,7 @@ class _Mattes(Sequence):
         image, trimap = read_image(picture.image), read_trimap(picture.trimap)
         check_same_size(picture.image, image, picture.trimap, trimap)
         require_unknown(picture.trimap, trimap)
-        with about(picture.image):
+        with naming(picture.image):
             matte = self._matting(image, trimap)
         if not self._exact:
             matte = to_8_bits(matte)  # a quarter of the way to the worker
