@@ -1,6 +1,9 @@
 """What strangers packed can do no harm, and arrives whole or not at all."""
 
+import gzip
 import io
+import os
+import re
 import shutil
 import struct
 import tarfile
@@ -12,7 +15,7 @@ import pytest
 
 from tests.sources import pack, refused, text, write_pairs
 from utils.data.folders import foregrounds
-from utils.data.importers import archives
+from utils.data.importers import archives, importing
 from utils.data.importers.importing import import_set
 
 
@@ -120,6 +123,53 @@ def test_tar_with_a_damaged_header_is_not_taken_for_a_shorter_one(tmp_path):
     assert "bad header after 1 entries" in message
 
 
+@pytest.mark.parametrize("open_as", ["w", "w:gz"])
+def test_tar_that_ends_between_two_members_is_damaged(tmp_path, open_as):
+    archive = tmp_path / ("a.tar" if open_as == "w" else "a.tgz")
+    whole = tarred(tmp_path / "whole.tar", member("1.png"), member("2.png"))
+    data = whole.read_bytes()[:512]
+    with (gzip.open if open_as == "w:gz" else open)(archive, "wb") as file:
+        file.write(data)
+    message = refused("photographs", archive, tmp_path / "set", part="train")
+    assert "damaged" in message and "ends after 1 entries" in message
+
+
+def test_tar_that_goes_on_after_its_end_is_not_taken_for_a_shorter_one(tmp_path):
+    parts = [tarred(tmp_path / f"{name}.tar", member(f"{name}.png")) for name in "bc"]
+    archive = tmp_path / "a.tar"
+    archive.write_bytes(b"".join(part.read_bytes() for part in parts))
+    message = refused("photographs", archive, tmp_path / "set", part="train")
+    assert "more follows its end after 1 entries" in message
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_names_in_a_zip_are_utf8_with_its_flag_or_without(pairs, tmp_path, flag):
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for kind in ("fg", "alpha"):
+            file.write(pairs / kind / "0.png", f"{kind}/cafe\u0301.png")
+    if not flag:
+        data = archive.read_bytes()
+        for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+            for entry in [found.start() + at for found in re.finditer(re.escape(mark), data)]:
+                (bits,) = struct.unpack_from("<H", data, entry)
+                assert bits & 0x800
+                data = data[:entry] + struct.pack("<H", bits & ~0x800) + data[entry + 2 :]
+        archive.write_bytes(data)
+    import_set("pairs", archive, tmp_path / "set", part="train")
+    assert [one.name for one in foregrounds(tmp_path / "set", "train")] == ["caf\u00e9"]
+
+
+def test_names_of_old_programs_stay_as_the_format_has_them(pairs, tmp_path):
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for kind in ("fg", "alpha"):
+            file.write(pairs / kind / "0.png", f"{kind}/cafX.png")
+    archive.write_bytes(archive.read_bytes().replace(b"cafX", b"caf\x82"))  # of code page 437
+    import_set("pairs", archive, tmp_path / "set", part="train")
+    assert [one.name for one in foregrounds(tmp_path / "set", "train")] == ["caf\u00e9"]
+
+
 def test_compressed_tar_is_read_to_its_checksum(pairs, tmp_path):
     archive = pack(pairs, "a.tgz")
     data = bytearray(archive.read_bytes())
@@ -163,6 +213,32 @@ def test_files_of_another_archive_of_that_name_are_not_taken_for_its_own(pairs, 
     text(stale, bytes((pairs / "fg/0.png").stat().st_size))
     import_set("pairs", archive, root, part="train")
     assert (root / "train/fg/0.png").read_bytes() == (pairs / "fg/0.png").read_bytes()
+
+
+@pytest.mark.parametrize("same_time", [False, True])
+def test_a_killed_import_leaves_nothing_to_another_archive_of_that_name(
+    pairs, tmp_path, monkeypatch, same_time
+):
+    archive, root = pack(pairs, "mine.zip"), tmp_path / "set"
+    stamp = archive.stat().st_mtime_ns
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(importing, "Request", killed)
+        import_set("pairs", archive, root, part="train")
+    assert (tmp_path / ".set.mine.zip" / "fg" / "2.png").is_file()
+    for kind in ("fg", "alpha"):
+        (pairs / kind / "0.png").rename(pairs / kind / "other.png")
+        for gone in ("1.png", "2.png"):
+            (pairs / kind / gone).unlink()
+    pack(pairs, "mine.zip")
+    if same_time:
+        os.utime(archive, ns=(stamp, stamp))
+    import_set("pairs", archive, root, part="train")
+    assert [one.name for one in foregrounds(root, "train")] == ["other"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "set"]
 
 
 def test_names_that_no_list_can_hold_are_renamed(pairs, tmp_path):

@@ -10,6 +10,7 @@ from models.errors import InputError
 from tests.sets import disc, picture, write_set
 from utils.data.check import check_set
 from utils.data.split import write_split
+from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
 
 
@@ -21,9 +22,7 @@ def root(tmp_path) -> Path:
 
 
 def trimap(height: int = 72, width: int = 88) -> np.ndarray:
-    trimap = np.zeros((height, width), np.uint8)
-    trimap[20:50], trimap[30:40] = 128, 255
-    return trimap
+    return make_trimap(disc(height, width), 5)
 
 
 def found(root: Path, **options) -> list[str]:
@@ -118,6 +117,38 @@ def test_trimaps_are_compared_with_their_foreground(root):
         )
     ):
         assert problems[number].startswith(f"test/trimap/{said}")
+
+
+def test_trimaps_that_contradict_their_matte_are_listed(root):
+    folder = root / "test" / "trimap"
+    write_image(folder / "test0.png", np.where(trimap() == 128, np.uint8(128), 255 - trimap()))
+    (problem,) = found(root)
+    said = "test0.png: 100 % of its known pixels contradict test/alpha/test0.png"
+    assert problem.replace(f"{folder}/", "").startswith(f"test/trimap/{said}")
+
+
+def test_files_of_kinds_that_are_not_read_are_listed(root):
+    for name in ("train/fg/a.gif", "train/alpha/b.HEIC", "test/bg/c.jfif", "train/bg/d.avif"):
+        (root / name).touch()
+    problems = found(root)
+    assert [one.split(";")[0] for one in problems] == [
+        "test/bg/c.jfif: .jfif is not read here",
+        "train/alpha/b.HEIC: .HEIC is not read here",
+        "train/bg/d.avif: .avif is not read here",
+        "train/fg/a.gif: .gif is not read here",
+    ]
+
+
+def test_mattes_of_0_and_1_and_damaged_jpegs_are_listed(root):
+    write_image(root / "train/alpha/train1.png", disc(72, 88) // 255)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 80, 3), dtype=np.uint8)
+    write_image(root / "train/bg/noise.jpg", noise)
+    data = (root / "train/bg/noise.jpg").read_bytes()
+    (root / "train/bg/noise.jpg").write_bytes(data[: len(data) // 2] + data[-2:])
+    assert found(root) == [
+        "train/alpha/train1.png: its values are 0 to 1; save it as 0 to 255",
+        "train/bg/noise.jpg: the file is truncated or damaged; copy it again",
+    ]
 
 
 def test_lists_of_names_are_followed_to_the_end(root):

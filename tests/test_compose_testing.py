@@ -89,7 +89,7 @@ def test_result_depends_on_the_seed_but_not_on_workers(root):
 
 def test_trimaps_that_the_set_brings_are_taken(root):
     one, both = np.full((40, 50), 128, np.uint8), np.full((31, 27), 128, np.uint8)
-    one[:5], both[:3] = 0, 255
+    one[:5], both[:3] = 0, 0
     write_image(root / "test" / "trimap" / "cat_1.png", one)
     write_image(root / "test" / "trimap" / "dog.png", both)
     run(root)
@@ -142,7 +142,7 @@ def test_a_source_that_is_replaced_is_composed_again_once_whatever_its_date(root
     write_image(root / "test/trimap/dog_0.png", trimap)
     before, composed = run(root), root / "test/composed"
     path = root / "test" / source
-    trimap[0] = 255
+    trimap[0] = 0
     write_image(path, trimap if "trimap" in source else 255 - read_image(path))
     os.utime(path, (time, time))
     after = run(root)
@@ -209,6 +209,18 @@ def test_brought_trimap_of_another_size_or_without_unknown_is_refused(root):
     assert "trimap/dog.png is 27 x 30" in refused(root)
     write_image(path, np.full((31, 27), 255, np.uint8))
     assert "no unknown pixels" in refused(root)
+
+
+def test_brought_trimap_of_no_foreground_is_refused(root):
+    write_image(root / "test" / "trimap" / "cow.png", np.full((31, 27), 128, np.uint8))
+    assert "trimap/cow.png: belongs to no foreground" in refused(root)
+
+
+def test_brought_trimap_that_contradicts_its_matte_is_refused(root):
+    path = root / "test" / "trimap" / "dog.png"
+    trimap = make_trimap(read_alpha(root / "test" / "alpha" / "dog.png"), 2)
+    write_image(path, np.where(trimap == 128, np.uint8(128), 255 - trimap))
+    assert "trimap/dog.png: 100 % of its known pixels contradict" in refused(root)
 
 
 def test_constant_matte_and_impossible_options_are_refused(root):

@@ -1,6 +1,7 @@
 """Stored pixels are decoded right, whatever the format, or the file is refused in one line."""
 
 import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -103,6 +104,16 @@ def test_file_that_is_no_picture_is_refused(tmp_path, capfd):
     assert "no such file" in refused(read_image, tmp_path / "missing.png")
     assert "cannot be read" in refused(read_image, tmp_path)
     assert capfd.readouterr().err == ""
+
+
+def test_a_picture_that_is_too_large_is_called_so(tmp_path):
+    path = tmp_path / "a.png"
+    header = struct.pack(">IIBBBBB", 40000, 30000, 8, GREY, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(99))), (b"IEND", b""))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts))
+    assert refused(read_image, path).startswith(
+        f"{path}: 40000 x 30000 is more than can be read (2^30 pixels; OPENCV_IO_MAX_IMAGE_PIXELS)"
+    )
 
 
 def test_damaged_png_is_refused(tmp_path, noise, capfd):

@@ -402,3 +402,75 @@ def test_photographs_of_one_name_in_two_folders_are_both_named_unless_they_are_t
     fg(source / "b/c/1.jpg", 1)
     message = refused("photographs", source, root, part="train")
     assert "a/1.jpg and b/c/1.jpg are different" in message
+
+
+@pytest.mark.parametrize("kind", ["photographs", "pairs"])
+def test_what_would_be_left_out_is_named(pairs, tmp_path, kind):
+    (pairs / "fg/a.gif").touch()
+    (pairs / "fg/b.heic").touch()
+    (pairs / "fg/gone.png").symlink_to(tmp_path / "nothing.png")
+    before = files(tmp_path)
+    source = pairs if kind == "pairs" else pairs / "fg"
+    message = refused(kind, source, tmp_path / "set", part="train")
+    assert "a.gif: .gif is not read here; save it as PNG or JPEG, or remove it (and 2" in message
+    (pairs / "fg/gone.png").unlink()
+    packed = pack(pairs, "a.zip")
+    assert "fg/a.gif: .gif is not read" in refused(kind, packed, tmp_path / "set", part="train")
+    packed.unlink()
+    assert files(tmp_path) == before
+
+
+def test_linked_and_unreadable_folders_are_named(pairs, tmp_path, monkeypatch):
+    (pairs / "more").symlink_to(tmp_path / "in")
+    message = refused("photographs", pairs, tmp_path / "set", part="train")
+    assert "more: is a link to a folder, which is not followed" in message
+    assert "is a link to a folder" in refused("pairs", pairs, tmp_path / "set", part="train")
+    (pairs / "more").unlink()
+    (pairs / "fg").rename(tmp_path / "elsewhere")
+    (pairs / "fg").symlink_to(tmp_path / "elsewhere")
+    assert "is a link" in refused("photographs", pairs, tmp_path / "set", part="train")
+    import_set("pairs", pairs, tmp_path / "set", part="train")
+    assert len(foregrounds(tmp_path / "set", "train")) == 3
+
+    walk = os.walk
+
+    def denied(folder, onerror=None):
+        onerror(PermissionError(13, "Permission denied", str(folder)))
+        yield from walk(folder)
+
+    monkeypatch.setattr(os, "walk", denied)
+    message = refused("photographs", tmp_path / "elsewhere", tmp_path / "set", part="train")
+    assert "elsewhere: cannot be read (Permission denied)" in message
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["another source", "the same source"])
+def test_an_import_killed_among_its_files_is_undone_or_goes_on(
+    pairs, tmp_path, monkeypatch, caplog, again
+):
+    root, other = tmp_path / "set", tmp_path / "other"
+    fg(root / "train/fg/mine.png", 9)
+    alpha(root / "train/alpha/mine.png", 9)
+    archive = pack(pairs, "a.zip")
+    if not again:
+        fg(other / "fg/new.png", 7)
+        alpha(other / "alpha/new.png", 7)
+    put, count = placing._put, 0
+
+    def killed(*arguments):
+        nonlocal count
+        count += 1
+        if count > 4:
+            raise KeyboardInterrupt
+        put(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(placing, "_put", killed)
+        import_set("pairs", archive, root, part="train")
+    assert len(files(root)) > 4
+    if not again:
+        archive = pack(other, "a.zip").replace(archive)
+    import_set("pairs", archive, root, part="train")
+    names = ["0", "1", "2", "mine"] if again else ["mine", "new"]
+    assert [one.name for one in foregrounds(root, "train")] == names
+    assert len(files(root)) == 2 * len(names)
+    assert ("the 4 files that it had brought are removed" in caplog.text) != again

@@ -177,3 +177,18 @@ def test_a_want_of_memory_names_the_cure():
     trimap = np.full((40, 50), 128, np.uint8)
     with pytest.raises(InputError, match=r"1 x 50 x 40 pixels at once take more memory than there"):
         Inference("whole").matte(Greedy(), picture(0, 40, 50), trimap, CPU)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("mode", ["whole", "tile", "resize", "crop", "half"])
+def test_a_matte_that_is_not_finite_is_none(mode, value):
+    class Odd(Echo):
+        def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
+            return torch.where(trimap > 0.4, value, image[:, :1])
+
+    trimap = np.zeros((64, 64), np.uint8)
+    trimap[20:40, 20:40] = 128
+    options = Inference(mode, halo=32 if mode == "tile" else None)
+    for make in (options.alpha, options.matte):
+        with pytest.raises(InputError, match="the network's matte is not finite"):
+            make(Odd(), picture(0, 64, 64), trimap, CPU)

@@ -48,6 +48,28 @@ def test_folder_that_cannot_be_used_is_named(tmp_path):
     assert "a.jpg" in message and "a.png" in message
 
 
+@pytest.mark.parametrize("suffix", [".gif", ".heic", ".jfif", ".AVIF", ".npy", ".exr"])
+def test_pictures_of_kinds_that_are_not_read_are_named(tmp_path, suffix):
+    (tmp_path / f"b{suffix}").touch()
+    said = f"b{suffix}: {suffix} is not read here; save it as PNG or JPEG, or remove it"
+    assert said in refused(list_images, tmp_path)
+    (tmp_path / "a.png").touch()
+    assert said in refused(list_images, tmp_path)
+    problems: list[str] = []
+    assert list(list_images(tmp_path, problems)) == ["a"] and len(problems) == 1
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    def denied(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.scandir", denied)
+    said = f"{tmp_path}: cannot be read (Permission denied); check its permissions"
+    assert refused(list_images, tmp_path) == refused(pictures_in, tmp_path) == said
+    problems: list[str] = []
+    assert list_images(tmp_path, problems) == {} and problems == [said]
+
+
 def test_a_folder_is_no_picture_and_a_broken_link_is_not_passed_over(tmp_path):
     (tmp_path / "a.png").mkdir()
     (tmp_path / "b.png").symlink_to(tmp_path / "gone.png")
@@ -59,6 +81,11 @@ def test_a_list_is_read_in_every_usual_encoding(tmp_path, encoding):
     path = tmp_path / "list.txt"
     path.write_bytes("K\u00e4fer 1\r\n\r\n  b.png \n".encode(encoding))
     assert read_names(path) == ["K\u00e4fer 1", "b.png"]
+
+
+def test_marks_of_the_byte_order_are_no_part_of_a_name(tmp_path):
+    (tmp_path / "list.txt").write_text("\ufeffa.png\n\ufeffb.png\n", encoding="utf-8")
+    assert read_names(tmp_path / "list.txt") == ["a.png", "b.png"]
 
 
 def test_a_list_in_decomposed_form_is_read_in_composed_form(tmp_path):

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 
 from models.errors import InputError
+from tests.refusals import refused
 from tests.sets import disc
 from utils.images.mattes import list_mattes, matte_size, read_matte, to_8_bits, to_float
 from utils.images.writing import write_image
 from utils.score.pictures import match_saved
 
 VALUES = np.linspace(0, 1, 30 * 40).reshape(30, 40)
+NAN, INFINITE = (np.where(VALUES > 0.9, odd, VALUES) for odd in (np.nan, np.inf))
 
 
 def save(path, values):
@@ -46,11 +48,21 @@ def test_rounding_and_back_keeps_8_bits():
     assert (to_8_bits(to_float(values)) == values).all()
 
 
-@pytest.mark.parametrize("values", [VALUES * 255, VALUES - 0.5, np.full((4, 4), np.nan)])
+@pytest.mark.parametrize("values", [VALUES * 255, VALUES - 0.5, VALUES / 255, NAN, INFINITE])
 def test_values_that_are_not_0_to_1_are_refused(tmp_path, values):
     path = save(tmp_path / "m.npy", values)
     with pytest.raises(InputError, match=r"m\.npy: its values are .*; save them as 0 to 1"):
         read_matte(path)
+
+
+@pytest.mark.parametrize("values", [VALUES * 255, VALUES / 255, NAN, INFINITE])
+def test_a_tiff_of_any_float_is_held_to_the_same_range_and_its_size_is_known(tmp_path, values):
+    for kind in (np.float32, np.float64):
+        cv2.imwrite(str(tmp_path / "m.tif"), values.astype(kind))
+        assert matte_size(tmp_path / "m.tif") == (30, 40)
+        assert "save them as 0 to 1" in refused(read_matte, tmp_path / "m.tif")
+        cv2.imwrite(str(tmp_path / "m.tif"), VALUES.astype(kind))
+        assert np.abs(read_matte(tmp_path / "m.tif", exact=True) - VALUES).max() < 1e-7
 
 
 def test_arrays_of_one_channel_are_taken_and_others_refused(tmp_path):

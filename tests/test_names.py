@@ -36,6 +36,11 @@ def test_one_name_written_differently_has_one_key(name):
     assert key(key(name)) == key(name) == key(f"{name}.PNG") == key(f"{name}.jpg.Png")
 
 
+def test_one_name_has_one_key_with_whatever_blank_and_accent():
+    for name in ("a\u00a0\u00e9", "a\u3000e\u0301", "A\u202f\u00c9", "a\u2009E\u0301"):
+        assert key(name) == key("a \u00e9")
+
+
 def test_only_the_suffix_of_a_picture_is_left_out():
     assert [without_suffix(n) for n in ("a.png", "a.jpg.png", "hair.v2", ".png", "a.JPEG")] == [
         *("a", "a.jpg", "hair.v2", ".png", "a")

@@ -55,6 +55,18 @@ def test_a_composite_takes_its_own_partner_before_that_of_its_foreground():
     )
 
 
+def test_of_two_whole_folders_both_must_have_all():
+    images, mattes = files("a", "b"), files("b", "c")
+    problems: list[str] = []
+    assert find_partners(images, mattes, Path("alpha"), problems, own=Path("image")) == {
+        "b": mattes["b"]
+    }
+    assert [one.split(";")[0] for one in problems] == [
+        "folder/a.png: no file of the same name in alpha",
+        "folder/c.png: no file of the same name in image",
+    ]
+
+
 def test_a_number_belongs_to_the_longest_name_there_is():
     lookup = Lookup(["cat", "cat_1", "z.jpg"])
     assert lookup.owner("cat") == ("cat", None)
@@ -80,3 +92,10 @@ def test_a_list_may_leave_suffixes_out_or_have_older_ones():
     order, unknown = follow(["z.jpg.png", "A", "hair.v2", "a.tif", "hair", "q.png"], images)
     assert order == ["z.jpg", "a", "hair.v2", "a"]
     assert unknown == ["hair", "q.png"]
+
+
+def test_a_list_may_have_folders_before_the_names_and_other_blanks():
+    images = files("a", "wide blank")
+    lines = ["fg\\a.png", "train/fg/a", "C:\\fg\\wide\u3000blank.jpg", "wide\u00a0blank", "x/q"]
+    order, unknown = follow(lines, images)
+    assert order == ["a", "a", "wide blank", "wide blank"] and unknown == ["x/q"]

@@ -4,10 +4,17 @@ import logging
 
 import cv2
 import numpy as np
+import pytest
 
 from tests.pngs import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, png
 from tests.refusals import refused
-from utils.images.reading import read_alpha, read_trimap, require_unknown
+from utils.images.reading import (
+    read_alpha,
+    read_cutout,
+    read_image,
+    read_trimap,
+    require_unknown,
+)
 from utils.images.writing import write_image
 
 
@@ -98,3 +105,45 @@ def test_trimap_without_unknown_can_be_read_but_not_required(tmp_path):
     message = refused(require_unknown, path, trimap)
     assert str(path) in message and "no unknown pixels" in message
     require_unknown(path, banded(0, 128, 255))
+
+
+SMALL = {
+    "0 and 1 in 8 bits": (np.uint8, 1, "0 to 1; save it as 0 to 255"),
+    "0 and 1 in 16 bits": (np.uint16, 1, "0 to 1; save it as 0 to 65535"),
+    "8 bits in 16": (np.uint16, 255, "0 to 255; save it as 0 to 65535, or with 8 bits"),
+    "10 bits in 16": (np.uint16, 1023, "0 to 1023"),
+    "12 bits in 16": (np.uint16, 4095, "0 to 4095"),
+}
+
+
+@pytest.mark.parametrize("dtype, top, said", SMALL.values(), ids=SMALL)
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_mattes_of_another_range_are_refused_in_any_channel(tmp_path, dtype, top, said, suffix):
+    path = tmp_path / f"a{suffix}"
+    values = np.tile(np.array([0, top], dtype), (6, 4))
+    white = np.full_like(values, np.iinfo(dtype).max)
+    for stored in (values, np.dstack([values] * 3), np.dstack([white] * 3 + [values])):
+        cv2.imwrite(str(path), stored)
+        assert f"{path}: its values are {said}" in refused(read_alpha, path)
+    assert said in refused(read_cutout, path)
+    assert read_image(path).min() == 255
+
+
+def test_sixteen_bit_pictures_that_hold_eight_are_refused(tmp_path):
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.tile(np.arange(256, dtype=np.uint16), (4, 1)))
+    assert "0 to 255; save it as 0 to 65535, or with 8 bits" in refused(read_image, path)
+
+
+@pytest.mark.parametrize("top", [0, 2, 77, 255])
+def test_faint_mattes_and_empty_ones_are_read(tmp_path, top):
+    path = tmp_path / "a.png"
+    write_image(path, np.tile(np.array([0, top], np.uint8), (6, 4)))
+    assert read_alpha(path).max() == top
+    cv2.imwrite(str(path), np.tile(np.array([0, 257 * top], np.uint16), (6, 4)))
+    assert read_alpha(path).max() == top
+
+
+def test_a_bit_a_pixel_is_black_and_white(tmp_path):
+    path = png(tmp_path / "a.png", 8, 1, GREY, [[0b10101010]])
+    assert read_alpha(path).tolist() == [[255, 0] * 4]

@@ -122,6 +122,30 @@ def test_a_matte_that_is_missing_from_a_set_is_named(tmp_path):
         saved_in(open_set(tmp_path), tmp_path / "ours")
 
 
+def test_a_set_with_one_file_too_many_is_refused_whichever_it_is(tmp_path):
+    folders = {"original": PHOTOGRAPH, "mask": ALPHA, "trimap": TRIMAP}
+    for folder, content in folders.items():
+        write(tmp_path / folder, content, "a", "b")
+    write(tmp_path / "ours", ALPHA, "a", "b", "c")
+    with pytest.raises(InputError, match=r"ours/c\.png: no file of the same name in .*original"):
+        saved_in(open_set(tmp_path), tmp_path / "ours")
+    for folder, content in folders.items():
+        write(tmp_path / folder, content, "c")
+        with pytest.raises(InputError, match=r"c\.png: no file of the same name in "):
+            open_set(tmp_path)
+        (tmp_path / folder / "c.png").unlink()
+
+
+def test_a_shared_matte_of_no_composite_is_too_many(tmp_path):
+    write(tmp_path / "merged", PHOTOGRAPH, "cat_0", "cat_1")
+    write(tmp_path / "alpha", ALPHA, "cat", "dog")
+    write(tmp_path / "trimaps", TRIMAP, "cat", "cat_0", "cat_1")
+    with pytest.raises(InputError, match=r"alpha/dog\.png: no file of the same name in .*merged"):
+        open_set(tmp_path)
+    (tmp_path / "alpha" / "dog.png").unlink()
+    assert len(open_set(tmp_path)[""]) == 2
+
+
 def test_what_was_looked_for_is_told(tmp_path):
     with pytest.raises(InputError, match=r"tried alphamatting, aim, .*--image, --alpha"):
         open_set(tmp_path)

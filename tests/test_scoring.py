@@ -267,3 +267,29 @@ def test_mattes_without_truth_lie_as_their_upload_wants_them(folders, tmp_path, 
     assert (out / "n-Trimap2_worst.png").exists() and (out / "sheet-Trimap1.png").exists()
     content = json.loads((out / "n-Trimap1.json").read_text())
     assert content["mode"] == "whole" and content["network"] == fingerprint(network)
+
+
+def test_a_matte_that_is_not_finite_is_neither_saved_nor_scored(pictures, tmp_path):
+    network = models.build("dim", dict.fromkeys(models.build("dim").plan, 4))
+    with torch.no_grad():
+        next(network.parameters())[0] = torch.nan
+    for exact in (False, True):
+        with pytest.raises(InputError, match=r"image/a\.png: the network's matte is not finite"):
+            run_networks(
+                {"nan": network.eval()},
+                {"": pictures},
+                torch.device("cpu"),
+                Inference("whole"),
+                tmp_path / "out",
+                Scoring(exact=exact),
+            )
+    assert not list((tmp_path / "out").rglob("*.png"))
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_trimap_that_contradicts_its_truth_is_refused(folders, saved, exact):
+    path = folders["trimap"] / "b.png"
+    trimap = make_trimap(disc(*SIZE, softness=4), 5)
+    write_image(path, np.where(trimap == 128, np.uint8(128), 255 - trimap))
+    with pytest.raises(InputError, match=r"trimap/b\.png: 100 % of its known pixels contradict"):
+        run_saved(saved, "ours", scoring=Scoring(exact=exact))

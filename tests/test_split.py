@@ -103,6 +103,16 @@ def test_line_that_is_no_composite_is_named_with_its_file(tmp_path, line):
     assert "--by composite again" in message
 
 
+def test_lists_written_by_hand_find_their_foregrounds(tmp_path):
+    lay_out(tmp_path, ["a b", "c", "\u00e9"])
+    (tmp_path / "train_names.txt").write_text("\ufefffg\\c\ne\u0301\n", encoding="utf-8")
+    (tmp_path / "valid_names.txt").write_text("train/fg/a\u00a0b\n", encoding="utf-8")
+    assert read_split(tmp_path) == Split({"c": None, "\u00e9": None}, {"a b": None})
+    (tmp_path / "train_names.txt").write_text("fg\\c_0\n")
+    (tmp_path / "valid_names.txt").write_text("a\u3000b_1\n", encoding="utf-8")
+    assert read_split(tmp_path) == Split({"c": [0]}, {"a b": [1]})
+
+
 def test_composite_on_both_sides_is_refused(tmp_path):
     lay_out(tmp_path, ["a", "b"])
     (tmp_path / "train_names.txt").write_text("a_0\nb_1\n")

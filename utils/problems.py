@@ -1,7 +1,8 @@
 """One problem is raised; of many, the first is raised and all are logged; a few are tolerated."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from models.errors import InputError
@@ -18,6 +19,15 @@ def complain(found: str | Sequence[str], problems: list[str] | None) -> None:
         refuse(found)
     else:
         problems += found
+
+
+@contextmanager
+def naming(culprit: Path | str) -> Iterator[None]:
+    """Name `culprit` in what is raised inside by a function that does not know it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{culprit}: {error}") from error
 
 
 def refuse(

@@ -12,8 +12,10 @@ from tqdm import tqdm
 from models.errors import InputError
 from utils.data.folders import Part, backgrounds, foregrounds, parts
 from utils.data.split import split_problems
+from utils.images.agreement import require_agreement
+from utils.images.levels import UNKNOWN
 from utils.images.listing import list_images
-from utils.images.pairing import by_owner, partners
+from utils.images.pairing import belongs_to_none, by_owner, partners
 from utils.images.reading import read_alpha, read_image, read_trimap, require_unknown
 from utils.images.sizes import check_same_size
 from utils.processes import run
@@ -102,7 +104,7 @@ def _pair_jobs(root: Path, part: Part, problems: list[str]) -> list[_Job]:
         for (name, _), path in found.items():
             trimaps[name].append(path)
         for path in others:
-            problems.append(f"{path}: belongs to no foreground; rename it, or remove it")
+            problems.append(belongs_to_none(path))
             strays.append(_Job(trimaps=(path,)))
     jobs = [_Job(colours.get(name), own[name], tuple(trimaps[name])) for name in own]
     return jobs + strays
@@ -150,4 +152,6 @@ def _check(job: _Job) -> _Found:
         tell(require_unknown, one, trimap)
         if picture is not None:
             tell(check_same_size, one, trimap, path, picture)
+        if matte is not None and matte.shape == trimap.shape and UNKNOWN in trimap:
+            tell(require_agreement, one, trimap, job.matte, matte)
     return _Found(len(job.files), pixels, problems)

@@ -61,8 +61,7 @@ def foregrounds(
         return []
     colours = list_images(folder / "fg", problems)
     mattes = list_images(folder / "alpha", problems)
-    alphas = find_partners(colours, mattes, folder / "alpha", problems)
-    find_partners(mattes, colours, folder / "fg", problems)
+    alphas = find_partners(colours, mattes, folder / "alpha", problems, own=folder / "fg")
     file = folder / f"{part}_fg_names.txt"
     names = _listed(file, colours, folder / "fg", problems)
     twice = [name for name, count in Counter(names).items() if count > 1]

@@ -11,7 +11,8 @@ from models.errors import InputError
 from utils.data.folders import foregrounds
 from utils.disk.lock import alone
 from utils.images.listing import read_names, write_names
-from utils.images.names import composite_names, parse_composite
+from utils.images.names import composite_names, parse_composite, without_suffix
+from utils.images.pairing import Lookup, last_part
 from utils.problems import refuse
 
 TRAIN_NAMES = "train_names.txt"
@@ -112,8 +113,11 @@ def split_problems(root: Path | str, names: Sequence[str]) -> list[str]:
 
 def _read(root: Path, names: Sequence[str]) -> tuple[Split, list[str]]:
     problems: list[str] = []
-    lists = {file: _read_list(root / file, problems) for file in (TRAIN_NAMES, VALID_NAMES)}
-    present = set(names)
+    present, lookup = set(names), Lookup(names)
+    lists = {
+        file: [_meant(line, present, lookup) for line in _read_list(root / file, problems)]
+        for file in (TRAIN_NAMES, VALID_NAMES)
+    }
     # A foreground may be called as a composite of another is: cat_1.
     by_composite = any(
         line not in present and parse_composite(line, present)
@@ -149,6 +153,15 @@ def _chosen(
         if parsed := parse_composite(line, present):
             composites[parsed[0]].add(parsed[1])
     return {name: sorted(composites[name]) for name in names if name in composites}
+
+
+def _meant(line: str, present: set[str], lookup: Lookup) -> str:
+    """The name that a line of a list written by hand means: folders before it, other blanks."""
+    bare = last_part(line)
+    if line in present or parse_composite(line, present) or without_suffix(bare) != bare:
+        return line
+    name, number = lookup.owner(bare) or (line, None)
+    return name if number is None else f"{name}_{number}"
 
 
 def _read_list(path: Path, problems: list[str]) -> list[str]:

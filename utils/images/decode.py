@@ -4,9 +4,8 @@ EXIF orientation is never applied: pictures, mattes and trimaps are taken as the
 stored, so that the files of one picture cannot be turned differently.
 """
 
-import io
+import os
 import struct
-import zlib
 from pathlib import Path
 
 import cv2
@@ -14,6 +13,8 @@ import numpy as np
 from PIL import Image
 
 from models.errors import InputError
+from utils.images import tiff, wholeness
+from utils.images.overheard import damage_raises
 
 # What it has to say about a file we cannot use, we say ourselves, in one line.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -26,13 +27,8 @@ SHRUNK = {
     4: cv2.IMREAD_REDUCED_COLOR_4 | cv2.IMREAD_IGNORE_ORIENTATION,
     8: cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_IGNORE_ORIENTATION,
 }
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-TIFF_STARTS = (b"II*\0", b"MM\0*")
-JPEG_START = b"\xff\xd8"
-JPEG_END = b"\xff\xd9"
-JPEG_SCAN = 0xDA
 PILLOW_ERRORS = (OSError, ValueError, SyntaxError)
+LIMIT = "OPENCV_IO_MAX_IMAGE_PIXELS"
 
 
 def decode(path: Path | str, shrink: int = 1) -> np.ndarray:
@@ -48,29 +44,29 @@ def decode(path: Path | str, shrink: int = 1) -> np.ndarray:
     """
     path = Path(path)
     data = _read(path)
-    flags = cv2.IMREAD_UNCHANGED
+    flags, inverted, picture = cv2.IMREAD_UNCHANGED, False, None
     try:
-        if data.startswith(PNG_SIGNATURE):
-            data = _plain_png(data)
-        elif data.startswith(JPEG_START):
-            _check_jpeg(data)
+        if data.startswith(wholeness.PNG_START):
+            data = wholeness.plain_png(data)
+        elif data.startswith(wholeness.JPEG_START):
+            wholeness.check_jpeg(data)
             flags = SHRUNK[shrink]
-    except (struct.error, IndexError, ValueError):
+        elif data.startswith(tiff.STARTS):
+            picture = tiff.Tiff(data)
+            if fault := picture.fault():
+                raise InputError(f"{path}: {fault}")
+            data, inverted = picture.data, picture.white_is_zero
+        with damage_raises(opencv=picture is not None):
+            pixels = picture.with_alpha() if picture else None
+            if pixels is not None:
+                return pixels
+            pixels = _decoded(path, data, flags)
+    except (struct.error, IndexError, *PILLOW_ERRORS):
         raise InputError(f"{path}: the file is truncated or damaged; copy it again") from None
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
-        pixels = None
-    if pixels is None:
-        raise InputError(f"{path}: not a whole picture; save it again as PNG or JPEG")
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
-    if pixels.dtype == np.uint8 and data.startswith(TIFF_STARTS):
-        straight = _tiff_with_alpha(data)
-        if straight is not None:
-            return straight
-        if pixels.ndim == 3 and pixels.shape[2] == 4:
-            raise InputError(f"{path}: a TIFF of other colours than RGB; save it as PNG")
+    if inverted:
+        pixels = np.iinfo(pixels.dtype).max - pixels
     if pixels.ndim == 2:
         return pixels
     if pixels.shape[2] not in (3, 4):
@@ -84,12 +80,16 @@ def decode(path: Path | str, shrink: int = 1) -> np.ndarray:
 def size_in_header(path: Path) -> tuple[int, int] | None:
     """The (height, width) that the header of a picture tells; None where it cannot be read so.
 
-    Pillow refuses a PNG with a broken colour profile, which `decode` reads.
+    Pillow refuses a PNG with a broken colour profile, which `decode` reads. It would turn the size
+    of a TIFF by its orientation.
 
     Raises:
         InputError: no such file.
     """
     try:
+        with path.open("rb") as file:
+            if file.read(4) in tiff.STARTS:
+                return tiff.size(path)
         with Image.open(path) as image:
             return image.height, image.width
     except FileNotFoundError:
@@ -117,52 +117,24 @@ def _read(path: Path) -> bytes:
     return data
 
 
+def _decoded(path: Path, data: bytes, flags: int) -> np.ndarray:
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        pixels = None
+    if pixels is not None:
+        return pixels
+    height, width = size_in_header(path) or (0, 0)
+    limit = os.environ.get(LIMIT, "")
+    limit = int(limit) if limit.isdecimal() else 1 << 30
+    if height * width > limit:
+        told = "2^30" if limit == 1 << 30 else limit
+        raise InputError(
+            f"{path}: {width} x {height} is more than can be read ({told} pixels; {LIMIT}); "
+            "make it smaller, or raise this limit in the environment"
+        )
+    raise InputError(f"{path}: not a whole picture; save it again as PNG or JPEG")
+
+
 def _missing(path: Path) -> InputError:
     return InputError(f"{path}: no such file; check the name")
-
-
-def _tiff_with_alpha(data: bytes) -> np.ndarray | None:
-    """The pixels of an 8-bit TIFF with an alpha channel; None of others.
-
-    OpenCV multiplies its colours by that, and of a grey one leaves the alpha channel out.
-    """
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return np.asarray(image.convert("RGBA")) if "A" in image.getbands() else None
-    except PILLOW_ERRORS:
-        return None
-
-
-def _plain_png(data: bytes) -> bytes:
-    """The chunks of a PNG that hold pixels; raises unless they are all there and undamaged.
-
-    libpng would write its complaints to stderr, about colour profiles as about damage.
-    """
-    chunks = [PNG_SIGNATURE]
-    at = len(PNG_SIGNATURE)
-    kind = b""
-    while kind != b"IEND":
-        (length,) = struct.unpack_from(">I", data, at)
-        end = at + 8 + length
-        kind = data[at + 4 : at + 8]
-        if kind in PNG_CHUNKS:
-            (checksum,) = struct.unpack_from(">I", data, end)
-            if zlib.crc32(data[at + 4 : end]) != checksum:
-                raise ValueError("damaged")
-            chunks.append(data[at : end + 4])
-        at = end + 4
-    return b"".join(chunks)
-
-
-def _check_jpeg(data: bytes) -> None:
-    """Raise unless an end marker follows the first scan; OpenCV fills what is missing with grey."""
-    at = len(JPEG_START)
-    while data[at + 1] != JPEG_SCAN:
-        if data[at] != 0xFF:
-            raise ValueError("damaged")
-        if data[at + 1] == 0xFF:  # a fill byte
-            at += 1
-            continue
-        (length,) = struct.unpack_from(">H", data, at + 2)
-        at += 2 + length
-    data.rindex(JPEG_END, at)  # from the end, where it is

@@ -5,15 +5,45 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from models.atomic import atomic
-from utils.images.names import IMAGE_SUFFIXES, clean, composed, is_fit, is_picture, name_of
+from models.errors import InputError
+from utils.images.names import (
+    IMAGE_SUFFIXES,
+    UNREAD_SUFFIXES,
+    clean,
+    composed,
+    is_fit,
+    is_picture,
+    name_of,
+)
 from utils.problems import complain
 
 
 def pictures_in(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
-    """The pictures right in a folder, by name; hidden ones are passed over."""
-    with os.scandir(folder) as entries:
-        files = [one for one in entries if is_picture(one.name, suffixes) and not one.is_dir()]
+    """The pictures right in a folder, by name; hidden ones are passed over.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            files = [one for one in entries if is_picture(one.name, suffixes) and not one.is_dir()]
+    except OSError as error:
+        raise unreadable(folder, error) from error
     return [folder / name for name in sorted((one.name for one in files), key=composed)]
+
+
+def unreadable(folder: Path | str, error: OSError) -> InputError:
+    """The error of a folder whose content cannot be listed."""
+    return InputError(f"{folder}: cannot be read ({error.strerror}); check its permissions")
+
+
+def unread_in(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[str]:
+    """A line for each file right in a folder that is a picture or an array of a kind not read."""
+    other = tuple(suffix for suffix in UNREAD_SUFFIXES if suffix not in suffixes)
+    return [
+        f"{path}: {path.suffix} is not read here; save it as PNG or JPEG, or remove it"
+        for path in pictures_in(folder, other)
+    ]
 
 
 def list_images(
@@ -28,15 +58,21 @@ def list_images(
         suffixes: of what counts as a picture.
 
     Raises:
-        InputError: no such folder, no picture in it, a name that no list can hold, or two pictures
-            of the same name.
+        InputError: no such folder, or it cannot be read; no picture in it, or one of a kind that is
+            not read; a name that no list can hold, or two pictures of the same name.
     """
     folder = Path(folder)
     images: dict[str, Path] = {}
     if not folder.is_dir():
         complain(f"{folder}: no such folder; make it and put pictures into it", problems)
         return images
-    for path in pictures_in(folder, suffixes):
+    try:
+        found, unread = pictures_in(folder, suffixes), unread_in(folder, suffixes)
+    except InputError as error:
+        complain(str(error), problems)
+        return images
+    complain(unread, problems)
+    for path in found:
         name = name_of(path)
         if not is_fit(name):
             complain(
@@ -49,7 +85,7 @@ def list_images(
             complain(
                 f"{folder}: {first.name} and {path.name} have the same name; remove one", problems
             )
-    if not images:
+    if not images and not unread:
         complain(f"{folder}: no pictures in it ({', '.join(suffixes)}); add some", problems)
     return images
 
@@ -77,6 +113,7 @@ def read_names(path: Path, problems: list[str] | None = None) -> list[str]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
+    text = text.replace("\ufeff", "")  # lists put together bring such marks in between
     names = [clean(line) for line in text.splitlines() if line.strip()]
     if not names:
         complain(f"{path}: holds no names; write one to a line, or remove the file", problems)

@@ -1,5 +1,6 @@
 """Saved mattes, also in floating point: which files they are, what they hold, rounded or not."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,9 @@ from utils.images.sizes import image_size
 TOLERANCE = 1e-4  # a network's sums may leave [0, 1] by this much; more is another range of values
 
 
-def list_mattes(folder: Path) -> dict[str, Path]:
+def list_mattes(folder: Path, problems: list[str] | None = None) -> dict[str, Path]:
     """The mattes of a folder as `list_images` lists them: pictures and .npy arrays."""
-    return list_images(folder, suffixes=(*IMAGE_SUFFIXES, ".npy"))
+    return list_images(folder, problems, (*IMAGE_SUFFIXES, ".npy"))
 
 
 def matte_size(path: Path) -> tuple[int, int]:
@@ -84,6 +85,7 @@ def _array(path: Path) -> np.ndarray:
 def _checked(path: Path, values: np.ndarray) -> np.ndarray:
     matte = np.array(values, np.float64)
     low, high = float(matte.min()), float(matte.max())
-    if not (low >= -TOLERANCE and high <= 1 + TOLERANCE):  # nan is neither
+    divided = math.isclose(high, 1 / 255, rel_tol=1e-3)  # by 255 twice
+    if divided or not (low >= -TOLERANCE and high <= 1 + TOLERANCE):  # nan is neither
         raise InputError(f"{path}: its values are {low:.4g} to {high:.4g}; save them as 0 to 1")
     return matte.clip(0, 1)

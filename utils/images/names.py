@@ -7,6 +7,13 @@ from pathlib import Path
 from models.errors import InputError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+# Pictures and arrays of other kinds: what is of these belongs to a set, though nothing reads it.
+UNREAD_SUFFIXES = (
+    *(".gif", ".heic", ".heif", ".jfif", ".jfi", ".jif", ".jpe", ".avif", ".jxl", ".jp2", ".j2k"),
+    *(".apng", ".mpo", ".jxr", ".tga", ".psd", ".exr", ".hdr", ".dds", ".pcx"),
+    *(".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".pfm", ".raw", ".dng", ".cr2", ".cr3", ".nef"),
+    *(".arw", ".orf", ".rw2", ".npy", ".npz"),
+)
 # Control characters, undecodable bytes, line and paragraph separators: none fits a line of a list.
 UNFIT = ("Cc", "Cs", "Zl", "Zp")
 
@@ -45,11 +52,14 @@ def is_fit(name: str) -> bool:
 
 
 def key(name: str) -> str:
-    """What the names of one picture share: no case, no suffix left over, accents written one way.
+    """What the names of one picture share: no case, no suffix left over, one accent, one blank.
 
-    A suffix is left over where `a.jpg` was saved as `a.jpg.png`.
+    A suffix is left over where `a.jpg` was saved as `a.jpg.png`. Accents may be written in two
+    ways, and a blank may be one that does not break, or as wide as an ideograph.
     """
-    text = composed(name).casefold()
+    text = composed(composed(name).casefold())
+    if not text.isascii():
+        text = "".join(" " if unicodedata.category(c) == "Zs" else c for c in text)
     while (bare := without_suffix(text)) != text:
         text = bare
     return text

@@ -56,31 +56,38 @@ def find_partners(
     folder: Path,
     problems: list[str] | None = None,
     shared: bool = False,
+    own: Path | None = None,
 ) -> dict[str, Path]:
     """The partner of each of `files` among `others`, the pictures of `folder`; by name.
 
     Args:
         problems: where to put all files that have none, instead of raising the first of them.
         shared: NAME_k takes the partner of NAME where it has none of its own.
+        own: the folder of `files`, where these are all of it: then each of `others` must be the
+            partner of a file, too, so that no set becomes smaller unseen.
 
     Raises:
         InputError: a file has no partner.
     """
-    found = {name: others[other] for name, other in partners(files, others).items()}
+    found = partners(files, others)
+    needed = set(found.values())
     if shared:
         lookup = Lookup(others)
-        for name in files.keys() - found.keys():
+        for name in files:
             parsed = parse_composite(name)
             other = parsed and lookup.find(parsed[0])
             if other:
-                found[name] = others[other]
-    lonely = [
-        f"{path}: no file of the same name in {folder}; add it, or remove this"
-        for name, path in files.items()
-        if name not in found
-    ]
+                found.setdefault(name, other)
+                needed.add(other)
+    lonely = [_lonely(path, folder) for name, path in files.items() if name not in found]
+    if own is not None:
+        lonely += [_lonely(path, own) for name, path in others.items() if name not in needed]
     complain(lonely, problems)
-    return found
+    return {name: others[other] for name, other in found.items()}
+
+
+def _lonely(path: Path, folder: Path) -> str:
+    return f"{path}: no file of the same name in {folder}; add it, or remove this"
 
 
 def by_owner(
@@ -107,18 +114,31 @@ def by_owner(
     return found, others
 
 
+def belongs_to_none(path: Path) -> str:
+    """What is wrong with one of the others of `by_owner`."""
+    return f"{path}: belongs to no foreground; rename it, or remove it"
+
+
 def follow(lines: Iterable[str], images: Mapping[str, Path]) -> tuple[list[str], list[str]]:
     """The names of `images` in the order of a list, and the lines that name none of them.
 
-    With or without suffix, and a suffix may have changed (a matte saved again as PNG).
+    With or without suffix, and a suffix may have changed (a matte saved again as PNG); there may be
+    folders before a name, with slashes of either kind.
     """
     files = {clean(path.name): name for name, path in images.items()}
     lookup = Lookup(images)
     order, unknown = [], []
     for line in lines:
-        name = files.get(line) or lookup.find(line) or lookup.find(without_suffix(line))
-        if name is None:
-            unknown.append(line)
+        for text in (line, last_part(line)):
+            name = files.get(text) or lookup.find(text) or lookup.find(without_suffix(text))
+            if name is not None:
+                order.append(name)
+                break
         else:
-            order.append(name)
+            unknown.append(line)
     return order, unknown
+
+
+def last_part(line: str) -> str:
+    """A line of a list without the folders before the name."""
+    return line.replace("\\", "/").rpartition("/")[2]

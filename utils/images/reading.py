@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 GREY_TOLERANCE = 8  # channels of a grey matte may differ by this much, as lossy formats make them
 TRIMAP_TOLERANCE = 16  # a value this near to 0, 128 or 255 is that level, blurred by a lossy format
+PADDED = (1023, 4095, 16383, 32767)  # the largest value of 10, 12, 14, 15 bits, stored in 16
 STRAY_SHARE = 0.01  # a trimap has no more pixels than this that are near no level
 
 
@@ -39,35 +40,18 @@ def read_alpha(path: Path | str) -> np.ndarray:
     opaque picture of a matte), when the grey of the picture is.
 
     Raises:
-        InputError: as `read_image`; also a picture with real colours, and one whose grey and
-            alpha channel would be two different mattes.
+        InputError: as `read_image`; also a picture with real colours, one whose grey and alpha
+            channel would be two different mattes, and one of another range of values, such as 0
+            and 1 in 8 bits or 0 to 255 in 16.
     """
     return alpha_of(path, decode(path))
 
 
 def alpha_of(path: Path | str, pixels: np.ndarray) -> np.ndarray:
     """What `read_alpha` makes of the decoded pixels of the file at `path`."""
-    pixels = _in_8_bits(path, pixels)
-    if pixels.ndim == 2:
-        return pixels
-    colour = pixels[..., :3]
-    spread = int((colour.max(axis=2) - colour.min(axis=2)).max())
-    grey = colour[..., 1]
-    if pixels.shape[2] == 4 and np.ptp(pixels[..., 3]):
-        alpha = pixels[..., 3]
-        seen = grey[alpha > 0]  # what is invisible may have been set to black
-        if spread <= GREY_TOLERANCE and np.ptp(seen) and np.any(seen != alpha[alpha > 0]):
-            raise InputError(
-                f"{path}: its grey and its alpha channel are two different mattes; "
-                "save the right one alone as a grey PNG"
-            )
-        return np.ascontiguousarray(alpha)
-    if spread > GREY_TOLERANCE:
-        raise InputError(
-            f"{path}: a matte must be grey, but this picture has colours (channels differ by up to "
-            f"{spread}); save the matte as a grey PNG"
-        )
-    return np.ascontiguousarray(grey)
+    matte = _grey_of(path, pixels)
+    _require_range(path, matte)
+    return _in_8_bits(path, matte)
 
 
 def read_trimap(path: Path | str) -> np.ndarray:
@@ -80,12 +64,14 @@ def read_trimap(path: Path | str) -> np.ndarray:
             (more than 1 % of the picture, or more than are unknown), as in a matte.
     """
     path = Path(path)
-    grey = read_alpha(path)
-    if 0 < grey.max() <= 2:
+    stored = _grey_of(path, decode(path))
+    if 0 < stored.max() <= 2:
         raise InputError(
-            f"{path}: its values are 0 to {grey.max()}, but a trimap is 0, 128 and 255; "
+            f"{path}: its values are 0 to {stored.max()}, but a trimap is 0, 128 and 255; "
             "save it with these"
         )
+    _require_range(path, stored)
+    grey = _in_8_bits(path, stored)
     trimap = np.full_like(grey, UNKNOWN)
     trimap[grey < 64] = 0
     trimap[grey >= 192] = 255
@@ -122,19 +108,59 @@ def read_cutout(path: Path | str) -> tuple[np.ndarray, np.ndarray | None]:
     """The stored colours of a picture, uint8 (H, W, 3), and its alpha channel (H, W), if any.
 
     Raises:
-        InputError: as `read_image`.
+        InputError: as `read_image`; also an alpha channel of another range of values.
     """
-    return _split(path, decode(path))
+    pixels = decode(path)
+    if pixels.ndim == 3 and pixels.shape[2] == 4:
+        _require_range(path, pixels[..., 3])
+    return _split(path, pixels)
 
 
 def _split(path: Path | str, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Decoded pixels as 8-bit colours and alpha channel."""
+    if pixels.dtype == np.uint16:
+        _require_range(path, pixels if pixels.ndim == 2 else pixels[..., :3])
     pixels = _in_8_bits(path, pixels)
     if pixels.ndim == 2:
         return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), None
     if pixels.shape[2] == 3:
         return pixels, None
     return np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3])
+
+
+def _grey_of(path: Path | str, pixels: np.ndarray) -> np.ndarray:
+    """The channel of decoded pixels that is the matte, (H, W), of their depth."""
+    if pixels.ndim == 2:
+        return pixels
+    shown = _in_8_bits(path, pixels)
+    colour = shown[..., :3]
+    spread = int((colour.max(axis=2) - colour.min(axis=2)).max())
+    if pixels.shape[2] == 4 and np.ptp(pixels[..., 3]):
+        _require_range(path, pixels[..., 3])
+        grey, alpha = colour[..., 1], shown[..., 3]
+        seen = grey[alpha > 0]  # what is invisible may have been set to black
+        if spread <= GREY_TOLERANCE and np.ptp(seen) and np.any(seen != alpha[alpha > 0]):
+            raise InputError(
+                f"{path}: its grey and its alpha channel are two different mattes; "
+                "save the right one alone as a grey PNG"
+            )
+        return np.ascontiguousarray(pixels[..., 3])
+    if spread > GREY_TOLERANCE:
+        raise InputError(
+            f"{path}: a matte must be grey, but this picture has colours (channels differ by up to "
+            f"{spread}); save the matte as a grey PNG"
+        )
+    return np.ascontiguousarray(pixels[..., 1])
+
+
+def _require_range(path: Path | str, stored: np.ndarray) -> None:
+    """Raise an `InputError` where all values are so small that they are of another range."""
+    if stored.dtype not in (np.uint8, np.uint16):
+        return
+    top, full = int(stored.max()), np.iinfo(stored.dtype).max
+    if 0 < top <= full // 255 or (full > 255 and top in PADDED):
+        cure = "0 to 255" if full == 255 else f"0 to {full}, or with 8 bits"
+        raise InputError(f"{path}: its values are 0 to {top}; save it as {cure}")
 
 
 def _in_8_bits(path: Path | str, pixels: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from models import Network
 from models.errors import InputError
 from utils.device import TYPES, autocast, without_tf32
 from utils.images.levels import UNKNOWN
+from utils.images.mattes import to_8_bits
 from utils.infer import memory
 from utils.infer.borders import Continued, Sides
 from utils.infer.resized import matte_half, matte_resized, matte_windows
@@ -78,7 +79,7 @@ class Inference:
         self, network: Network, image: np.ndarray, trimap: np.ndarray, device: torch.device
     ) -> np.ndarray:
         """`alpha` as uint8 (H,W), rounded; known pixels are exactly 0 and 255."""
-        return (self.alpha(network, image, trimap, device) * 255).round().astype(np.uint8)
+        return to_8_bits(self.alpha(network, image, trimap, device))
 
     def alpha(
         self, network: Network, image: np.ndarray, trimap: np.ndarray, device: torch.device
@@ -95,8 +96,8 @@ class Inference:
             float32 (H,W) in [0, 1]; known pixels are exactly 0 and 1.
 
         Raises:
-            InputError: the two sizes differ, the network or the memory does not allow the mode, or
-                the precision is none of the device's.
+            InputError: the two sizes differ, the network or the memory does not allow the mode,
+                the precision is none of the device's, or the matte is not finite.
         """
         if image.shape[:2] != trimap.shape:
             sizes = [f"{a.shape[1]} x {a.shape[0]}" for a in (image, trimap)]
@@ -104,7 +105,13 @@ class Inference:
         forward = _Forward(network, device, self.precision)
         unknown = trimap == UNKNOWN
         alpha = self._alpha(forward, image, trimap, unknown) if unknown.any() else 0
-        return np.where(unknown, alpha, trimap == 255).astype(np.float32)
+        matte = np.where(unknown, alpha, trimap == 255).astype(np.float32)
+        if not np.isfinite(matte).all():
+            cure = "its weights hold nan or infinity"
+            if self.precision == "float16":
+                cure = "float16 overflows, use bfloat16 or float32; or its weights hold nan"
+            raise InputError(f"the network's matte is not finite ({cure})")
+        return matte
 
     def tiles(self, network: Network, unknown: np.ndarray) -> list[Tile]:
         """The tiles that `tile` would take for the unknown pixels, bool (H,W), of a picture."""

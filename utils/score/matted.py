@@ -18,6 +18,7 @@ from utils.images.reading import read_alpha, read_image, read_trimap
 from utils.images.sizes import check_same_size
 from utils.infer.inference import Inference
 from utils.metrics import sad
+from utils.problems import naming
 from utils.score.pictures import Picture, sizes
 from utils.score.scores import LATENCY_SIDE, Scores, full_label
 from utils.score.scoring import Matting, Scoring, score_matting
@@ -109,7 +110,8 @@ def _tell_effect(
     check_same_size(picture.image, image, picture.trimap, trimap)
     alpha = read_alpha(picture.alpha)
     plain = replace(inference, precision="float32")
-    mattes = [one.matte(network, image, trimap, device) for one in (plain, inference)]
+    with naming(picture.image):
+        mattes = [one.matte(network, image, trimap, device) for one in (plain, inference)]
     scores = [sad(matte, alpha, trimap) for matte in mattes]
     log.info(
         "%s: SAD of %s is %.3f in float32, %.3f in %s",

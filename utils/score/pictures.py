@@ -8,6 +8,7 @@ from utils.images.listing import list_images
 from utils.images.mattes import list_mattes, matte_size
 from utils.images.pairing import find_partners
 from utils.images.sizes import check_sizes, image_size
+from utils.problems import refuse
 
 
 @dataclass(frozen=True)
@@ -35,24 +36,27 @@ def match(images: Path, alphas: Path | None, trimaps: Path, shared: bool = False
         shared: NAME_k, k = 0, 1 ..., takes the matte or trimap NAME where it has none of its own.
 
     Raises:
-        InputError: a folder is missing or empty, or a picture lacks its matte or trimap.
+        InputError: a folder is missing or empty, or cannot be read; a picture lacks its matte or
+            trimap, or one of these its picture. A mean over some pictures is not that of the set.
     """
-    photographs = list_images(images)
-    truth = _partners(photographs, alphas, shared) if alphas else {}
-    known = _partners(photographs, trimaps, shared)
+    problems: list[str] = []
+    photographs = list_images(images, problems)
+    truth = _partners(photographs, images, alphas, problems, shared) if alphas else {}
+    known = _partners(photographs, images, trimaps, problems, shared)
+    refuse(problems)
     return [Picture(name, path, truth.get(name), known[name]) for name, path in photographs.items()]
 
 
 def match_saved(mattes: Path, alphas: Path, trimaps: Path) -> list[Picture]:
-    """Saved mattes with their truth: a mean over some pictures is not the mean of the set.
+    """Saved mattes with their truth.
 
     Raises:
-        InputError: as `match`; also when a saved matte is missing.
+        InputError: as `match`.
     """
-    saved = list_mattes(mattes)
-    truth, known = _partners(saved, alphas), _partners(saved, trimaps)
-    for folder in (alphas, trimaps):
-        find_partners(list_images(folder), saved, mattes)
+    problems: list[str] = []
+    saved = list_mattes(mattes, problems)
+    truth, known = (_partners(saved, mattes, one, problems) for one in (alphas, trimaps))
+    refuse(problems)
     return [Picture(name, None, truth[name], known[name], path) for name, path in saved.items()]
 
 
@@ -60,10 +64,11 @@ def with_mattes(pictures: Sequence[Picture], mattes: Path) -> list[Picture]:
     """The pictures with saved mattes of the same names.
 
     Raises:
-        InputError: the folder cannot be used, or a matte is missing.
+        InputError: the folder cannot be used; a matte is missing, or one too many.
     """
     wanted = {one.name: one.image or one.trimap for one in pictures}
-    saved = find_partners(wanted, list_mattes(mattes), mattes)
+    own = next(iter(wanted.values())).parent
+    saved = find_partners(wanted, list_mattes(mattes), mattes, own=own)
     return [replace(picture, matte=saved[picture.name]) for picture in pictures]
 
 
@@ -86,5 +91,11 @@ def sizes(pictures: Sequence[Picture]) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _partners(files: dict[str, Path], folder: Path, shared: bool = False) -> dict[str, Path]:
-    return find_partners(files, list_images(folder), folder, shared=shared)
+def _partners(
+    files: dict[str, Path], own: Path, folder: Path, problems: list[str], shared: bool = False
+) -> dict[str, Path]:
+    """The partners of all files of the folder `own` in `folder`, which has no other files."""
+    others = list_images(folder, problems)
+    if not files or not others:  # which is a problem already, one
+        return {}
+    return find_partners(files, others, folder, problems, shared, own)

@@ -9,11 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from utils.images.agreement import require_agreement
 from utils.images.mattes import read_matte, to_8_bits, to_float
 from utils.images.reading import read_image, read_trimap, require_unknown
 from utils.images.sizes import check_same_size
 from utils.images.writing import write_image
 from utils.metrics import score, score_exact
+from utils.problems import naming
 from utils.processes import run
 from utils.score.journal import Journal
 from utils.score.pictures import Picture
@@ -109,7 +111,8 @@ class _Mattes(Sequence):
         image, trimap = read_image(picture.image), read_trimap(picture.trimap)
         check_same_size(picture.image, image, picture.trimap, trimap)
         require_unknown(picture.trimap, trimap)
-        matte = self._matting(image, trimap)
+        with naming(picture.image):
+            matte = self._matting(image, trimap)
         if not self._exact:
             matte = to_8_bits(matte)  # a quarter of the way to the worker
         return _Job(picture, self._exact, matte, self._folder / f"{picture.name}.png")
@@ -129,6 +132,7 @@ def _score(job: _Job) -> dict:
         check_same_size(source, matte, picture.alpha, alpha)
         check_same_size(source, matte, picture.trimap, trimap)
         require_unknown(picture.trimap, trimap)
+        require_agreement(picture.trimap, trimap, picture.alpha, to_8_bits(alpha))
         if job.exact:
             row |= score_exact(to_float(matte), to_float(alpha), trimap)
         else:

@@ -17,14 +17,16 @@ from utils.data.compose.made import describe, note, outdated
 from utils.data.folders import Foreground
 from utils.disk.lock import alone
 from utils.disk.room import MATTE, PHOTOGRAPH, require_room
+from utils.images.agreement import require_agreement
 from utils.images.levels import UNKNOWN
 from utils.images.listing import list_images
 from utils.images.names import name_of
-from utils.images.pairing import by_owner
+from utils.images.pairing import belongs_to_none, by_owner
 from utils.images.reading import read_image, read_trimap, require_unknown
 from utils.images.sizes import check_same_size
 from utils.images.trimap import draw_radius, reach, trimap_from_reach
 from utils.images.writing import write_image
+from utils.problems import refuse
 from utils.processes import run
 
 log = logging.getLogger(__name__)
@@ -63,8 +65,8 @@ def compose_test_set(
 
     Raises:
         InputError: a picture cannot be used; a matte or a trimap is of another size than its
-            foreground, or has no unknown pixel; the disk is too small; another process composes
-            this set.
+            foreground, has no unknown pixel, or contradicts it; a trimap is of none; the disk is
+            too small; another process composes this set.
     """
     root = Path(root)
     draw_radius(np.random.default_rng(0), *radius)  # complain now, not after half of the work
@@ -128,7 +130,8 @@ def _brought_trimaps(root: Path, wanted: list[Composition]) -> dict[str, Path]:
     folder = root / "test" / "trimap"
     if not folder.is_dir():
         return {}
-    trimaps, _ = by_owner(list_images(folder), [one.foreground.name for one in wanted])
+    trimaps, others = by_owner(list_images(folder), [one.foreground.name for one in wanted])
+    refuse([belongs_to_none(path) for path in others])
     brought = {}
     for foreground, composites in wanted:
         for k, one in enumerate(composites):
@@ -148,7 +151,7 @@ def _compose_foreground(job: _Job) -> int:
         path = trimaps.get(one.name)
         if path is not None:
             if path not in brought:
-                brought[path] = _brought_trimap(path, foreground, fg)
+                brought[path] = _brought_trimap(path, foreground, alpha)
             trimap = brought[path]
         else:
             rng = np.random.default_rng((seed, crc32(one.name.encode())))
@@ -166,8 +169,9 @@ def _compose_foreground(job: _Job) -> int:
     return len(composites)
 
 
-def _brought_trimap(path: Path, foreground: Foreground, fg: np.ndarray) -> np.ndarray:
+def _brought_trimap(path: Path, foreground: Foreground, alpha: np.ndarray) -> np.ndarray:
     trimap = read_trimap(path)
-    check_same_size(path, trimap, foreground.fg, fg)
+    check_same_size(path, trimap, foreground.fg, alpha)
     require_unknown(path, trimap)
+    require_agreement(path, trimap, foreground.alpha, alpha)
     return trimap

@@ -1,5 +1,6 @@
 """Unpack the archives of strangers: only what is wanted, only below a folder of our own."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ from models.errors import InputError
 from utils.data.importers.entries import Entry, entries, read
 from utils.disk.record import Record, record
 from utils.disk.room import require_room
+
+NOTE = ".archive"  # hidden, and so no entry
 
 
 @contextmanager
@@ -50,9 +53,9 @@ def unpack(
 ) -> None:
     """Unpack the wanted files of a zip or tar archive; those that are there already stay.
 
-    Every entry is checked, wanted or not, before the first is written. Files take the time of the
-    archive, by which those of another archive are told from its own. Characters that no list
-    can hold become `_`.
+    Every entry is checked, wanted or not, before the first is written. A note in the folder tells
+    which archive its files are of, and what is there without it, or of another archive, is removed.
+    Characters that no list can hold become `_`.
 
     Raises:
         InputError: no archive, damaged, encrypted; an entry is a link, a device or lies outside;
@@ -61,6 +64,7 @@ def unpack(
     if not archive.exists():
         raise InputError(f"{archive}: no such file or folder; check --from")
     stamp = record(archive).time
+    note = folder / NOTE
     with entries(archive) as everything:
         ours = _targets(archive, [entry for entry in everything if wanted(entry.path)])
         if not ours:
@@ -69,6 +73,9 @@ def unpack(
                 f"{archive}: nothing of {sought} in it; "
                 f"it holds {', '.join(tops) or 'no files'}; check --from and --kind"
             )
+        content = _content(archive, everything)
+        if not note.is_file() or note.read_bytes() != content:
+            shutil.rmtree(folder, ignore_errors=True)
         due = {
             folder / path: entry
             for path, entry in ours.items()
@@ -76,6 +83,8 @@ def unpack(
         }
         total = sum(entry.size for entry in due.values())
         require_room(folder.parent, total, source=archive)
+        with atomic(note) as temporary:
+            temporary.write_bytes(content)
         with tqdm(total=total, desc="unpacking", unit="B", unit_scale=True) as progress:
             for target, entry in due.items():
                 with atomic(target) as temporary:
@@ -84,6 +93,14 @@ def unpack(
                             file.write(chunk)
                             progress.update(len(chunk))
                     os.utime(temporary, ns=(stamp, stamp))
+
+
+def _content(archive: Path, everything: list[Entry]) -> bytes:
+    """What tells an archive from every other one: its record, and all that is in it."""
+    digest = hashlib.sha256(str(record(archive)).encode())
+    for entry in everything:
+        digest.update(f"\n{entry.path} {entry.size} {entry.check}".encode())
+    return digest.hexdigest().encode()
 
 
 def _targets(archive: Path, wanted: list[Entry]) -> dict[PurePosixPath, Entry]:

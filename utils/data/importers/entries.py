@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
@@ -16,6 +17,7 @@ from utils.images.names import clean
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 CHUNK = 1 << 20
+UTF8 = 1 << 11  # the flag of a zip entry whose name is UTF-8
 DAMAGED = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -32,6 +34,7 @@ class Entry(NamedTuple):
 
     path: PurePosixPath
     size: int
+    check: int  # its checksum, or its time where the archive keeps none
     open: Callable[[], IO[bytes]]
 
 
@@ -57,10 +60,15 @@ def entries(archive: Path) -> Iterator[list[Entry]]:
                 members = file.getmembers()
                 # At a damaged header tarfile takes the archive for ended.
                 file.fileobj.seek(file.offset)
-                if any(file.fileobj.read(tarfile.BLOCKSIZE)):
+                end = file.fileobj.read(tarfile.BLOCKSIZE)
+                if any(end):
                     raise tarfile.ReadError(f"bad header after {len(members)} entries")
-                while file.fileobj.read(CHUNK):  # the checksum of gzip comes last
-                    pass
+                if len(end) < tarfile.BLOCKSIZE:  # a whole one ends with blocks of zeros
+                    raise tarfile.ReadError(f"ends after {len(members)} entries")
+                while rest := file.fileobj.read(CHUNK):  # the checksum of gzip comes last
+                    if rest.strip(b"\0"):
+                        count = len(members)
+                        raise tarfile.ReadError(f"more follows its end after {count} entries")
             yield _tar_entries(archive, file, members)
     else:
         raise InputError(
@@ -80,10 +88,20 @@ def _zip_entries(archive: Path, file: zipfile.ZipFile) -> list[Entry]:
                 f"{archive}: {clean(info.filename)} is encrypted; unpack it with the password "
                 "and give the folder"
             )
-        path = _inside(archive, info.filename)
+        path = _inside(archive, _zip_name(info))
         if not info.is_dir():
-            found.append(Entry(path, info.file_size, lambda info=info: file.open(info)))
+            found.append(Entry(path, info.file_size, info.CRC, lambda info=info: file.open(info)))
     return found
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """The name of an entry, also where its flag does not say that it is UTF-8."""
+    if info.flag_bits & UTF8 or info.filename.isascii():
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:  # of an old program for DOS
+        return info.filename
 
 
 def _tar_entries(
@@ -95,7 +113,8 @@ def _tar_entries(
             raise _no_plain_file(archive, member.name)
         path = _inside(archive, member.name)
         if member.isreg():
-            entry = Entry(path, member.size, lambda member=member: file.extractfile(member))
+            opening = partial(file.extractfile, member)
+            entry = Entry(path, member.size, int(member.mtime), opening)
             found.append(entry)
     return found
 

@@ -18,10 +18,12 @@ from utils.images.layouts import (
     children,
     folder_key,
 )
-from utils.images.listing import pictures_in
-from utils.images.names import is_picture, is_visible
+from utils.images.listing import pictures_in, unread_in, unreadable
+from utils.images.names import IMAGE_SUFFIXES, UNREAD_SUFFIXES, is_picture, is_visible
 
 LICENCE = re.compile(r".*(licen[cs]e|agreement|(?<![a-z])terms(?![a-z])).*", re.IGNORECASE)
+ANY_SUFFIX = (*IMAGE_SUFFIXES, *UNREAD_SUFFIXES)
+KNOWN = (*FG_NAMES, *ALPHA_NAMES, *TRIMAP_NAMES)
 DOCUMENT_SUFFIXES = ("", ".txt", ".md", ".pdf", ".doc", ".docx", ".rtf", ".html")
 
 
@@ -74,14 +76,20 @@ def find_parts(source: Path) -> dict[Part, Path]:
     return parts
 
 
-def find_pictures(source: Path) -> list[Path]:
+def find_pictures(source: Path, faults: list[str]) -> list[Path]:
     """Every picture at any depth, by name of its folder, then by its own.
 
     Only those of folders `JPEGImages` where there are such folders (VOC).
+
+    Args:
+        faults: as for `pictures`.
+
+    Raises:
+        InputError: a folder cannot be read, or is a link.
     """
-    folders = _folders(source)
+    folders = _folders(source, pictures=True)
     voc = [folder for folder in folders if folder_key(folder.name) == VOC_PICTURES]
-    return [path for folder in voc or folders for path in pictures(folder)]
+    return [path for folder in voc or folders for path in pictures(folder, source, faults)]
 
 
 def find_licences(source: Path) -> list[Path]:
@@ -102,17 +110,26 @@ def is_of_pairs(path: PurePosixPath) -> bool:
     if list_name(path.name) or is_licence(path.name):
         return True
     around = folder_key(path.parent.name)
-    return is_picture(path.name) and around in (*FG_NAMES, *ALPHA_NAMES, *TRIMAP_NAMES)
+    return is_picture(path.name, ANY_SUFFIX) and around in KNOWN
 
 
 def is_visible_picture(path: PurePosixPath) -> bool:
     """Whether an archive's entry is a picture in no hidden folder."""
-    return all(map(is_visible, path.parts)) and is_picture(path.name)
+    return all(map(is_visible, path.parts)) and is_picture(path.name, ANY_SUFFIX)
 
 
-def pictures(folder: Path) -> list[Path]:
-    """The pictures right in a folder, by name, without links to what is gone."""
-    return [path for path in pictures_in(folder) if path.exists()]
+def pictures(folder: Path, base: Path, faults: list[str]) -> list[Path]:
+    """The pictures right in a folder, by name.
+
+    Args:
+        base: faults name files relative to this folder.
+        faults: where those are told that are there and cannot be read.
+    """
+    found = pictures_in(folder)
+    gone = [path for path in found if not path.exists()]
+    told = [*unread_in(folder), *(f"{path}: is a link to what is gone" for path in gone)]
+    faults += [one.replace(f"{base}{os.sep}", "") for one in told]
+    return [path for path in found if path not in gone]
 
 
 def visible_files(source: Path) -> Iterator[Path]:
@@ -123,10 +140,25 @@ def visible_files(source: Path) -> Iterator[Path]:
         )
 
 
-def _folders(source: Path) -> list[Path]:
-    """A folder and all below it, upper ones first, by name, without hidden ones and links."""
+def _folders(source: Path, pictures: bool = False) -> list[Path]:
+    """A folder and all below it, upper ones first, by name, without hidden ones.
+
+    Raises:
+        InputError: one cannot be read; or is a link, unless it is called as foregrounds, mattes or
+            trimaps are, which are looked for by their names.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise unreadable(error.filename, error) from error
+
     found = []
-    for folder, below, _ in os.walk(source):
+    for folder, below, _ in os.walk(source, onerror=refuse):
         below[:] = sorted(name for name in below if is_visible(name))
         found.append(Path(folder))
+        for path in (Path(folder, name) for name in below):
+            if path.is_symlink() and (pictures or folder_key(path.name) not in KNOWN):
+                raise InputError(
+                    f"{path}: is a link to a folder, which is not followed; give {path.resolve()} "
+                    "by itself, or put its files there"
+                )
     return sorted(found, key=lambda path: (len(path.parts), path))

@@ -9,7 +9,7 @@ from pathlib import Path
 from models.errors import InputError
 from utils.data.folders import Foreground, Part
 from utils.images.listing import read_names
-from utils.images.pairing import Lookup, follow
+from utils.images.pairing import Lookup, follow, last_part
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +51,7 @@ def list_name(name: str) -> str | None:
 
 def read_list(path: Path) -> list[str]:
     """The file names in a list of others, which may have folders before them."""
-    names = read_names(path)
-    return [name.replace("\\", "/").rsplit("/")[-1] for name in names]
+    return [last_part(name) for name in read_names(path)]
 
 
 def follow_list(

@@ -41,10 +41,15 @@ def match_foregrounds(places: Iterable[Place], listed: list[str] | None, base: P
     """
     places = list(places)
     faults: list[str] = []
-    colours = gather([path for place in places for path in pictures(place.fg)], base, faults)
+
+    def found(kind: str) -> list[Path]:
+        folders = [getattr(place, kind) for place in places]
+        return [path for one in folders if one for path in pictures(one, base, faults)]
+
+    colours = gather(found("fg"), base, faults)
     if listed is not None:
         colours = _merge_copies(colours, map(without_suffix, listed), read_image, base, faults)
-    mattes = gather([path for place in places for path in pictures(place.alpha)], base, faults)
+    mattes = gather(found("alpha"), base, faults)
     mattes = _merge_copies(mattes, colours, read_alpha, base, faults)
     matte = partners(colours, mattes)
     foregrounds = [Foreground(name, colours[name], mattes[matte[name]]) for name in matte]
@@ -54,7 +59,7 @@ def match_foregrounds(places: Iterable[Place], listed: list[str] | None, base: P
     usable = {one.name for one in foregrounds if _same_size(one.fg, one.alpha, base, faults)}
     trimaps: dict[str, Path] = {}
     known = Lookup(matte)
-    for path in (path for place in places if place.trimap for path in pictures(place.trimap)):
+    for path in found("trimap"):
         owner = known.owner(clean(path.stem))
         if owner is None:
             faults.append(f"{_rel(path, base)} is the trimap of no foreground")

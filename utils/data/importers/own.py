@@ -7,8 +7,8 @@ from utils.data.importers.cutouts import put_cutouts
 from utils.data.importers.finding import find_pictures, find_places
 from utils.data.importers.lists import warn_unlisted
 from utils.data.importers.matching import gather, match_foregrounds
-from utils.data.importers.placing import CURE, put_files
-from utils.data.importers.request import Request, Summary, put_matched
+from utils.data.importers.placing import CURE
+from utils.data.importers.request import Request, Summary, put, put_matched
 from utils.data.importers.terms import keep_terms
 from utils.problems import refuse
 
@@ -49,13 +49,13 @@ def import_photographs(request: Request) -> Summary:
     files = _gather_all(request)
     folder = request.root / request.part / "bg"
     targets = {folder / f"{name}{path.suffix}": path for name, path in files.items()}
-    written, kept = put_files(targets, request.how, request.source, request.folder)
+    written, kept = put(request, targets)
     return Summary({f"{request.part}/bg": len(files)}, written, kept)
 
 
 def _gather_all(request: Request) -> dict[str, Path]:
     faults: list[str] = []
-    files = gather(find_pictures(request.folder), request.folder, faults)
+    files = gather(find_pictures(request.folder, faults), request.folder, faults)
     refuse(faults, request.source, CURE)
     if not files:
         raise request.lacks("pictures")

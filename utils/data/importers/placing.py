@@ -9,6 +9,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from models.atomic import atomic
+from utils.data.importers import unfinished
 from utils.data.importers.matching import same_content
 from utils.disk.record import record
 from utils.disk.room import require_room
@@ -20,7 +21,9 @@ CURE = "nothing was changed, mend this and run again"
 How = Literal["copy", "link", "move"]
 
 
-def put_files(files: Mapping[Path, Path], how: How, source: Path, base: Path) -> tuple[int, int]:
+def put_files(
+    files: Mapping[Path, Path], how: How, source: Path, base: Path, root: Path
+) -> tuple[int, int]:
     """Put files at their targets; the same file that is there already stays.
 
     A file keeps its time, by which it is known again: it is the same if size and time are the same,
@@ -30,6 +33,7 @@ def put_files(files: Mapping[Path, Path], how: How, source: Path, base: Path) ->
         files: {target: where it is now}.
         source: what the user named, for messages.
         base: the folder that stands for it; messages name files relative to it.
+        root: the data set, where it is noted what comes, as long as it comes.
 
     Returns:
         How many were put there, and how many were there.
@@ -57,9 +61,12 @@ def put_files(files: Mapping[Path, Path], how: How, source: Path, base: Path) ->
     if how == "copy" and due:
         total = sum(file.stat().st_size for file in due.values())
         require_room(next(iter(due)).parent, total, source=source)
+    if due:
+        unfinished.begin(root, source, due)
     for target, file in tqdm(due.items(), desc="importing", unit="file", disable=not due):
         with atomic(target) as temporary:
             _put(file, temporary, how)
+    unfinished.end(root)
     return len(due), len(files) - len(due)
 
 

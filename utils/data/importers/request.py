@@ -1,5 +1,6 @@
 """What was asked to be imported, and what came of it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,4 +57,9 @@ def put_matched(request: Request, found: dict[Part, Matched]) -> Summary:
             folder = request.root / part / kind
             targets |= {folder / f"{name}{path.suffix}": path for name, path in files.items()}
             counts[f"{part}/{kind}"] = len(files)
-    return Summary(counts, *put_files(targets, request.how, request.source, request.folder))
+    return Summary(counts, *put(request, targets))
+
+
+def put(request: Request, targets: Mapping[Path, Path]) -> tuple[int, int]:
+    """`put_files` of a request."""
+    return put_files(targets, request.how, request.source, request.folder, request.root)
