@@ -42,9 +42,9 @@ class Sources:
         """
         usable = [one for one in self._foregrounds if one in self._usable]
         content = {
-            "split": self._split,
-            "foregrounds": [self._store.described(one) for one in usable],
-            "backgrounds": [path.name for path in self._backgrounds],
+            "split of the data": self._split,
+            "set of foregrounds": [self._store.described(one) for one in usable],
+            "set of backgrounds": [path.name for path in self._backgrounds],
         }
         return {
             name: hashlib.sha256(json.dumps(value).encode()).hexdigest()

@@ -23,9 +23,8 @@ def claimed(
         InputError: one of them is read, too, or is there already; another process trains there.
     """
     paths = [config.folder / name for name in names]
-    network = config.network
-    reads = {"teacher": config.teacher, "network.start": network.start}
-    reads["network.pretrained"] = network.pretrained
+    reads = {"teacher": config.teacher}
+    reads |= {f"network.{key}": getattr(config.network, key) for key in ("start", "pretrained")}
     for key, read in reads.items():
         for path in paths:
             if read and path.resolve() == Path(read).resolve():

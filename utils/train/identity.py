@@ -1,6 +1,7 @@
 """What decides a training: its options, its teacher, its data. To resume, they must be the same."""
 
 from collections.abc import Mapping
+from functools import reduce
 from pathlib import Path
 
 from models.errors import InputError
@@ -56,19 +57,25 @@ def check_same(path: Path, before: Identity, now: Identity) -> None:
         raise InputError(
             f"{path}: saved by another version of Matting Prune; start without --resume"
         )
-    for key in {**now["options"], **before["options"]}:
-        old, new = (one["options"].get(key, "not there") for one in (before, now))
-        if old != new:
-            raise InputError(
-                f"{path}: {key} was {old} and is now {new}; --resume continues the same "
-                "training, so restore it, or start without --resume"
-            )
     for name in {**now["content"], **before["content"]}:
         if before["content"].get(name) != now["content"].get(name):
             raise InputError(
                 f"{path}: trained with another {name} than this run's; --resume continues the same "
                 "training, so restore it, or start without --resume"
             )
+    for key in {**now["options"], **before["options"]}:
+        old = before["options"][key] if key in before["options"] else _default(key)
+        new = now["options"].get(key, "not used")
+        if old != new:
+            raise InputError(
+                f"{path}: {key} was {old} and is now {new}; --resume continues the same "
+                "training, so restore it, or start without --resume"
+            )
+
+
+def _default(key: str) -> object:
+    """What an option was before there was one: by our rule the default changes nothing."""
+    return reduce(getattr, key.split("."), Config())
 
 
 def _flat(name: str, section: Section, **which: tuple[str, ...]) -> dict[str, object]:
