@@ -2,7 +2,7 @@
 
     python -m tests.interruptions --count 50
 
-For each of start, step, save and validation: a training of a tiny set with one worker gets SIGTERM,
+For each of process (from its first import on), start, loader, step, save, validation: a training of a tiny set with one worker gets SIGTERM,
 the whole group of processes does, at a random moment; then it is resumed. Prints how many ended
 with 143 and one line, the longest wait, and how many of the resumed ones end as the whole one. With
 --twice a second SIGTERM follows within a tenth of a second. Minutes; not part of `make test`.
@@ -24,23 +24,29 @@ import torch
 
 import train
 from models import files
+from tests.scripts import REPOSITORY
 from tests.sets import prepare, write_set
 from tests.test_resume import content, same
 from utils import command
+from utils.data.loader import Loader
 from utils.train import checkpoint, loop
 from utils.train.objective import Objective
 
+# Where a kind's signal comes, how many calls there are, how long the first takes.
 KINDS = {
-    "step": (Objective, "forward"),
-    "save": (checkpoint, "save_training"),
-    "validation": (loop, "validate"),
+    "loader": (Loader, "batches", 1, 0.5),
+    "step": (Objective, "forward", 12, 0.05),
+    "save": (checkpoint, "save_training", 4, 0.05),
+    "validation": (loop, "validate", 4, 0.05),
 }
 RESULTS = ("checkpoint.tar", "BEST_checkpoint.tar")
 LAST, BEST = RESULTS
 
 
-def started(argv: list[str], errors: Path, before: Callable[[], None] = lambda: None) -> int:
-    """train.py in a forked process and a group of its own; its id."""
+def started(
+    argv: list[str], errors: Path, before: Callable[[], None] = lambda: None, fresh: bool = False
+) -> int:
+    """train.py in a forked process and a group of its own; its id. A fresh one imports all anew."""
     child = os.fork()
     if child:
         return child
@@ -48,6 +54,8 @@ def started(argv: list[str], errors: Path, before: Callable[[], None] = lambda: 
     for number in (1, 2):
         os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     before()
+    if fresh:
+        os.execv(sys.executable, [sys.executable, str(REPOSITORY / "train.py"), *argv])
     command.run(lambda: train.main(argv))
     sys.exit()
 
@@ -60,7 +68,7 @@ def ended(child: int) -> int:
 
 def signal_within(kind: str, call: int, share: float, twice: bool, mark: Path) -> None:
     """Send SIGTERM to the group when `share` of that call of the kind's function is over."""
-    place, name = KINDS[kind]
+    place, name, _, first = KINDS[kind]
     function, calls, times = getattr(place, name), [], []
 
     def send(late: float) -> None:
@@ -74,7 +82,7 @@ def signal_within(kind: str, call: int, share: float, twice: bool, mark: Path) -
     def wrapped(*arguments, **options):
         calls.append(None)
         if len(calls) == call:
-            late = share * (times[-1] if times else 0.05)
+            late = share * (times[-1] if times else first)
             threading.Thread(target=send, args=(late,), daemon=True).start()
         begin = time.time()
         try:
@@ -88,16 +96,16 @@ def signal_within(kind: str, call: int, share: float, twice: bool, mark: Path) -
 def interrupt(kind: str, argv: list[str], folder: Path, duration: float, twice: bool) -> dict:
     """One training, interrupted; how it ended."""
     errors, mark = folder / "errors.txt", folder / "mark.txt"
-    if kind == "start":
-        child = started(argv, errors)
-        time.sleep(random.random() * duration)
+    if kind in ("process", "start"):
+        child = started(argv, errors, fresh=kind == "process")
+        time.sleep(random.random() * duration * (4 if kind == "process" else 1))
         mark.write_text(str(time.time()))
         os.killpg(child, signal.SIGTERM)
         if twice:
             time.sleep(random.random() / 10)
             os.killpg(child, signal.SIGTERM)
     else:
-        call, share = random.randint(1, 4 if kind != "step" else 12), random.random()
+        call, share = random.randint(1, KINDS[kind][2]), random.random()
         child = started(argv, errors, lambda: signal_within(kind, call, share, twice, mark))
     code = ended(child)
     said = errors.read_text()
@@ -113,7 +121,7 @@ def interrupt(kind: str, argv: list[str], folder: Path, duration: float, twice: 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=50)
-    parser.add_argument("--kinds", nargs="+", default=["start", *KINDS])
+    parser.add_argument("--kinds", nargs="+", default=["process", "start", *KINDS])
     parser.add_argument("--twice", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
