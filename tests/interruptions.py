@@ -2,10 +2,11 @@
 
     python -m tests.interruptions --count 50
 
-For each of process (from its first import on), start, loader, step, save, validation: a training of a tiny set with one worker gets SIGTERM,
-the whole group of processes does, at a random moment; then it is resumed. Prints how many ended
-with 143 and one line, the longest wait, and how many of the resumed ones end as the whole one. With
---twice a second SIGTERM follows within a tenth of a second. Minutes; not part of `make test`.
+A training of a tiny set with one worker gets SIGTERM, its whole group of processes, at a random
+moment: of its process (from the first import on), start, loader's start, steps, saves, validations.
+Then it is resumed. Prints how many ended with 143 and one line, the longest wait, and how many of
+the resumed ones end as the whole one. With --twice a second SIGTERM follows within a tenth of a
+second. An hour; not part of `make test`.
 """
 
 import argparse

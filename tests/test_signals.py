@@ -80,7 +80,7 @@ def test_a_signal_while_the_loader_starts_ends_it_after_a_step(data, tmp_path, m
 def test_what_is_being_saved_is_saved_whole_whatever_comes(
     config, whole, tmp_path, monkeypatch, save, step
 ):
-    """The first save is that of the best network, the second that of the training."""
+    """An epoch saves the best network first, then the training."""
     written, calls = torch.save, []
 
     def interrupted(value, buffer):
