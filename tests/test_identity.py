@@ -151,6 +151,13 @@ def test_what_an_optimiser_is_told_takes_effect(data, tmp_path, kind, option, va
     assert files.read(first.last)["training"]["optimizer"]["state"]
 
 
+def test_a_rate_that_jumps_is_told(data, alone, tmp_path, caplog):
+    shutil.copy(alone / "checkpoint.tar", tmp_path)
+    caplog.set_level("INFO")
+    resume(data, tmp_path, "train.epochs=3", "train.lr=0.02", teacher=None)
+    assert "the learning rate was 0.01 and goes on at 0.02: " in caplog.text
+
+
 def test_the_random_state_of_every_device_is_kept(data, tmp_path, monkeypatch):
     devices, restored = [torch.ByteTensor([1, 2]), torch.ByteTensor([3])], {}
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)

@@ -9,13 +9,13 @@ from collections.abc import Callable
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.utils.data import DataLoader
 
 from models import files
 from tests.scripts import REPOSITORY
 from tests.test_resume import content, same
 from tests.trainings import Training, tiny_config, tiny_training
-from utils.data.loader import Loader
-from utils.signals import CODES, StopRequest, held_back
+from utils.signals import CODES, StopRequest, withheld_from_workers
 from utils.tasks.matting import Matting
 
 NAMES = ("checkpoint.tar", "BEST_checkpoint.tar")
@@ -69,14 +69,21 @@ def ends_as(whole: Training, training: Training) -> bool:
 
 def test_a_signal_while_the_loader_starts_ends_it_after_a_step(data, tmp_path, monkeypatch):
     config = tiny_config(data, "data.workers=1")
+    withheld = []
+
+    def start():
+        withheld.extend(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+        terminate()
+
     with monkeypatch.context() as patch:
-        before_call(patch, Loader, "batches", 1, terminate)
+        before_call(patch, DataLoader, "__iter__", 1, start)
         training = tiny_training(config, tmp_path)
         stops(training)
     assert files.read(training.last)["training"]["step"] == 1
+    assert set(CODES) <= set(withheld)
 
 
-@pytest.mark.parametrize(("save", "step"), [(1, 4), (3, 8)])
+@pytest.mark.parametrize(("save", "step"), [(1, 4), (2, 4)])
 def test_what_is_being_saved_is_saved_whole_whatever_comes(
     config, whole, tmp_path, monkeypatch, save, step
 ):
@@ -164,7 +171,8 @@ def test_a_second_signal_ends_a_process_at_once_but_not_one_that_saves():
             terminate()
             terminate()
         assert stop and stop.signal is signal.SIGTERM
-        terminate()
+        terminate()  # what has saved only ends
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
     with StopRequest() as stop:
         terminate()
         assert stop
@@ -173,13 +181,12 @@ def test_a_second_signal_ends_a_process_at_once_but_not_one_that_saves():
             terminate()
 
 
-def test_signals_that_are_held_back_come_later_and_never_to_processes_started_then():
+def test_workers_that_are_being_started_get_no_signal_and_this_process_does():
     ask = "import signal; print(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])))"
     with StopRequest() as stop:
-        with held_back():
+        with withheld_from_workers():
             started = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True)
             terminate()
-            assert not stop
         assert stop
     assert "SIGINT" in started.stdout and "SIGTERM" in started.stdout
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, []) & set(CODES)

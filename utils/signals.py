@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: as a wish that a training grants, held back, or as the end of a script."""
+"""SIGTERM and Ctrl-C: a wish that a training grants, nothing for workers, the end of a script."""
 
 import signal
 import threading
@@ -65,8 +65,8 @@ def end_on_signals() -> None:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
-    """Inside, signals wait, and processes that are started never get them; this one does after."""
+def withheld_from_workers() -> Iterator[None]:
+    """Processes that are started inside never get a signal; this one does, there or after."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return

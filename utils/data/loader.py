@@ -13,7 +13,7 @@ from models.errors import InputError
 from utils.data.crops.crop_set import CropSet, Made, Sample
 from utils.data.failures import Failures
 from utils.data.sources import Sources
-from utils.signals import held_back
+from utils.signals import withheld_from_workers
 
 Key = tuple[int, int]
 ORDER = 3  # apart from the draws of samples, for any seed
@@ -68,7 +68,7 @@ class Loader(DataLoader):
         self.failures = failures
 
     def __iter__(self) -> Iterator[Sample]:
-        with held_back():  # or a signal could reach a worker before it ignores them
+        with withheld_from_workers():  # or a signal could reach a worker before it ignores them
             batches = super().__iter__()
         return _one_line_errors(batches, self.failures)
 
