@@ -22,6 +22,7 @@ from pathlib import Path
 from unittest import mock
 
 import torch
+from tqdm import tqdm
 
 import train
 from models import files
@@ -54,6 +55,7 @@ def started(
     os.setsid()
     for number in (1, 2):
         os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+    tqdm.set_lock(threading.RLock())  # that of all forked processes: one that is killed keeps it
     before()
     if fresh:
         os.execv(sys.executable, [sys.executable, str(REPOSITORY / "train.py"), *argv])
