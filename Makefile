@@ -15,9 +15,9 @@ CONFIG := configs/sample.yaml
 demo: $(VENV)/.runs
 	$(RUN) pre_process.py --dataset sample
 	$(RUN) data_gen.py --dataset sample
-	$(RUN) train.py --config $(CONFIG)
-	$(RUN) train_prune.py --config $(CONFIG)
-	$(RUN) train_pruned.py --config $(CONFIG)
+	$(RUN) train.py --config $(CONFIG) --overwrite
+	$(RUN) train_prune.py --config $(CONFIG) --overwrite
+	$(RUN) train_pruned.py --config $(CONFIG) --overwrite
 	$(RUN) test.py --config $(CONFIG)
 
 test: $(VENV)/.tests

@@ -10,7 +10,7 @@ config names a teacher, and the student imitates it,
     L = alpha A(s, truth) + alpha_teacher A(s, teacher) + kd sum of KD(stages of s, of the teacher)
 
 Writes BEST_checkpoint.tar, the best by validation, into result/<save_dir>; --resume continues from
-checkpoint.tar there.
+checkpoint.tar there, --overwrite begins anew.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ from utils.command import run
 from utils.data.sources import Sources
 from utils.figures.samples import write_samples
 from utils.networks import new_network, open_teacher
+from utils.train.claim import claimed
 from utils.train.loop import fit
 from utils.train.objective import Objective
 
@@ -38,11 +39,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"{arguments.sheet}: what the network will see")
         return
 
-    teacher = open_teacher(config) if config.teacher else None
-    network = new_network(config, arguments.resume)
-    objective = Objective(network, config, teacher)
-    best = "BEST_checkpoint.tar"
-    fit(objective, config, "train", last="checkpoint.tar", best=best, resume=arguments.resume)
+    last, best = "checkpoint.tar", "BEST_checkpoint.tar"
+    resume = arguments.resume
+    with claimed(config, (last, best), resume=resume, overwrite=arguments.overwrite):
+        teacher = open_teacher(config) if config.teacher else None
+        network = new_network(config, resume)
+        objective = Objective(network, config, teacher)
+        fit(objective, config, "train", last=last, best=best, resume=resume)
     print(f"the best network is {config.folder / best}")
 
 

@@ -11,7 +11,7 @@ without a shift, learns for a few epochs
 A is the alpha loss over the unknown pixels, KD a similarity such as SPKD's, sparsity a
 sub-gradient. (With `prune.start: teacher` the network starts from the teacher's weights instead.)
 Then the channels with the smallest gates are cut. Writes pruned.tar into result/<save_dir>;
---resume continues from checkpoint_prune.tar there.
+--resume continues from checkpoint_prune.tar there, --overwrite begins anew.
 """
 
 from collections.abc import Sequence
@@ -26,6 +26,7 @@ from utils.cost import comparison
 from utils.networks import open_teacher
 from utils.prune import Sparsity, cut, open_gates, reached, scores, select
 from utils.table import table
+from utils.train.claim import claimed
 from utils.train.loop import fit
 from utils.train.objective import Objective
 
@@ -36,28 +37,30 @@ def main(argv: Sequence[str] | None = None) -> None:
     config = configs.load(arguments.config, arguments.overrides)
     wanted = config.prune
 
-    teacher = open_teacher(config)
-    torch.manual_seed(config.seed)
-    network = models.build(teacher.name, teacher.plan, **teacher.structure | {"gates": True})
-    if wanted.start == "teacher":
-        network.load_state_dict(teacher.state_dict(), strict=False)  # it has no learned scales
-    else:
-        open_gates(network)
-    objective = Objective(network, config, teacher)
-    released = wanted.ties == "max_count"
-    sparsity = Sparsity(network, wanted.sparsity, wanted.encoder_factor, fixed=released)
-    last = "checkpoint_prune.tar"
-    fit(objective, config, "train_prune", last=last, sparsity=sparsity, resume=arguments.resume)
+    last, pruned = "checkpoint_prune.tar", "pruned.tar"
+    resume = arguments.resume
+    with claimed(config, (last, pruned), resume=resume, overwrite=arguments.overwrite):
+        teacher = open_teacher(config)
+        torch.manual_seed(config.seed)
+        network = models.build(teacher.name, teacher.plan, **teacher.structure | {"gates": True})
+        if wanted.start == "teacher":
+            network.load_state_dict(teacher.state_dict(), strict=False)  # it has no learned scales
+        else:
+            open_gates(network)
+        objective = Objective(network, config, teacher)
+        released = wanted.ties == "max_count"
+        sparsity = Sparsity(network, wanted.sparsity, wanted.encoder_factor, fixed=released)
+        fit(objective, config, "train_prune", last=last, sparsity=sparsity, resume=resume)
 
-    floors = {"min_channels": wanted.min_channels, "round_to": wanted.round_to}
-    keep = select(network, wanted.rate, ties=wanted.ties, **floors)
-    for part, rate in reached(network, keep).items():
-        if abs(rate - wanted.rate) > 0.01:
-            print(f"{part}: {rate:.3f} of its channels are cut, not prune.rate={wanted.rate}")
-    small = cut(network.eval(), keep)
-    ranked = {group: score.cpu() for group, score in scores(network).items()}
-    path = config.folder / "pruned.tar"
-    files.save(path, files.record(small) | {"keep": keep, "scores": ranked})
+        floors = {"min_channels": wanted.min_channels, "round_to": wanted.round_to}
+        keep = select(network, wanted.rate, ties=wanted.ties, **floors)
+        for part, rate in reached(network, keep).items():
+            if abs(rate - wanted.rate) > 0.01:
+                print(f"{part}: {rate:.3f} of its channels are cut, not prune.rate={wanted.rate}")
+        small = cut(network.eval(), keep)
+        ranked = {group: score.cpu() for group, score in scores(network).items()}
+        path = config.folder / pruned
+        files.save(path, files.record(small) | {"keep": keep, "scores": ranked})
 
     widths = [(group, width, small.plan[group]) for group, width in network.plan.items()]
     print(table(("group", "before", "after"), widths))

@@ -7,7 +7,7 @@
 The network s has the widths of result/<save_dir>/pruned.tar. It starts from fresh weights
 (`prune.weights: scratch`, as published) or from those that were not cut (`inherit`). Writes
 BEST_pruned.tar, the best by validation, beside it; --resume continues from checkpoint_pruned.tar
-there.
+there, --overwrite begins anew.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from collections.abc import Sequence
 import torch
 
 import models
-from models.errors import InputError
 from utils import config as configs
 from utils.command import run
-from utils.networks import open_teacher
+from utils.networks import open_pruned, open_teacher
+from utils.train.claim import claimed
 from utils.train.loop import fit
 from utils.train.objective import Objective
 
@@ -28,17 +28,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_intermixed_args(argv)
     config = configs.load(arguments.config, arguments.overrides)
 
-    teacher = open_teacher(config)
-    pruned = config.folder / "pruned.tar"
-    if not pruned.is_file():
-        raise InputError(f"{pruned}: nothing pruned yet; run train_prune.py with this config first")
-    network = models.load(pruned)
-    torch.manual_seed(config.seed)
-    if config.prune.weights == "scratch":
-        network = models.build(network.name, network.plan, **teacher.structure)
-    objective = Objective(network, config, teacher)
     last, best = "checkpoint_pruned.tar", "BEST_pruned.tar"
-    fit(objective, config, "train_pruned", last=last, best=best, resume=arguments.resume)
+    resume = arguments.resume
+    with claimed(config, (last, best), resume=resume, overwrite=arguments.overwrite):
+        teacher = open_teacher(config)
+        network, origin = open_pruned(config)
+        torch.manual_seed(config.seed)
+        if config.prune.weights == "scratch":
+            network = models.build(network.name, network.plan, **teacher.structure)
+        objective = Objective(network, config, teacher)
+        names = {"last": last, "best": best}
+        fit(objective, config, "train_pruned", **names, origin=origin, resume=resume)
     print(f"the best network is {config.folder / best}")
 
 

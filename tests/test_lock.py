@@ -1,6 +1,7 @@
 """One process at a time writes into a folder; a lock never outlives the one that holds it."""
 
 import errno
+import os
 import signal
 import subprocess
 import sys
@@ -54,6 +55,30 @@ def test_it_is_released_when_the_process_dies(tmp_path, end):
     with alone(tmp_path, "more"), pytest.raises(InputError, match="is more"):
         alone(tmp_path, "again").__enter__()
     assert not list(tmp_path.iterdir())
+
+
+FORK = """
+import os, sys, time
+from utils.disk.lock import alone
+with alone(sys.argv[1], "holding"):
+    if not os.fork():
+        time.sleep(60)
+    print("inside", os.getpid(), flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_does_not_hold_it_when_its_parent_has_died(tmp_path):
+    command = [sys.executable, "-c", FORK, str(tmp_path)]
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout.readline().startswith("inside")
+        process.kill()
+        process.wait()
+        with alone(tmp_path, "more"):
+            os.killpg(process.pid, signal.SIGKILL)  # the fork was there all the time
 
 
 def test_other_folders_and_later_times_are_free(tmp_path):

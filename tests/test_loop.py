@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import re
 import signal
 from pathlib import Path
 
@@ -13,8 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import models
 from models import files
 from models.errors import InputError
-from tests.trainings import TINY, tiny_config, tiny_network, tiny_training
-from utils.disk.lock import alone
+from tests.trainings import tiny_config, tiny_network, tiny_training
 from utils.options import Config
 from utils.prune import Sparsity, gates, open_gates
 from utils.tasks.matting import MattingBatch
@@ -133,67 +131,6 @@ def test_weights_that_are_not_finite_are_not_saved(data, tmp_path):
     with pytest.raises(InputError, match="a weight is nan"):
         training.fit()
     assert not training.last.exists()
-
-
-def test_resume_refuses_another_network_and_a_file_without_training(data, tmp_path):
-    config = tiny_config(data, "train.epochs=1")
-    training = tiny_training(config, tmp_path)
-    files.save_network(training.last, tiny_network())
-    with pytest.raises(InputError, match="no interrupted training; start without --resume"):
-        training.fit(resume=True)
-    training.fit()
-    other = tiny_training(config, tmp_path)
-    other.objective = Objective(tiny_network(width=2 * TINY), other.config)
-    with pytest.raises(InputError, match=r"checkpoint\.tar: its network has another plan"):
-        other.fit(resume=True)
-    with pytest.raises(InputError, match="no such checkpoint"):
-        tiny_training(config, tmp_path / "empty").fit(resume=True)
-
-
-@pytest.mark.parametrize(
-    ("override", "words"),
-    [
-        ("data.crop=48", "data.crop was 32 and is now 48"),
-        ("train.batch_size=2", "train.batch_size was 3 and is now 2"),
-        ("distill.types=[batch]", "distill.types was"),
-        ("seed=1", "seed was 0 and is now 1"),
-        ("train.epochs=1", "has done 8 steps, more than the 4 of train.epochs"),
-    ],
-)
-def test_resume_refuses_another_training(finished, data, override, words):
-    config = tiny_config(data, override)
-    with pytest.raises(InputError, match=re.escape(words)):
-        tiny_training(config, finished, teacher_seed=5).fit(resume=True)
-
-
-@pytest.mark.parametrize("override", ["data.workers=1", "train.lr=0.1", "prune.rate=0.3"])
-def test_resume_allows_what_leaves_samples_and_loss_alone(finished, data, override):
-    tiny_training(tiny_config(data, override), finished, teacher_seed=5).fit(resume=True)
-
-
-@pytest.fixture(scope="module")
-def finished(data, tmp_path_factory) -> Path:
-    """The folder of a finished training under a teacher."""
-    folder = tmp_path_factory.mktemp("finished")
-    tiny_training(tiny_config(data), folder, teacher_seed=5).fit()
-    return folder
-
-
-def test_a_student_never_overwrites_its_teacher(data):
-    config = tiny_config(data, "teacher=result/own/BEST_checkpoint.tar")
-    with pytest.raises(InputError, match=r"own/BEST_checkpoint\.tar would be overwritten"):
-        tiny_training(config, Path("result/own").resolve(), teacher_seed=1).fit()
-
-
-def test_two_trainings_never_share_a_folder(data, tmp_path):
-    training = tiny_training(tiny_config(data), tmp_path)
-    with (
-        alone(tmp_path, "training"),
-        pytest.raises(InputError, match=f"{tmp_path}: another process is training"),
-    ):
-        training.fit()
-    training.fit()
-    assert training.last.exists()
 
 
 class Failing(Objective):

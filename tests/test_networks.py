@@ -5,12 +5,13 @@ import pytest
 import models
 from models import files
 from models.errors import InputError
+from tests.refusals import refused
 from utils import config as configs
 from utils import networks
 
 
-def tiny():
-    return models.build("dim", models.scaled_plan("dim", 1 / 64))
+def tiny(width: float = 1 / 64):
+    return models.build("dim", models.scaled_plan("dim", width))
 
 
 def test_a_shipped_network_is_found_by_name_and_a_file_by_path(tmp_path, monkeypatch):
@@ -43,3 +44,21 @@ def test_a_config_names_teacher_student_and_pruned_as_far_as_they_exist(tmp_path
     files.save_network("teacher.tar", tiny())
     config = configs.load(None, ["save_dir=here", "teacher=teacher.tar"])
     assert list(networks.trained_networks(config)) == ["teacher", "student", "pruned"]
+
+
+def test_a_network_that_was_trained_from_another_pruned_one_is_not_scored(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = configs.load(None, ["save_dir=here"])
+    folder = tmp_path / "result" / "here"
+    files.save_network(folder / "pruned.tar", tiny())
+    _, origin = networks.open_pruned(config)
+    noted = {"training": {"content": {**origin, "teacher": "some"}}}
+    files.save(folder / "BEST_pruned.tar", files.record(tiny()) | noted)
+    assert list(networks.trained_networks(config)) == ["pruned"]
+    for other in (tiny(), tiny(1 / 32)):  # of the same widths, and of others
+        files.save_network(folder / "pruned.tar", other)
+        line = refused(networks.trained_networks, config)
+        assert line.startswith("result/here/BEST_pruned.tar: was not trained from the pruned.tar")
+        assert "train_pruned.py --overwrite" in line and "--network" in line
+    (folder / "pruned.tar").unlink()
+    assert list(networks.trained_networks(config)) == ["pruned"]

@@ -6,13 +6,33 @@ import torch
 from models.errors import InputError
 from utils.device import autocast, choose
 from utils.options import TrainConfig
-from utils.train.schedule import factor
+from utils.train.schedule import factor, rate, tell_jump
 
 TOTAL = 100
 
 
 def factors(total: int = TOTAL, **options) -> list[float]:
     return [factor(TrainConfig(**options), step, total) for step in range(total)]
+
+
+def told(caplog, before: TrainConfig, after: TrainConfig, epochs: tuple[int, int]) -> list[str]:
+    """What a training says that is resumed at step 80 with other options, 10 steps an epoch."""
+    caplog.clear()
+    caplog.set_level("INFO")
+    old, new = (10 * count for count in epochs)
+    tell_jump(after, 80, new, rate(before, 79, old))
+    return caplog.messages
+
+
+def test_a_rate_that_jumps_when_it_is_resumed_is_told(caplog):
+    cosine = TrainConfig(lr=0.5, schedule="cosine")
+    assert not told(caplog, cosine, cosine, (10, 10))
+    (line,) = told(caplog, cosine, cosine, (8, 16))
+    assert line.startswith("the learning rate was 0.000193 and goes on at 0.25: ")
+    constant = TrainConfig(lr=0.5)
+    assert not told(caplog, constant, constant, (8, 16))
+    assert "was 0.5 and goes on at 0.1" in told(caplog, constant, TrainConfig(lr=0.1), (8, 9))[0]
+    assert not told(caplog, cosine, constant, (8, 8))  # at its end there is no next step
 
 
 def test_constant_is_one_everywhere():

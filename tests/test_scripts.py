@@ -188,12 +188,13 @@ def test_a_published_training_set_is_drawn_on_a_sheet(here, config):
     ("script", "arguments", "words"),
     [
         ("train.py", ["train.lrate=1"], "unknown key"),
-        ("train.py", ["data.dataset=gone"], "data/gone"),
+        ("train.py", ["data.dataset=gone", "save_dir=new"], "data/gone"),
         ("train_prune.py", ["save_dir=new"], "no teacher there"),
         ("train_pruned.py", ["save_dir=new"], "no teacher there"),
+        ("train.py", [], "checkpoint.tar: is there already; go on with --resume, begin anew"),
     ],
 )
-def test_what_cannot_be_trained_is_refused_in_one_line(here, script, arguments, words):
+def test_what_cannot_be_trained_is_refused_in_one_line(here, path, script, arguments, words):
     assert words in refusal(script, "--config", "tiny.yaml", *arguments)
 
 
@@ -205,5 +206,5 @@ def test_bad_input_ends_in_one_line_and_exit_code_2(place):
 def test_a_truncated_teacher_is_named(here, path):
     whole = (here / "result" / "tiny" / "BEST_checkpoint.tar").read_bytes()
     (here / "half.tar").write_bytes(whole[: len(whole) // 2])
-    line = refusal("train_prune.py", "--config", "tiny.yaml", "teacher=half.tar")
+    line = refusal("train_prune.py", "--config", "tiny.yaml", "teacher=half.tar", "save_dir=new")
     assert "half.tar: truncated" in line

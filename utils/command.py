@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from models.errors import InputError
+from utils.signals import end_on_signals
 
 log = logging.getLogger(__name__)
 
@@ -23,3 +24,5 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         log.error("stopped; what is whole stays")
         sys.exit(130)
+    finally:
+        end_on_signals()  # as an exception, Python would print it while it cleans up

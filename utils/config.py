@@ -50,12 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser, default: str) -> None:
 
 
 def training_parser(description: str, config: str) -> argparse.ArgumentParser:
-    """A parser of `--config FILE` (default: `config`), overrides and `--resume`."""
+    """A parser of `--config FILE` (default: `config`), overrides, `--resume` or `--overwrite`."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_arguments(parser, config)
-    parser.add_argument("--resume", action="store_true", help="continue where it was stopped")
+    there = parser.add_mutually_exclusive_group()
+    there.add_argument("--resume", action="store_true", help="continue where it was stopped")
+    there.add_argument("--overwrite", action="store_true", help="replace what was trained there")
     return parser
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 
 import models
-from models import Network
+from models import Network, files
 from models.errors import InputError
+from models.files import fingerprint
 from models.imagenet import load_encoder
 from utils.cost import parameters
 from utils.device import choose
@@ -69,11 +70,24 @@ def open_teacher(config: Config) -> Network:
     return teacher.to(choose(config.device), memory_format=layout)
 
 
+def open_pruned(config: Config) -> tuple[Network, dict[str, str]]:
+    """The cut network of a config, and its origin for `fit`: what tells this one from others.
+
+    Raises:
+        InputError: it is not there, or cannot be used.
+    """
+    path = config.folder / "pruned.tar"
+    if not path.is_file():
+        raise InputError(f"{path}: nothing pruned yet; run train_prune.py with this config first")
+    network = models.load(path)
+    return network, {path.name: fingerprint(network)}
+
+
 def trained_networks(config: Config) -> dict[str, str]:
     """What the config's scripts have left, `{label: file}`: the teacher and the pruned network.
 
     Raises:
-        InputError: neither exists yet.
+        InputError: neither exists yet, or the network was not trained from the pruned.tar there.
     """
     candidates = {
         "teacher": config.teacher_path,
@@ -88,7 +102,20 @@ def trained_networks(config: Config) -> dict[str, str]:
             f"{config.folder}: neither BEST_checkpoint.tar nor BEST_pruned.tar; train first, "
             "or name a network with --network"
         )
+    if "pruned" in found and (config.folder / "pruned.tar").is_file():
+        _check_fresh(candidates["pruned"], config)
     return found
+
+
+def _check_fresh(path: Path, config: Config) -> None:
+    content = files.read(path) or {}
+    pruned, origin = open_pruned(config)
+    noted = content.get("training", {}).get("content")
+    if content.get("plan") != pruned.plan or (noted and not noted.items() >= origin.items()):
+        raise InputError(
+            f"{path}: was not trained from the pruned.tar beside it, which is another network; run "
+            "train_pruned.py --overwrite, or name what to score with --network"
+        )
 
 
 def named_networks(names: list[str]) -> dict[str, str]:

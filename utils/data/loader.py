@@ -13,6 +13,7 @@ from models.errors import InputError
 from utils.data.crops.crop_set import CropSet, Made, Sample
 from utils.data.failures import Failures
 from utils.data.sources import Sources
+from utils.signals import withheld_from_workers
 
 Key = tuple[int, int]
 ORDER = 3  # apart from the draws of samples, for any seed
@@ -67,7 +68,9 @@ class Loader(DataLoader):
         self.failures = failures
 
     def __iter__(self) -> Iterator[Sample]:
-        return _one_line_errors(super().__iter__(), self.failures)
+        with withheld_from_workers():  # or a signal could reach a worker before it ignores them
+            batches = super().__iter__()
+        return _one_line_errors(batches, self.failures)
 
     def batches(self) -> AbstractContextManager[Iterator[Sample]]:
         """The batches, as a context: it ends the workers, which no signal does."""

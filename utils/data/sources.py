@@ -1,5 +1,7 @@
 """What a training reads: foregrounds, backgrounds and split of a config, looked at once."""
 
+import hashlib
+import json
 from typing import Literal
 
 from utils.data.crops.crop_set import CropSet, Item
@@ -31,6 +33,23 @@ class Sources:
         self._split = read_split(options.folder)
         self._usable = set(self._store.usable(self._foregrounds))
         self.failures = Failures(len(self._foregrounds) + len(self._backgrounds))
+
+    def identity(self) -> dict[str, str]:
+        """A short text for each of what samples are made of: equal for the same, wherever it lies.
+
+        A foreground is taken for the same by its name, its size in bytes and how it was stored, a
+        background by its name.
+        """
+        usable = [one for one in self._foregrounds if one in self._usable]
+        content = {
+            "split of the data": self._split,
+            "set of foregrounds": [self._store.described(one) for one in usable],
+            "set of backgrounds": [path.name for path in self._backgrounds],
+        }
+        return {
+            name: hashlib.sha256(json.dumps(value).encode()).hexdigest()
+            for name, value in content.items()
+        }
 
     def samples(self, subset: Subset) -> CropSet:
         """The samples that train, or the same crops each time of those that validate."""

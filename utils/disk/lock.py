@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 NAME = ".lock"
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of some disks in a network
+_held: set[IO[str]] = set()  # by this process; what it forks must let go of them
 
 
 @contextmanager
@@ -41,6 +42,7 @@ def alone(folder: Path | str, doing: str) -> Iterator[None]:
     missing = [path for path in (folder, *folder.parents) if not os.path.exists(path)]  # noqa: PTH110
     try:
         file = _locked(folder)
+        _held.add(file)
         try:
             with suppress(OSError):  # on a full disk the lock holds, too
                 file.write(f"{doing} here (process {os.getpid()})")
@@ -49,12 +51,26 @@ def alone(folder: Path | str, doing: str) -> Iterator[None]:
         finally:
             with suppress(OSError):
                 (folder / NAME).unlink()  # before it is released
+            _held.discard(file)
             with suppress(OSError):
                 file.close()
     finally:
         for path in missing:
             with suppress(OSError):  # not empty
                 path.rmdir()
+
+
+def _let_go() -> None:
+    """In a forked process, such as a loader's: it would hold the lock when its parent has died."""
+    for file in _held:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, file.fileno(), inheritable=False)  # closed, its number could be another's
+        os.close(nothing)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def _locked(folder: Path) -> IO[str]:

@@ -46,6 +46,7 @@ class Matting:
         return Loaders(
             training_loader(sources, options.batch_size, options.epochs, pin),
             validation_loader(sources, options.batch_size, pin),
+            sources.identity(),
         )
 
     def batch(

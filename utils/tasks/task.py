@@ -10,10 +10,14 @@ from utils.options import Config, TrainConfig
 
 
 class Loaders(NamedTuple):
-    """Batches to train and to validate on; the first's `batch_sampler` knows steps and order."""
+    """Batches to train and to validate on; the first's `batch_sampler` knows steps and order.
+
+    `identity` tells what they are made of from other data, {name: short text}.
+    """
 
     training: Loader
     validation: Loader
+    identity: dict[str, str]
 
 
 class Batch(Protocol):

@@ -16,13 +16,16 @@ PICTURES = 4
 
 
 class Board:
-    """Terms, rates, pictures, gate histograms and widths, written under `folder`."""
+    """Terms, rates, pictures, gate histograms and widths, written under `folder`.
 
-    def __init__(self, folder: Path, start: int) -> None:
+    Args:
+        done: the steps before; what was written there of later ones is replaced.
+    """
+
+    def __init__(self, folder: Path, done: int) -> None:
         self._folder = folder
         with self._one_line_errors():
-            # A resumed run replaces what was written after the checkpoint it resumes from.
-            self._writer = SummaryWriter(str(folder), purge_step=start)
+            self._writer = SummaryWriter(str(folder), purge_step=done + 1)
 
     def scalars(self, prefix: str, values: Mapping[str, float], step: int) -> None:
         with self._one_line_errors():

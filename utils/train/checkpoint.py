@@ -1,34 +1,18 @@
 """Training checkpoints: the network's record with all that continues the training exactly."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
-from pydantic import ValidationError
+from torch import Tensor
 
 from models import Network, files
 from models.errors import InputError
-from utils.options import Config, TrainConfig
-
-# What a resumed training may change; all else decides its samples or its loss.
-MAY_CHANGE = (
-    "save_dir",
-    "device",
-    "network",
-    "train",
-    "train_prune",
-    "train_pruned",
-    "data.root",
-    "data.workers",
-    "data.cache_mb",
-    "data.valid_backgrounds",
-    "prune.rate",
-    "prune.ties",
-    "prune.min_channels",
-    "prune.round_to",
-    "prune.weights",
-)
+from utils.options import Config
+from utils.train.identity import Identity, check_same
+from utils.train.optimizer import restore_optimizer
 
 
 class Stateful(Protocol):
@@ -42,18 +26,25 @@ class Stateful(Protocol):
 State = Mapping[str, Stateful]
 
 
-def save(
-    path: Path, network: Network, config: Config, options: TrainConfig, found: Mapping[str, object]
-) -> None:
+class Progress(NamedTuple):
+    """How far a training is.
+
+    `due` says that the validation after `step` is still to be done; `rate` is the learning rate of
+    the last step.
+    """
+
+    step: int = 0
+    best: float = math.inf
+    due: bool = False
+    rate: float = 0.0
+
+
+def save(path: Path, network: Network, config: Config, found: Mapping[str, object]) -> None:
     """Save a network with the config that it was trained with, and plain data `found` on the way.
 
     They stand under `training` in the file.
     """
-    training = {
-        **found,
-        "config": config.model_dump(exclude_unset=True),
-        "batch_size": options.batch_size,
-    }
+    training = {**found, "config": config.model_dump(exclude_unset=True)}
     files.save(path, files.record(network) | {"training": training})
 
 
@@ -61,28 +52,25 @@ def save_training(
     path: Path,
     network: Network,
     config: Config,
-    options: TrainConfig,
+    identity: Identity,
     state: State,
-    step: int,
-    best: float,
+    progress: Progress,
 ) -> None:
-    """Save all that continues a training exactly: it has done `step` steps, `best` is its score."""
+    """Save all that continues a training exactly."""
     found = {name: part.state_dict() for name, part in state.items()}
-    found |= {"random_state": torch.get_rng_state(), "step": step, "best": best}
-    save(path, network, config, options, found)
+    found |= {**identity, "random_state": _random_state(), **progress._asdict()}
+    save(path, network, config, found)
 
 
-def resume(
-    path: Path, network: Network, config: Config, options: TrainConfig, state: State, total: int
-) -> tuple[int, float]:
-    """Continue what `save_training` saved: load weights and `state`; returns step and best score.
+def resume(path: Path, network: Network, identity: Identity, state: State, total: int) -> Progress:
+    """Continue what `save_training` saved: load weights and `state`; returns how far it was.
 
     Args:
         total: the steps of this training.
 
     Raises:
-        InputError: no such checkpoint, not one of a training, of another network, of a training
-            with other samples or another loss, or one that is further than `total`.
+        InputError: no such checkpoint, not one of a training, of another network, of another
+            training, or one that is further than `total`.
     """
     content = files.read(path)
     training = content.get("training", {}) if content else {}
@@ -94,7 +82,7 @@ def resume(
                 f"{path}: its network has another {key} than this run's; "
                 "start without --resume, or restore the config it was trained with"
             )
-    _check_config(path, training, config, options)
+    check_same(path, training, identity)
     if training["step"] > total:
         raise InputError(
             f"{path}: has done {training['step']} steps, more than the {total} of train.epochs; "
@@ -102,36 +90,22 @@ def resume(
         )
     network.load_state_dict(content["weights"])
     for name, part in state.items():
-        if training[name]:  # a scaler's is empty unless it was trained in float16
+        if name == "optimizer":
+            restore_optimizer(part, training[name])
+        elif training[name]:  # a scaler's is empty unless it was trained in float16
             part.load_state_dict(training[name])
-    torch.set_rng_state(training["random_state"])
-    return training["step"], training["best"]
+    _set_random_state(training["random_state"])
+    return Progress(*(training[name] for name in Progress._fields))
 
 
-def _check_config(path: Path, training: dict, config: Config, options: TrainConfig) -> None:
-    try:
-        before = _flat(Config.model_validate(training["config"]).model_dump())
-    except ValidationError:
-        raise InputError(
-            f"{path}: saved by another version of Matting Prune, with other options; start without "
-            "--resume"
-        ) from None
-    before["train.batch_size"] = training["batch_size"]
-    now = _flat(config.model_dump()) | {"train.batch_size": options.batch_size}
-    for key, value in now.items():
-        if before[key] != value:
-            raise InputError(
-                f"{path}: {key} was {before[key]} and is now {value}; --resume continues the same "
-                "training, so restore it, or start without --resume"
-            )
+def _random_state() -> list[Tensor]:
+    """Of the CPU, then of each CUDA device if they are used."""
+    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    return [torch.get_rng_state(), *devices]
 
 
-def _flat(content: dict, prefix: str = "") -> dict[str, object]:
-    """`{section.key: value}` of all that must stay."""
-    found = {}
-    for key, value in content.items():
-        name = f"{prefix}{key}"
-        if name in MAY_CHANGE:
-            continue
-        found |= _flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
-    return found
+def _set_random_state(states: list[Tensor]) -> None:
+    first, *devices = states
+    torch.set_rng_state(first)
+    for index, state in enumerate(devices[: torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(state, index)

@@ -2,24 +2,25 @@
 
 import logging
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from tqdm import tqdm
 
-from models.errors import InputError
 from utils import cost
 from utils.device import autocast, choose
-from utils.disk.lock import alone
 from utils.options import Config
 from utils.prune import Sparsity
+from utils.signals import StopRequest
 from utils.train import checkpoint, schedule
 from utils.train.average import Average
 from utils.train.board import Board
+from utils.train.checkpoint import Progress
+from utils.train.identity import identity
 from utils.train.ledger import Ledger, check_finite
 from utils.train.objective import Objective
 from utils.train.optimizer import clip_gradients, freeze_norms, make_optimizer, set_rate
-from utils.train.signals import StopRequest
 from utils.train.validate import validate
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ def fit(
     last: str,
     best: str | None = None,
     sparsity: Sparsity | None = None,
+    origin: Mapping[str, str] | None = None,
     resume: bool = False,
 ) -> None:
     """Train `objective.network` in place for the epochs of the script's options.
@@ -41,9 +43,11 @@ def fit(
         last: the file in `config.folder` from which `resume` continues.
         best: the file there of the network with the best validation score; None keeps none.
         sparsity: adds its gradient to that of the loss.
+        origin: what else the network was made from, {name: short text}; noted in both files.
 
     Raises:
-        InputError: the loss is not finite, the disk is full, or there is nothing to resume.
+        InputError: the loss is not finite, the disk is full, there is nothing to resume, or what
+            is there is another training.
         SystemExit: SIGTERM or Ctrl-C; the state is saved and `resume` continues from it.
     """
     options, task, network = config.loop(script), objective.task, objective.network
@@ -51,9 +55,6 @@ def fit(
     autocast(device, options.precision)  # refuses what cannot be, before any work
     layout = torch.channels_last if options.channels_last else torch.contiguous_format
     last, best = config.folder / last, config.folder / best if best else None
-    for path in filter(None, (last, best)):
-        if config.teacher and path.resolve() == config.teacher_path.resolve():
-            raise InputError(f"teacher: {path} would be overwritten; choose another save_dir")
 
     if objective.distillation:
         objective.distillation.check_batch(options.batch_size)
@@ -64,14 +65,17 @@ def fit(
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     scaler = torch.amp.GradScaler(device.type, enabled=options.precision == "float16")
     average = Average(network, options.ema)
-    training, validation = task.loaders(options, pin=device.type == "cuda")
+    training, validation, content = task.loaders(options, pin=device.type == "cuda")
+    decided = identity(objective, config, options, sparsity, {**content, **(origin or {})})
     per_epoch = training.batch_sampler.per_epoch
     total = per_epoch * options.epochs
-    step, best_score = 0, math.inf
     state = {"optimizer": optimizer, "scaler": scaler, "average": average}
     state |= {"distillation": objective.distillation} if objective.distillation else {}
+    begun = Progress()
     if resume:
-        step, best_score = checkpoint.resume(last, network, config, options, state, total)
+        begun = checkpoint.resume(last, network, decided, state, total)
+        schedule.tell_jump(options, begun.step, total, begun.rate)
+    step, best_score, due, rate = begun
     training.batch_sampler.start = step
     log.info(
         "%s: %s parameters, %d epochs of %d steps, on %s",
@@ -80,33 +84,34 @@ def fit(
 
     ledger = Ledger()
     with (
-        alone(config.folder, "training"),
         StopRequest() as stop,
         Board(config.folder / "board" / last.stem, step) as board,
         tqdm(total=total, initial=step, unit="step", dynamic_ncols=True) as bar,
         training.batches() as batches,
     ):
-        for sample in batches:
-            set_rate(optimizer, options.lr * schedule.factor(options, step, total))
-            batch = task.batch(sample, device, layout)
-            with autocast(device, options.precision):
-                terms, _ = objective(batch)
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(sum(terms.values())).backward()
-            scaler.unscale_(optimizer)
-            if sparsity:
-                sparsity.add_gradient()
-            clip_gradients(parameters, options)
-            scaler.step(optimizer)
-            scaler.update()
-            average.update()
-            step += 1
-            bar.update()
-            ledger.add(step, terms)
+        while due or step < total:  # a validation that was broken off comes first
+            if not due:
+                rate = schedule.rate(options, step, total)
+                set_rate(optimizer, rate)
+                batch = task.batch(next(batches), device, layout)
+                with autocast(device, options.precision):
+                    terms, _ = objective(batch)
+                optimizer.zero_grad(set_to_none=True)
+                scaler.scale(sum(terms.values())).backward()
+                scaler.unscale_(optimizer)
+                if sparsity:
+                    sparsity.add_gradient()
+                clip_gradients(parameters, options)
+                scaler.step(optimizer)
+                scaler.update()
+                average.update()
+                step += 1
+                bar.update()
+                ledger.add(step, terms)
 
             epoch, rest = divmod(step, per_epoch)
             ends_epoch, ends = rest == 0, step == total
-            if step % options.print_every == 0 or ends_epoch:
+            if not due and (step % options.print_every == 0 or ends_epoch):
                 means = ledger.means() | ({"sparsity": sparsity.value().item()} if sparsity else {})
                 speed = options.batch_size * (bar.format_dict["rate"] or 0)
                 rates = {"lr": optimizer.param_groups[0]["lr"], "samples_per_s": speed}
@@ -114,10 +119,10 @@ def fit(
                 board.scalars("rate", rates, step)
                 told = "".join(f", {name} {value:.4f}" for name, value in means.items())
                 bar.set_postfix_str(f"{speed:.1f} samples/s{told}")
-            if ends or (ends_epoch and epoch % options.validate_every == 0):
-                scores, pictures = validate(
-                    average.network, task, validation, device, options.precision, layout
-                )
+            due = ends or (ends_epoch and epoch % options.validate_every == 0)
+            how = (device, options.precision, layout, stop)
+            if due and (found := validate(average.network, task, validation, *how)):
+                due, (scores, pictures) = False, found
                 for name, value in scores.items():
                     check_finite(f"the validation {name}", value, step)
                 board.scalars("valid", scores, step)
@@ -133,18 +138,22 @@ def fit(
                 if score < best_score:
                     best_score = score
                     if best:
-                        found = {"epoch": epoch, "scores": scores}
-                        checkpoint.save(best, average.network, config, options, found)
+                        noted = {**decided, "epoch": epoch, "scores": scores}
+                        with stop.whole():
+                            checkpoint.save(best, average.network, config, noted)
             if ends_epoch and (left_out := str(training.failures)):
                 bar.write(f"epoch {epoch}: {left_out}")
-            if stop.signal or ends or (ends_epoch and epoch % options.save_every == 0):
+            # Asked once: a signal may come between two questions.
+            if saves := stop or ends or (ends_epoch and epoch % options.save_every == 0):
                 ledger.settle()
                 if not all(parameter.isfinite().all() for parameter in parameters):
                     check_finite("a weight", math.nan, step)
-                checkpoint.save_training(last, network, config, options, state, step, best_score)
-            if stop.signal:
+                with stop.whole():
+                    reached = Progress(step, best_score, due, rate)
+                    checkpoint.save_training(last, network, config, decided, state, reached)
+            if saves and stop:
                 break
-    if stop.signal:
+    if stop:
         log.info(
             f"{stop.signal.name} after step {step} of {total}; saved {last}, "
             "from which --resume continues"

@@ -38,15 +38,19 @@ class Objective(nn.Module):
         if teacher is not None and config.loss.kd:
             self.distillation = Distillation(config.distill, network, teacher)
 
+    @property
+    def teacher(self) -> Network | None:
+        """Whom the network imitates."""
+        return self._teacher[0]
+
     def forward(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """The weighted terms, scalars to be summed, and the network's output."""
         output, stages = self._run(self.network, batch)
         terms = self.task.truth_terms(output, batch)
-        (teacher,) = self._teacher
-        if teacher is None:
+        if self.teacher is None:
             return terms, output
         with torch.no_grad():
-            wanted, teacher_stages = self._run(teacher, batch)
+            wanted, teacher_stages = self._run(self.teacher, batch)
         terms |= self.task.teacher_terms(output, wanted, batch)
         if self.distillation is not None:
             for kind, value in self.distillation(stages, teacher_stages).items():

@@ -37,6 +37,27 @@ def make_optimizer(
     return kind(groups, options.lr, options.betas, **decay)
 
 
+def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
+    """Continue with what an optimiser has gathered; rates, decays and such stay this run's.
+
+    Raises:
+        InputError: its parameters were divided otherwise, which `pretrained_lr` does.
+    """
+    settings = [
+        {key: value for key, value in group.items() if key != "params"}
+        for group in optimizer.param_groups
+    ]
+    try:
+        optimizer.load_state_dict(state)
+    except ValueError:
+        raise InputError(
+            "train.pretrained_lr: was 1 and is no longer, or the other way round; --resume "
+            "continues the same training, so restore it, or start without --resume"
+        ) from None
+    for group, own in zip(optimizer.param_groups, settings, strict=True):
+        group.update(own)
+
+
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Set the learning rate, times the factor of each parameter group."""
     for group in optimizer.param_groups:

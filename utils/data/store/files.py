@@ -89,6 +89,12 @@ class Store:
             self._maps.popitem(last=False)
         return mapped
 
+    def described(self, source: Foreground) -> list[str | int]:
+        """What a stored foreground is: its name, the sizes of its files, how it was stored."""
+        _, metadata = _map(file_of(self._folder, source), self._cure)
+        sizes = [path.stat().st_size for path in (source.fg, source.alpha)]
+        return [source.name, *sizes, metadata["version"], metadata["snap"]]
+
 
 def store_folder(root: Path | str) -> Path:
     """Where the store of a data set is."""

@@ -1,0 +1,89 @@
+"""What a training script writes is its own: nothing that is read, nothing that is there, alone."""
+
+import re
+
+import pytest
+import torch
+
+import models
+import train_prune
+from models import files
+from tests.refusals import refused
+from tests.scripts import REPOSITORY, refusal
+from utils import config as configs
+from utils.disk.lock import alone
+from utils.train.claim import claimed
+
+NAMES = ("checkpoint.tar", "BEST_checkpoint.tar")
+
+
+def claim(config, **how) -> None:
+    with claimed(config, NAMES, **how):
+        pass
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return configs.load(None, ["save_dir=here"])
+
+
+def test_what_is_there_is_kept_unless_it_is_resumed_or_given_up(config):
+    claim(config)
+    assert not config.folder.exists()
+    for name in NAMES:
+        config.folder.mkdir(parents=True, exist_ok=True)
+        (config.folder / name).write_text("a training")
+        line = refused(claim, config)
+        assert re.match(r"result/here/(BEST_)?checkpoint\.tar: is there already; .*--resume", line)
+        assert "--overwrite" in line and "save_dir" in line
+        claim(config, resume=True)
+        claim(config, overwrite=True)
+        (config.folder / name).unlink()
+
+
+@pytest.mark.parametrize("key", ["teacher", "network.start", "network.pretrained"])
+@pytest.mark.parametrize("way", ["result/here", "result/../result/here", "link"])
+def test_nothing_that_is_read_is_written(config, tmp_path, key, way):
+    config.folder.mkdir(parents=True)
+    (config.folder / NAMES[0]).write_text("a network")
+    (tmp_path / "link").symlink_to(config.folder, target_is_directory=True)
+    config = configs.load(None, ["save_dir=here", f"{key}={way}/checkpoint.tar"])
+    for how in ({}, {"overwrite": True}, {"resume": True}):
+        line = refused(claim, config, **how)
+        assert line.startswith(f"{key}: {way}/checkpoint.tar would be overwritten")
+
+
+def test_the_pruned_network_is_no_teacher_of_its_own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ("save_dir=here", "teacher=result/here/pruned.tar", "--overwrite")
+    assert "pruned.tar would be overwritten" in refusal("train_prune.py", *arguments)
+
+
+def test_two_trainings_never_share_a_folder(config):
+    with alone(config.folder, "training"):
+        assert "result/here: another process is training" in refused(claim, config)
+    claim(config)
+
+
+def test_the_cut_is_made_while_the_folder_is_held(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    teacher = models.build("dim", models.scaled_plan("dim", 1 / 32))
+    files.save_network("teacher.tar", teacher)
+    held = []
+
+    def save(path, content):
+        with claimed(configs.load(None, ["save_dir=here"]), ()):
+            held.append(path.name)
+
+    monkeypatch.setattr(train_prune, "fit", lambda *_, **__: None)
+    monkeypatch.setattr(files, "save", save)
+    line = refused(train_prune.main, ["save_dir=here", "teacher=teacher.tar", "device=cpu"])
+    assert "another process is training" in line and not held
+
+
+def test_the_demo_can_be_run_again():
+    lines = (REPOSITORY / "Makefile").read_text().splitlines()
+    trainings = [line for line in lines if "(RUN) train" in line]
+    assert len(trainings) == 3 and all(line.endswith(" --overwrite") for line in trainings)

@@ -1,0 +1,208 @@
+"""Signals while a training starts, steps, validates and saves: it saves whole files and ends."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.utils.data import DataLoader
+
+from models import files
+from tests.scripts import REPOSITORY
+from tests.test_resume import content, same
+from tests.trainings import Training, tiny_config, tiny_training
+from utils.signals import CODES, StopRequest, withheld_from_workers
+from utils.tasks.matting import Matting
+
+NAMES = ("checkpoint.tar", "BEST_checkpoint.tar")
+
+
+def terminate(times: int = 1) -> None:
+    for _ in range(times):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def stops(training: Training, resume: bool = False) -> None:
+    """It ends as SIGTERM ends a process, with this process's handlers as they were."""
+    before = [signal.getsignal(code) for code in CODES]
+    with pytest.raises(SystemExit) as stopped:
+        training.fit(resume)
+    assert stopped.value.code == 128 + signal.SIGTERM
+    assert [signal.getsignal(code) for code in CODES] == before
+
+
+def before_call(monkeypatch, place: object, name: str, number: int, do: Callable) -> None:
+    """`do` something right before a function is called for the number-th time."""
+    function, calls = getattr(place, name), []
+
+    def wrapped(*arguments, **options):
+        calls.append(None)
+        if len(calls) == number:
+            do()
+        return function(*arguments, **options)
+
+    monkeypatch.setattr(place, name, wrapped)
+
+
+@pytest.fixture(scope="module")
+def config(data):
+    return tiny_config(data, "data.valid_backgrounds=6")  # two batches to validate
+
+
+@pytest.fixture(scope="module")
+def whole(config, tmp_path_factory) -> Training:
+    training = tiny_training(config, tmp_path_factory.mktemp("whole"))
+    training.fit()
+    return training
+
+
+def ends_as(whole: Training, training: Training) -> bool:
+    return all(
+        same(content(whole.config.folder / name), content(training.config.folder / name))
+        for name in NAMES
+    )
+
+
+def test_a_signal_while_the_loader_starts_ends_it_after_a_step(data, tmp_path, monkeypatch):
+    config = tiny_config(data, "data.workers=1")
+    withheld = []
+
+    def start():
+        withheld.extend(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+        terminate()
+
+    with monkeypatch.context() as patch:
+        before_call(patch, DataLoader, "__iter__", 1, start)
+        training = tiny_training(config, tmp_path)
+        stops(training)
+    assert files.read(training.last)["training"]["step"] == 1
+    assert set(CODES) <= set(withheld)
+
+
+@pytest.mark.parametrize(("save", "step"), [(1, 4), (2, 4)])
+def test_what_is_being_saved_is_saved_whole_whatever_comes(
+    config, whole, tmp_path, monkeypatch, save, step
+):
+    """An epoch saves the best network first, then the training."""
+    written, calls = torch.save, []
+
+    def interrupted(value, buffer):
+        calls.append(None)
+        written(value, buffer)
+        if len(calls) == save:
+            terminate(3)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", interrupted)
+        training = tiny_training(config, tmp_path)
+        stops(training)
+    assert {path.name for path in tmp_path.glob("*.tar")} == set(NAMES)
+    assert not list(tmp_path.glob(".*"))
+    assert files.read(training.last)["training"]["step"] == step
+    again = tiny_training(config, tmp_path)
+    again.fit(resume=True)
+    assert ends_as(whole, again)
+
+
+@pytest.mark.parametrize(("batch", "step"), [(1, 4), (2, 4), (3, 8)])
+def test_a_validation_is_broken_off_at_its_next_batch_and_done_again(
+    config, whole, tmp_path, monkeypatch, batch, step
+):
+    scored = []
+    scores = Matting.scores
+
+    def interrupted(self, *arguments):
+        scored.append(None)
+        if len(scored) == batch:
+            terminate()
+        return scores(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Matting, "scores", interrupted)
+        training = tiny_training(config, tmp_path)
+        stops(training)
+    broken_off = batch != 2  # the second is the last of a validation, which is then whole
+    assert len(scored) == batch
+    found = files.read(training.last)["training"]
+    assert found["step"] == step and found["due"] == broken_off
+    again = tiny_training(config, tmp_path)
+    again.fit(resume=True)
+    assert ends_as(whole, again)
+    assert logged(again, "valid/alpha") == logged(whole, "valid/alpha")
+
+
+def test_a_validation_that_is_broken_off_twice_is_still_due(config, whole, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        before_call(patch, Matting, "scores", 1, terminate)
+        stops(tiny_training(config, tmp_path))
+    with monkeypatch.context() as patch:
+        before_call(patch, Matting, "scores", 1, terminate)
+        stops(tiny_training(config, tmp_path), resume=True)
+    again = tiny_training(config, tmp_path)
+    assert files.read(again.last)["training"]["due"]
+    again.fit(resume=True)
+    assert ends_as(whole, again)
+
+
+def logged(training: Training, tag: str) -> list[tuple[int, float]]:
+    folder = training.config.folder / "board" / "checkpoint"
+    events = EventAccumulator(str(folder)).Reload()
+    return [(event.step, pytest.approx(event.value)) for event in events.Scalars(tag)]
+
+
+def test_a_resumed_training_keeps_what_was_logged(config, whole, data, tmp_path):
+    short = tiny_config(data, "data.valid_backgrounds=6", "train.epochs=1")
+    tiny_training(short, tmp_path).fit()
+    again = tiny_training(config, tmp_path)
+    again.fit(resume=True)
+    for tag in ("valid/alpha", "loss/alpha"):
+        assert [step for step, _ in logged(whole, tag)] == [4, 8]
+        assert logged(again, tag) == logged(whole, tag)
+
+
+def test_a_second_signal_ends_a_process_at_once_but_not_one_that_saves():
+    with StopRequest() as stop:
+        assert not stop
+        with stop.whole():
+            terminate()
+            terminate()
+        assert stop and stop.signal is signal.SIGTERM
+        terminate()  # what has saved only ends
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    with StopRequest() as stop:
+        terminate()
+        assert stop
+        assert signal.getsignal(signal.SIGTERM) is signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+        with stop.whole():
+            terminate()
+
+
+def test_workers_that_are_being_started_get_no_signal_and_this_process_does():
+    ask = "import signal; print(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])))"
+    with StopRequest() as stop:
+        with withheld_from_workers():
+            started = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True)
+            terminate()
+        assert stop
+    assert "SIGINT" in started.stdout and "SIGTERM" in started.stdout
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, []) & set(CODES)
+
+
+LATE = """
+import atexit, os, signal
+from utils.command import run
+atexit.register(lambda: os.kill(os.getpid(), signal.{name}))
+run(lambda: os.kill(os.getpid(), signal.{name}))
+"""
+
+
+@pytest.mark.parametrize(("name", "said"), [("SIGTERM", ""), ("SIGINT", "stopped; what is whole")])
+def test_a_second_signal_at_the_end_of_a_script_prints_nothing(name, said):
+    command = [sys.executable, "-c", LATE.format(name=name)]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert ended.returncode == -getattr(signal, name)
+    assert ended.stderr.startswith(said) and ended.stderr.count("\n") == bool(said)

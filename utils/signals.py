@@ -1,0 +1,77 @@
+"""SIGTERM and Ctrl-C: a wish that a training grants, nothing for workers, the end of a script."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+CODES = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopRequest:
+    """As a context manager, notes the first SIGTERM or SIGINT in `signal`.
+
+    A second one ends the process at once, as the system does: also where it hangs. Inside `whole`,
+    and after it, it is ignored.
+    """
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+        self._before: dict = {}
+        self._saves = False
+
+    def __enter__(self) -> "StopRequest":
+        # Only the main thread may set handlers; in others the process's own stay.
+        if threading.current_thread() is threading.main_thread():
+            self._before = {code: signal.signal(code, self._note) for code in CODES}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for code, handler in self._before.items():
+            signal.signal(code, handler)
+
+    def __bool__(self) -> bool:
+        """Whether to stop."""
+        return self.signal is not None
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Inside, no signal ends the process: for what must be saved whole.
+
+        After it neither, if one has come: what was asked to stop has saved, and only ends.
+        """
+        self._saves = True
+        self._set(self._note)
+        try:
+            yield
+        finally:
+            self._saves = bool(self)
+
+    def _note(self, code: int, _: FrameType | None) -> None:
+        self.signal = self.signal or signal.Signals(code)
+        if not self._saves:
+            self._set(signal.SIG_DFL)
+
+    def _set(self, handler: Callable | signal.Handlers) -> None:
+        for code in self._before:
+            signal.signal(code, handler)
+
+
+def end_on_signals() -> None:
+    """From now on a signal ends this process at once, without a word; Python's own end is near."""
+    for code in CODES:
+        signal.signal(code, signal.SIG_DFL)
+
+
+@contextmanager
+def withheld_from_workers() -> Iterator[None]:
+    """Processes that are started inside never get a signal; this one does, there or after."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, CODES)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
