@@ -33,7 +33,16 @@ ROOT = Path(__file__).resolve().parents[1]
 TESTS = {  # the quick ones first
     "utils/distill": ("distill", "method", "loop"),
     "utils/prune": ("prune", "method"),
-    "utils/train": ("schedule", "optimizer", "ledger", "method", "loop", "resume"),
+    "utils/train": (
+        "schedule",
+        "optimizer",
+        "ledger",
+        "identity",
+        "claim",
+        "signals",
+        "method",
+        "loop",
+    ),
     "train.py": ("method", "resume", "scripts"),
     "train_prune.py": ("method", "resume", "scripts"),
     "train_pruned.py": ("method", "resume", "scripts"),

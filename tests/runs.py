@@ -99,8 +99,8 @@ class Run:
         crops = [batch[:3] for batch in validation_loader(sources, 3, False)]
         return train(self.settings, weights, teacher, batches, crops, pruning)
 
-    def ends_as(self, wanted: Trained, after: int = 0) -> None:
-        """Hold weights, adapters and validations after a step against the reference."""
+    def ends_as(self, wanted: Trained) -> None:
+        """Hold weights, adapters and validations against the reference."""
         last = read(self.folder / LAST[self.script])
         same(last["weights"], wanted.weights)
         adapters = last["training"].get("distillation", {})
@@ -110,8 +110,8 @@ class Run:
         events = EventAccumulator(str(self.folder / "board" / Path(LAST[self.script]).stem))
         events.Reload()
         for place, name in enumerate(("alpha", "SAD")):
-            found = {e.step: e.value for e in events.Scalars(f"valid/{name}") if e.step > after}
-            expected = {step: v[place] for step, v in wanted.valid.items() if step > after}
+            found = {e.step: e.value for e in events.Scalars(f"valid/{name}")}
+            expected = {step: v[place] for step, v in wanted.valid.items()}
             assert found == pytest.approx(expected, rel=1e-6)
         assert last["training"]["best"] == pytest.approx(
             min(alpha for alpha, _ in wanted.valid.values()), rel=1e-6

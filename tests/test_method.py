@@ -172,7 +172,7 @@ def test_a_resumed_training_goes_on_from_where_it_was(place, pruned, tmp_path, s
     run.settings = PUBLISHED
     run.start("train.lr=0.002", "--resume")  # of 0.01
     run.settings = replace(PUBLISHED, schedule="step", milestones=(0.5,), decay=0.2)
-    run.ends_as(run.reference(*start_of(script, PUBLISHED, pruned)), after=4)
+    run.ends_as(run.reference(*start_of(script, PUBLISHED, pruned)))
 
 
 @pytest.mark.parametrize("script", LAST)
