@@ -29,6 +29,7 @@ from utils.command import run
 from utils.images.layouts import LAYOUTS
 from utils.score.folders import check_folders
 from utils.score.scores import METRICS, REGIONS, Scores, full_label, remarks, summary
+from utils.threads import choose_threads
 
 if TYPE_CHECKING:  # what needs packages is imported when the arguments are known to be right
     from utils.options import Config
@@ -63,6 +64,7 @@ def _test_saved(args: argparse.Namespace, config: "Config") -> list[Scores]:
 
 
 def _test_networks(args: argparse.Namespace, config: "Config") -> list[Scores]:
+    choose_threads()
     from utils.device import choose
     from utils.infer.inference import Inference
     from utils.networks import named_networks, open_network, trained_networks

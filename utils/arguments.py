@@ -17,10 +17,13 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 def add_arguments(parser: argparse.ArgumentParser, default: str) -> None:
     """Give a script `--config FILE`, by default one of configs/, and `key=value` overrides."""
-    told = f"default: configs/{default}"
+    told = f"the options of the experiment (configs/{default})"
     parser.add_argument("--config", default=CONFIGS / default, metavar="FILE", help=told)
     parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="override it, e.g. train.batch_size=4"
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="options in place of the config's, e.g. train.batch_size=4; utils/options.py has all",
     )
 
 
@@ -41,6 +44,20 @@ def add_spkd_flags(parser: argparse.ArgumentParser) -> None:
     flags.add_argument("--KD_type", metavar="A,B", help="distill.types=[A,B]")
     flags.add_argument("--feature_layer", metavar="[I,J]", help="encoder stages, counted from 0")
     flags.add_argument("--KD_weight", metavar="[X,Y]", help="distill.weights=[X,Y]")
+
+
+def refuse_distillation(arguments: argparse.Namespace) -> None:
+    """Refuse flags that say how a teacher is imitated, for a training that has none.
+
+    Raises:
+        InputError: one of them is given.
+    """
+    for flag in ("KD_type", "feature_layer", "KD_weight"):
+        if getattr(arguments, flag) is not None:
+            raise InputError(
+                f"--{flag}: {arguments.config} names no teacher to imitate; add teacher=FILE, or "
+                "leave it out"
+            )
 
 
 def spkd_flags(arguments: argparse.Namespace) -> list[str]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from utils.images.agreement import require_agreement
 from utils.images.levels import UNKNOWN
@@ -18,6 +17,7 @@ from utils.images.writing import write_image
 from utils.metrics import score, score_exact
 from utils.problems import naming
 from utils.processes import run
+from utils.progress import progress_bar
 from utils.score.floor import fill_by_distance
 from utils.score.journal import Journal
 from utils.score.pictures import Picture, made_rule, trimap_of
@@ -182,8 +182,8 @@ def _collect(
     label: str, pictures: Sequence[Picture], jobs: Sequence[_Job], done: Journal, workers: int
 ) -> list[dict]:
     """Do the jobs; the rows of all pictures in their order."""
-    with tqdm(desc=label, total=len(pictures), initial=len(done.rows), unit="image") as progress:
+    with progress_bar(desc=label, total=len(pictures), initial=len(done.rows), unit="image") as bar:
         for row in run(_score, jobs, workers, label):
             done.add(row)
-            progress.update()
+            bar.update()
     return [done.rows[picture.name] for picture in pictures]
