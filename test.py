@@ -13,9 +13,10 @@ trimaps: these are made from the truth, unknown is all within --trimap-radius of
 The metrics are those of alphamatting.com's Matlab code. Above the networks, a table shows the
 floor: the score of the trimap alone, its unknown region filled by distance.
 
---out receives mattes, a sheet of pictures, JSON and CSV. By default this is result/<save_dir>/test,
-or result/test/SET for a named network on a test set of your own. SET is the folder that holds it,
-or the image folder where the others lie elsewhere. With --pred, nothing is written without --out.
+Reads networks and pictures; files that belong together have the same name. Writes mattes, a sheet
+of pictures, JSON and CSV into --out. By default this is result/<save_dir>/test, or result/test/SET
+for a named network on a test set of your own. SET is the folder that holds it, or the image folder
+where the others lie elsewhere. With --pred, nothing is written without --out.
 """
 
 import argparse

@@ -59,8 +59,8 @@ def test_tensorboard_gets_terms_rates_pictures_gates_and_widths(data, tmp_path):
     assert {"gates/encoder1.2/0", "gates/encoder1.2/1", "gates/encoder5.3/0"} <= set(
         tags["histograms"]
     )
-    matte = events.Images("samples")[0]
-    assert (matte.height, matte.width) == (2 * 32, 4 * 32)
+    samples = events.Images("samples")[0]  # image, trimap, truth and matte, two of each
+    assert (samples.height, samples.width) == (28 + 2 * (240 + 6), 4 * (240 + 6))
 
 
 class Interrupting(Objective):
