@@ -164,11 +164,11 @@ def _score(job: _Job) -> dict:
         check_same_size(source, matte, picture.alpha, alpha)
         trimap = trimap_of(picture)
         check_same_size(source, matte, picture.outline, trimap)
+        if job.region != "all":
+            require_unknown(picture.outline, trimap)
         require_agreement(picture.outline, trimap, picture.alpha, to_8_bits(alpha))
         if job.region == "all":
             trimap = np.full(alpha.shape, UNKNOWN, np.uint8)
-        else:
-            require_unknown(picture.outline, trimap)
         if exact:
             row |= score_exact(to_float(matte), to_float(alpha), trimap)
         else:
