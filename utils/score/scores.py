@@ -112,7 +112,7 @@ def remarks(results: Sequence[Scores]) -> list[str]:
         told.append(f"{FLOOR}: the unknown region filled by distance, without the photograph")
     lost = [result.label for result in results if not result.learnt]
     if lost:
-        told.append(f"{', '.join(lost)}: no better; has learnt nothing of the photographs")
+        told.append(f"{', '.join(lost)}: no better, so nothing was learnt of the photographs")
     return told
 
 
