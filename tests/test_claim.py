@@ -77,7 +77,7 @@ def test_the_cut_is_made_while_the_folder_is_held(tmp_path, monkeypatch):
         with claimed(configs.load(None, ["save_dir=here"]), ()):
             held.append(path.name)
 
-    monkeypatch.setattr(train_prune, "fit", lambda *_, **__: None)
+    monkeypatch.setattr("utils.train.loop.fit", lambda *_, **__: None)
     monkeypatch.setattr(files, "save", save)
     line = refused(train_prune.main, ["save_dir=here", "teacher=teacher.tar", "device=cpu"])
     assert "another process is training" in line and not held
@@ -86,4 +86,4 @@ def test_the_cut_is_made_while_the_folder_is_held(tmp_path, monkeypatch):
 def test_the_demo_can_be_run_again():
     lines = (REPOSITORY / "Makefile").read_text().splitlines()
     trainings = [line for line in lines if "(RUN) train" in line]
-    assert len(trainings) == 3 and all(line.endswith(" --overwrite") for line in trainings)
+    assert len(trainings) == 3 and all("$(call begin," in line for line in trainings)

@@ -112,10 +112,19 @@ def test_a_sample_depends_on_seed_epoch_and_index_alone(tmp_path, augment):
 
 def test_an_epoch_has_so_many_samples_of_each_foreground_in_order(tmp_path):
     for i in range(3):
-        write_foreground(tmp_path, f"f{i}", np.full((40, 40), i, np.uint8), picture(i, 40, 40))
+        write_foreground(
+            tmp_path, f"f{i}", np.full((40, 40), 100 * i, np.uint8), picture(i, 40, 40)
+        )
     samples = crop_set(tmp_path, [background(tmp_path)], 2)
     assert len(samples) == 6
-    assert [int(samples[0, i].sample.alpha[0, 0, 0]) for i in range(6)] == [0, 0, 1, 1, 2, 2]
+    assert [int(samples[0, i].sample.alpha[0, 0, 0]) for i in range(6)] == [
+        0,
+        0,
+        100,
+        100,
+        200,
+        200,
+    ]
 
 
 def test_a_plain_sample_is_the_composition_of_a_window(tmp_path):

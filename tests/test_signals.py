@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 
 import pytest
@@ -187,6 +188,9 @@ def test_workers_that_are_being_started_get_no_signal_and_this_process_does():
         with withheld_from_workers():
             started = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True)
             terminate()
+        deadline = time.monotonic() + 10
+        while not stop and time.monotonic() < deadline:  # another thread may have got it
+            time.sleep(0.01)
         assert stop
     assert "SIGINT" in started.stdout and "SIGTERM" in started.stdout
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, []) & set(CODES)
