@@ -83,9 +83,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--dataset", default=SAMPLE, metavar="NAME", help=f"the folder data/NAME ({SAMPLE})"
-    )
+    parser.add_argument("--dataset", metavar="NAME", help=f"the folder data/NAME ({SAMPLE})")
     parser.add_argument(
         "--data-root", type=Path, default=Path("data"), metavar="DIR", help="all data sets (data)"
     )
@@ -150,6 +148,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if bool(args.source) != bool(args.kind):
         raise InputError("pre_process.py: --from and --kind go together; give both")
+    if args.source and args.dataset in (None, SAMPLE):
+        raise InputError(f"{args.source}: goes to a data set of your own; name it with --dataset")
+    args.dataset = args.dataset or SAMPLE
     if not args.source and (args.part or args.link):
         raise InputError("pre_process.py: --part and --link go with --from")
     return args

@@ -70,7 +70,9 @@ def _test_networks(args: argparse.Namespace, config: Config) -> list[Scores]:
     given = {name: getattr(args, name) for name in INFERENCE}
     inference = Inference(**{name: value for name, value in given.items() if value is not None})
     scoring = _scoring(args, sets)
-    results = run_networks(networks, sets, choose(config.device), inference, out, scoring)
+    named = files if args.network else None  # those of a config are trained again
+    device = choose(config.device)
+    results = run_networks(networks, sets, device, inference, out, scoring, named)
     for name, file in files.items():
         print(f"{name}: {file}")
     if results:

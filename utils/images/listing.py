@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.atomic import atomic
 from models.errors import InputError
+from utils.disk.regular import require_regular
 from utils.images.names import (
     IMAGE_SUFFIXES,
     UNREAD_SUFFIXES,
@@ -102,9 +103,14 @@ def read_names(path: Path, problems: list[str] | None = None) -> list[str]:
         InputError: the file cannot be read as text, or holds no name.
     """
     try:
+        require_regular(path)
         data = path.read_bytes()
+    except InputError as error:
+        complain(str(error), problems)
+        return []
     except OSError as error:
-        complain(f"{path}: cannot be read as a list of names ({error})", problems)
+        reason = error.strerror or error
+        complain(f"{path}: cannot be read as a list of names ({reason}); mend it", problems)
         return []
     if b"\0" in data:
         complain(f"{path}: no plain text; save it as UTF-8", problems)

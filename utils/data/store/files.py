@@ -13,13 +13,14 @@ import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 
 from models.errors import InputError
 from utils.data.folders import Foreground
 from utils.disk.record import record, unchanged
+from utils.disk.regular import require_regular
 from utils.images.trimap import reach
 from utils.problems import tolerate
 
@@ -126,17 +127,33 @@ def fault(folder: Path, source: Foreground, cure: str, snap: int | None = None) 
     return None
 
 
+def made_here(path: Path) -> bool | None:
+    """Whether a file is one of a store, of any version; None where that cannot be told of it."""
+    require_regular(path)
+    try:
+        with path.open("rb") as file:
+            return {"version", "fg", "alpha"} <= set(_header(file)[1].get("__metadata__", ()))
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _header(file: IO[bytes]) -> tuple[int, dict]:
+    """How long the header of a safetensors file is, and what is in it."""
+    length = int.from_bytes(file.read(8), "little")
+    if length > LARGEST_HEADER:
+        raise ValueError("no header")
+    return length, json.loads(file.read(length))
+
+
 def _map(path: Path, cure: str) -> tuple[Stored, dict[str, str]]:
     """The arrays and the metadata of a file.
 
     Not `safetensors.safe_open`: it copies a window fifteen times slower than NumPy.
     """
+    require_regular(path)
     try:
         with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if length > LARGEST_HEADER:
-                raise ValueError("no header")
-            header = json.loads(file.read(length))
+            length, header = _header(file)
         metadata = header["__metadata__"]
         if metadata["version"] != VERSION:
             raise InputError(f"{path}: made by another version of Matting Prune; {cure}")
@@ -145,7 +162,7 @@ def _map(path: Path, cure: str) -> tuple[Stored, dict[str, str]]:
         return Stored(*arrays), metadata
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {cure}") from None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise InputError(f"{path}: damaged or not whole; {cure}") from None
 
 
