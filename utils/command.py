@@ -63,7 +63,7 @@ def told(error: BaseException) -> str | None:
         return "standard output was closed before all was written"
     if isinstance(error, OSError):
         if error.filename is None:
-            return message
+            return error.strerror or message
         return f"{os.fsdecode(error.filename)}: {error.strerror or message}; check the path"
     if isinstance(error, MemoryError):  # NumPy's says of what size the array would be
         return f"out of memory{message and f' ({message})'}; {CURE}"

@@ -10,7 +10,7 @@ import numpy as np
 from models.errors import InputError
 from utils.data.folders import foregrounds
 from utils.disk.lock import alone
-from utils.images.listing import read_names, write_names
+from utils.images.listing import EMPTY, read_names, write_names
 from utils.images.names import composite_names, parse_composite, without_suffix
 from utils.images.pairing import Lookup, last_part
 from utils.problems import refuse
@@ -168,11 +168,13 @@ def _read_list(path: Path, problems: list[str]) -> list[str]:
     if not path.exists():
         problems.append(f"{path}: no such file; run {_command(path.parent)} first")
         return []
-    try:
-        return read_names(path)
-    except InputError:
-        problems.append(f"{path}: the split is empty; run {_command(path.parent)} again")
-        return []
+    found: list[str] = []
+    names = read_names(path, found)
+    problems += [
+        f"{path}: the split is empty; run {_command(path.parent)} again" if EMPTY in one else one
+        for one in found
+    ]
+    return names
 
 
 def _command(root: Path) -> str:

@@ -18,6 +18,8 @@ from utils.images.names import (
 )
 from utils.problems import complain
 
+EMPTY = "holds no names"
+
 
 def pictures_in(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
     """The pictures right in a folder, by name; hidden ones are passed over.
@@ -122,7 +124,7 @@ def read_names(path: Path, problems: list[str] | None = None) -> list[str]:
     text = text.replace("\ufeff", "")  # lists put together bring such marks in between
     names = [clean(line) for line in text.splitlines() if line.strip()]
     if not names:
-        complain(f"{path}: holds no names; write one to a line, or remove the file", problems)
+        complain(f"{path}: {EMPTY}; write one to a line, or remove the file", problems)
     return names
 
 
