@@ -19,6 +19,7 @@ from pathlib import Path
 from models.errors import InputError
 from utils.command import run
 from utils.data.check import check_set
+from utils.data.commands import command
 from utils.data.compose.testing import compose_test_set
 from utils.data.compose.training import compose_training_set
 from utils.data.folders import backgrounds, foregrounds, parts
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         imported = import_set(
             args.kind, args.source, root, part=args.part, workers=args.workers, link=args.link
         )
-        print(f"{root}: {imported}; next: python pre_process.py --dataset {args.dataset}")
+        print(f"{root}: {imported}; next: {command('pre_process.py', root)}")
     elif args.check:
         problems = check_set(root, args.workers, args.backgrounds)
         for problem in problems:
@@ -76,7 +77,7 @@ def _prepare(args: argparse.Namespace, root: Path) -> None:
         )
         print(f"{composed}: {len(foregrounds(root, 'test')) * count} composites")
     if "train" in present:
-        print(f"next: python data_gen.py --dataset {args.dataset}")
+        print(f"next: {command('data_gen.py', root)}")
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

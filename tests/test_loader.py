@@ -211,7 +211,8 @@ def test_a_foreground_that_vanishes_from_the_store_is_replaced(tmp_path, caplog)
     path.unlink()
     assert len(list(loader)) == 8
     assert [record.message for record in caplog.records] == [
-        f"left out: {path}: no such file; run python pre_process.py --dataset many"
+        f"left out: {path}: no such file; "
+        f"run python pre_process.py --dataset many --data-root {tmp_path}"
     ]
 
 

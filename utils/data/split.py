@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.errors import InputError
+from utils.data.commands import command
 from utils.data.folders import foregrounds
 from utils.disk.lock import alone
 from utils.images.listing import EMPTY, read_names, write_names
@@ -124,18 +125,18 @@ def _read(root: Path, names: Sequence[str]) -> tuple[Split, list[str]]:
         for lines in lists.values()
         for line in lines
     )
-    command = _command(root) + (" --by composite" if by_composite else "")
+    again = command("data_gen.py", root, *(("--by", "composite") if by_composite else ()))
     what = "is no composite NAME_k of a foreground" if by_composite else "is not"
     for file, lines in lists.items():
         problems += [
             f"{root / file}: lists {line}, which {what} in {root / 'train' / 'fg'}; "
-            f"run {command} again"
+            f"run {again} again"
             for line in lines
             if not (parse_composite(line, present) if by_composite else line in present)
         ]
     train, valid = lists.values()
     problems += [
-        f"{root / VALID_NAMES}: {line} is in {TRAIN_NAMES} too; run {command} again"
+        f"{root / VALID_NAMES}: {line} is in {TRAIN_NAMES} too; run {again} again"
         for line in sorted(set(train) & set(valid))
     ]
     return Split(*(_chosen(lines, names, by_composite) for lines in lists.values())), problems
@@ -166,16 +167,12 @@ def _meant(line: str, present: set[str], lookup: Lookup) -> str:
 
 def _read_list(path: Path, problems: list[str]) -> list[str]:
     if not path.exists():
-        problems.append(f"{path}: no such file; run {_command(path.parent)} first")
+        problems.append(f"{path}: no such file; run {command('data_gen.py', path.parent)} first")
         return []
     found: list[str] = []
     names = read_names(path, found)
+    again = command("data_gen.py", path.parent)
     problems += [
-        f"{path}: the split is empty; run {_command(path.parent)} again" if EMPTY in one else one
-        for one in found
+        f"{path}: the split is empty; run {again} again" if EMPTY in one else one for one in found
     ]
     return names
-
-
-def _command(root: Path) -> str:
-    return f"python data_gen.py --dataset {root.name}"

@@ -35,7 +35,7 @@ def require_room(
         disk = f"the disk of {folder}" if source else "its disk"
         raise InputError(
             f"{source or folder}: needs {in_words(needed)}, but {in_words(free)} are free on "
-            f"{disk}; free some space, or {instead}"
+            f"{disk}; free {in_words(needed - free)}, or {instead}"
         )
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from models.errors import InputError
+from utils.data.commands import command
 from utils.options import RESULT, Config
 from utils.score.pictures import Picture, match, match_saved
 from utils.score.sets import open_set, saved_in
@@ -45,8 +46,8 @@ def find_sets(
     composed = config.data.folder / "test" / "composed"
     if not composed.is_dir():
         raise InputError(
-            f"{composed}: no test set; compose it with pre_process.py "
-            f"--dataset {config.data.dataset}, or give --image, --alpha and --trimap"
+            f"{composed}: no test set; compose it with "
+            f"{command('pre_process.py', config.data.folder)}, or give --image, --alpha and --trimap"
         )
     return {"": match(*(composed / name for name in ("image", "alpha", "trimap")))}
 

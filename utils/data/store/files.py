@@ -18,6 +18,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from models.errors import InputError
+from utils.data.commands import command
 from utils.data.folders import Foreground
 from utils.disk.record import record, unchanged
 from utils.disk.regular import require_regular
@@ -56,7 +57,7 @@ class Store:
 
     def __init__(self, root: Path | str) -> None:
         self._folder = store_folder(root)
-        self._cure = f"run python pre_process.py --dataset {Path(root).name}"
+        self._cure = f"run {command('pre_process.py', root)}"
         self._maps: OrderedDict[str, Stored] = OrderedDict()
         if not self._folder.is_dir():
             raise InputError(f"{self._folder}: no training store; {self._cure}")
