@@ -13,6 +13,7 @@ from pathlib import Path
 from models import files
 from utils.command import run
 from utils.cost import comparison
+from utils.disk.regular import require_target
 from utils.networks import open_network
 
 
@@ -24,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("out", type=Path, metavar="OUT", help="the file to write")
     parser.add_argument("--half", action="store_true", help="weights in float16")
     args = parser.parse_args(argv)
+    require_target("OUT", args.out, [Path(args.checkpoint)])
     network = open_network(args.checkpoint)
     files.save_network(args.out, network, args.half)
     print(comparison({network.name: network}))

@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import InputError
+from utils.arguments import at_most, refuse_given
 from utils.command import run
+from utils.disk.regular import require_target
 from utils.figures.examples import (
     find_examples,
     most_different,
@@ -29,6 +31,11 @@ from utils.figures.over import check_backdrop
 def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
     check_name(args.out)
+    methods = parse_methods(args.pred)
+    folders = [args.image, args.trimap, args.alpha, *methods.values()]
+    require_target("--out", args.out, [one for one in (*folders, args.font) if one])
+    if args.picture:
+        refuse_given(args, ["rows"], "figure.py", "--picture")
     if args.scores and not args.alpha:
         raise InputError("--scores: there is no truth to score against; give --alpha")
     if args.beside and not args.over:
@@ -36,10 +43,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.over:
         check_backdrop(args.over)
     given = [parse_inset(text) for text in args.inset]
-    methods = parse_methods(args.pred)
     examples = find_examples(args.image, args.trimap, args.alpha, methods, args.picture or ())
     if not args.picture:
-        examples = most_different(examples, args.rows)
+        examples = most_different(examples, 4 if args.rows is None else args.rows)
     mattes = {example.name: read_mattes(example) for example in examples}
     insets = place_insets(mattes, given, args.insets)
     rows = [
@@ -72,7 +78,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--picture", action="append", metavar="NAME", help="a row, without suffix; repeatable"
     )
     parser.add_argument(
-        "--rows", type=int, default=4, metavar="N", help="number of rows without --picture (4)"
+        "--rows",
+        type=at_most("--rows", 100),
+        metavar="N",
+        help="number of rows without --picture (4)",
     )
     parser.add_argument(
         "--inset",
@@ -82,11 +91,19 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="a square to enlarge, in pixels, in one image or in all; repeatable",
     )
     parser.add_argument(
-        "--insets", type=int, default=2, metavar="N", help="squares of an image without --inset (2)"
+        "--insets",
+        type=at_most("--insets", 100),
+        default=2,
+        metavar="N",
+        help="squares of an image without --inset (2)",
     )
     parser.add_argument("--scores", action="store_true", help="print SAD under each matte")
     parser.add_argument(
-        "--width", type=int, default=400, metavar="N", help="pixels of a cell (400)"
+        "--width",
+        type=at_most("--width", 8192),
+        default=400,
+        metavar="N",
+        help="pixels of a cell (400)",
     )
     parser.add_argument(
         "--inches", type=float, default=6.9, metavar="X", help="printed width; text is 8 pt (6.9)"

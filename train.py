@@ -16,9 +16,11 @@ checkpoint.tar there, --overwrite begins anew.
 from collections.abc import Sequence
 from pathlib import Path
 
+from models.errors import InputError
 from utils import config as configs
 from utils.command import run
 from utils.data.sources import Sources
+from utils.disk.regular import require_target
 from utils.figures.samples import write_samples
 from utils.networks import new_network, open_teacher
 from utils.train.claim import claimed
@@ -35,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_intermixed_args(argv)
     config = configs.load(arguments.config, [*configs.spkd_flags(arguments), *arguments.overrides])
     if arguments.sheet:
+        require_target("--sheet", arguments.sheet)
+        if arguments.resume:
+            raise InputError("train.py: --resume does nothing with --sheet; leave it out")
         write_samples(arguments.sheet, Sources(config))
         print(f"{arguments.sheet}: what the network will see")
         return

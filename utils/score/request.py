@@ -45,9 +45,10 @@ def find_sets(
         raise InputError("test.py: --alpha and --trimap go with --image or --pred; give all three")
     composed = config.data.folder / "test" / "composed"
     if not composed.is_dir():
+        cure = command("pre_process.py", config.data.folder)
         raise InputError(
-            f"{composed}: no test set; compose it with "
-            f"{command('pre_process.py', config.data.folder)}, or give --image, --alpha and --trimap"
+            f"{composed}: no test set; compose it with {cure}, "
+            "or give --image, --alpha and --trimap"
         )
     return {"": match(*(composed / name for name in ("image", "alpha", "trimap")))}
 
