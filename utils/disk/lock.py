@@ -82,6 +82,8 @@ def _locked(folder: Path) -> IO[str]:
         except FileNotFoundError:  # removed by who was inside before
             continue
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise InputError(f"{folder}: this name is too long for the disk") from None
             raise InputError(
                 f"{folder}: cannot be written ({error.strerror}); choose another folder"
             ) from None

@@ -24,7 +24,7 @@ from utils.data.store.files import (
 )
 from utils.disk.lock import alone
 from utils.disk.room import in_words, require_room
-from utils.images.names import name_of
+from utils.images.names import composed
 from utils.images.reading import read_alpha, read_image
 from utils.images.sizes import check_sizes, image_size
 from utils.problems import refuse, tolerate
@@ -68,8 +68,9 @@ def _build(folder: Path, sources: list[Foreground], workers: int, snap: int) -> 
     due = [one for one in sources if one.name in pixels and fault(folder, one, "", snap)]
     others = [path for path in (file_of(folder, one) for one in due) if made_here(path) is False]
     refuse([f"{path}: was not made here; move it to another folder" for path in others])
+    kept = {composed(file_of(folder, one).name) for one in sources if one.name in pixels}
     for path in folder.glob("*.safetensors"):
-        if name_of(path) not in pixels and (LEFT.fullmatch(path.name) or made_here(path)):
+        if composed(path.name) not in kept and (LEFT.fullmatch(path.name) or made_here(path)):
             path.unlink()
     needed = _bytes(pixels[one.name] for one in due)
     log.info(

@@ -10,13 +10,16 @@ Its metadata name the version of this layout, the sources it was made from and h
 """
 
 import json
+import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
+from zlib import crc32
 
 import numpy as np
 
+from models.atomic import LONGEST, fitting
 from models.errors import InputError
 from utils.data.commands import command
 from utils.data.folders import Foreground
@@ -104,8 +107,11 @@ def store_folder(root: Path | str) -> Path:
 
 
 def file_of(folder: Path, source: Foreground) -> Path:
-    """Where the store in `folder` keeps a foreground."""
-    return folder / f"{source.name}.safetensors"
+    """Where the store in `folder` keeps a foreground, of a legal name also where that is long."""
+    name = f"{source.name}.safetensors"
+    if len(os.fsencode(name)) > LONGEST:
+        name = fitting(source.name, f"-{crc32(source.name.encode()):08x}.safetensors")
+    return folder / name
 
 
 def sources_of(source: Foreground) -> dict[str, str]:
