@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import InputError
-from utils.arguments import SEED, at_most
+from utils.bounds import SEED, at_most
 from utils.command import run
 from utils.data.split import write_split
 

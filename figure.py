@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import InputError
-from utils.arguments import at_most, refuse_given
+from utils.bounds import at_most, refuse_given
 from utils.command import run
 from utils.disk.regular import require_target
 from utils.figures.examples import (

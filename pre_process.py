@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import InputError
-from utils.arguments import SEED, at_most, refuse_given
+from utils.bounds import SEED, at_most, refuse_given
 from utils.command import run
 from utils.data.check import check_set
 from utils.data.commands import command

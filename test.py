@@ -20,7 +20,7 @@ from pathlib import Path
 
 from models.errors import InputError
 from utils import config as configs
-from utils.arguments import at_most, refuse_given
+from utils.bounds import at_most, refuse_given
 from utils.command import run
 from utils.disk.regular import require_target
 from utils.images.layouts import LAYOUTS

@@ -1,4 +1,4 @@
-"""Options of the scripts: numbers with an upper bound, and options that go with a task."""
+"""Options that are refused before the work: numbers too large, and what does nothing in a task."""
 
 import argparse
 from collections.abc import Callable, Iterable
