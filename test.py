@@ -25,6 +25,7 @@ from utils.command import run
 from utils.disk.regular import require_target
 from utils.images.layouts import LAYOUTS
 from utils.options import Config
+from utils.score.owned import require_scores
 from utils.score.request import Sets, default_out, find_sets
 from utils.score.saved import run_saved
 from utils.score.scores import METRICS, Scores, full_label, summary
@@ -36,6 +37,7 @@ INFERENCE = ("mode", "max_size", "halo", "tile", "batch", "precision", "memory_m
 def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
     require_target("--json", args.json)
+    require_scores(args.json)
     if args.out and args.out.is_file():
         raise InputError(f"--out {args.out}: is a file; name a folder")
     config = configs.load(args.config, args.overrides)

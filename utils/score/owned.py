@@ -58,6 +58,18 @@ def require_own(
             )
 
 
+def require_scores(path: Path | None) -> None:
+    """Raise an `InputError` where a file that scores would replace holds something else."""
+    if path is None or not path.is_file() or not path.stat().st_size:
+        return
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict) or "images" not in content:
+        raise InputError(f"--json {path}: is there and holds no scores; name another file")
+
+
 def _from(out: Path, path: Path) -> str:
     return os.path.relpath(path.resolve(), out.resolve())
 

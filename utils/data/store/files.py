@@ -100,6 +100,11 @@ class Store:
         sizes = [path.stat().st_size for path in (source.fg, source.alpha)]
         return [source.name, *sizes, metadata["version"], metadata["snap"]]
 
+    def damaged(self, source: Foreground) -> InputError:
+        """The error of a file whose arrays contradict each other, which opening it cannot see."""
+        path = file_of(self._folder, source)
+        return InputError(f"{path}: damaged; remove it and {self._cure}")
+
 
 def store_folder(root: Path | str) -> Path:
     """Where the store of a data set is."""
@@ -166,7 +171,11 @@ def _map(path: Path, cure: str) -> tuple[Stored, dict[str, str]]:
             raise InputError(f"{path}: made by another version of Matting Prune; {cure}")
         content = np.asarray(np.memmap(path, np.uint8, "r", offset=8 + length))
         arrays = (_array(content, header[name]) for name in Stored._fields)
-        return Stored(*arrays), metadata
+        stored = Stored(*arrays)
+        size = stored.reach.shape
+        if stored.rgba.shape != (*size, 4) or stored.counts.shape != (RADII, size[0]):
+            raise ValueError("its arrays are of different pictures")
+        return stored, metadata
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {cure}") from None
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
