@@ -7,6 +7,7 @@ import pytest
 import safetensors.numpy
 
 import models
+from models.errors import InputError
 from models.files import save_network
 from tests.refusals import refused
 from tests.scripts import main, refusal
@@ -14,7 +15,9 @@ from tests.sets import disc, picture, write_set, write_test_set
 from utils.data.compose.testing import compose_test_set
 from utils.data.compose.training import compose_training_set
 from utils.data.folders import backgrounds
+from utils.data.split import write_split
 from utils.data.store.building import build_store
+from utils.disk.lock import alone
 from utils.images.writing import write_image
 from utils.render import render
 
@@ -81,6 +84,29 @@ def test_the_sample_is_not_rendered_into_a_set_of_ones_own(root):
     before = content(root)
     assert "fg/train0.png: is none of the sample" in refused(render, root, workers=1)
     assert content(root) == before
+
+
+def test_a_list_made_by_hand_is_kept_beside_the_one_that_replaces_it(root, caplog):
+    caplog.set_level("INFO")
+    (root / "train_names.txt").write_text("train0\ntrain1\n")
+    write_split(root, 0.5, seed=0)
+    assert (root / "train_names.before.txt").read_text() == "train0\ntrain1\n"
+    assert "another list was there, which is train_names.before.txt now" in caplog.text
+    caplog.clear()
+    write_split(root, 0.5, seed=0)
+    assert not caplog.text and not (root / "valid_names.before.txt").exists()
+
+
+@pytest.mark.parametrize("mine", [b"mine", b"\xff\0", b"two\nlines here (process 3)"])
+def test_a_lock_of_others_stays(tmp_path, mine):
+    (tmp_path / ".lock").write_bytes(mine)
+    with pytest.raises(InputError, match=r"\.lock: is a file of others"), alone(tmp_path, "x"):
+        pass
+    assert (tmp_path / ".lock").read_bytes() == mine
+    (tmp_path / ".lock").write_text("scoring here (process 1234567)")  # left by one that was killed
+    with alone(tmp_path, "x"):
+        pass
+    assert not (tmp_path / ".lock").exists()
 
 
 def test_half_an_item_of_the_sample_is_completed_and_not_replaced(tmp_path):

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.errors import InputError
 from tests.refusals import refused
 from tests.scripts import main, refusal
 from tests.sets import write_set
 from utils import config
 from utils.data.check import check_set
 from utils.data.store.building import build_store
+from utils.disk.lock import alone
 from utils.images.listing import read_names
 from utils.images.mattes import matte_size, read_matte
 from utils.images.reading import read_image
@@ -80,6 +82,12 @@ def test_pipes_are_not_imported(tmp_path):
         *("--part", "train", "--from", pipe(tmp_path / "a.zip")),
     )
     assert "a.zip: is a named pipe" in told
+
+
+def test_a_lock_that_is_a_link_to_nothing_is_named(tmp_path):
+    (tmp_path / ".lock").symlink_to(tmp_path / "none" / "such")
+    with pytest.raises(InputError, match=r"\.lock: cannot be made"), alone(tmp_path, "x"):
+        pass
 
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(

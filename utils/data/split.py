@@ -1,5 +1,7 @@
 """Split the training set into train and valid: by foreground, or by composite as published."""
 
+import logging
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -7,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.atomic import atomic
 from models.errors import InputError
 from utils.data.commands import command
 from utils.data.folders import foregrounds
@@ -15,6 +18,8 @@ from utils.images.listing import EMPTY, read_names, write_names
 from utils.images.names import composite_names, parse_composite, without_suffix
 from utils.images.pairing import Lookup, last_part
 from utils.problems import refuse
+
+log = logging.getLogger(__name__)
 
 TRAIN_NAMES = "train_names.txt"
 VALID_NAMES = "valid_names.txt"
@@ -63,6 +68,8 @@ def write_split(
 ) -> Split:
     """Split the training set of `root` and save train_names.txt and valid_names.txt there.
 
+    Other lists of these names that were there stay as train_names.before.txt and so on.
+
     Args:
         per_foreground: None splits by foreground. A number n splits the composites NAME_0 to
             NAME_(n - 1) of all foregrounds, as the published code does: nearly every foreground
@@ -83,8 +90,18 @@ def write_split(
         raise InputError(f"{root / 'train' / 'fg'}: {error}") from None
     with alone(root, "splitting the data set"):
         for file, names in zip((TRAIN_NAMES, VALID_NAMES), lists, strict=True):
+            _keep_other(root / file, names)
             write_names(root / file, names)
     return _read(root, ours)[0]
+
+
+def _keep_other(path: Path, names: Sequence[str]) -> None:
+    """Leave a list that will be replaced by other names beside it: it may be made by hand."""
+    if path.is_file() and path.read_bytes() != "".join(f"{name}\n" for name in names).encode():
+        kept = path.with_name(f"{path.stem}.before.txt")
+        with atomic(kept) as temporary:
+            shutil.copyfile(path, temporary)
+        log.info("%s: another list was there, which is %s now", path, kept.name)
 
 
 def read_split(root: Path | str) -> Split:
