@@ -114,4 +114,4 @@ def _locked(folder: Path) -> IO[str]:
                 file.truncate(0)
                 return file
         file.close()
-    raise InputError(f"{path}: cannot be made (is it a link to nothing?); remove it")
+    raise InputError(f"{path}: cannot be made; choose another folder, or remove what is there")
