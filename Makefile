@@ -1,4 +1,5 @@
-# make demo   the whole path on the embedded sample: a table and a sheet of pictures at the end
+# make demo   the whole path on the embedded sample: a table and a sheet of pictures at the end;
+#             goes on where it was stopped, FRESH=yes begins anew
 # make test   the tests
 # make lint   ruff
 # make mutants  the method's code with one place changed at a time: do the tests notice
@@ -9,15 +10,17 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 CONFIG := configs/sample.yaml
+# How a training begins whose checkpoint is the file $(1): where one was stopped, or anew.
+begin = $(if $(FRESH),--overwrite,$(if $(wildcard result/sample/$(1)),--resume,--overwrite))
 
 .PHONY: demo test mutants lint bench clean
 
 demo: $(VENV)/.runs
 	$(RUN) pre_process.py --dataset sample
 	$(RUN) data_gen.py --dataset sample
-	$(RUN) train.py --config $(CONFIG) --overwrite
-	$(RUN) train_prune.py --config $(CONFIG) --overwrite
-	$(RUN) train_pruned.py --config $(CONFIG) --overwrite
+	$(RUN) train.py --config $(CONFIG) $(call begin,checkpoint.tar)
+	$(RUN) train_prune.py --config $(CONFIG) $(call begin,checkpoint_prune.tar)
+	$(RUN) train_pruned.py --config $(CONFIG) $(call begin,checkpoint_pruned.tar)
 	$(RUN) test.py --config $(CONFIG)
 
 test: $(VENV)/.tests

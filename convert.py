@@ -2,30 +2,31 @@
 
     python convert.py CHECKPOINT OUT.safetensors [--half]
 
-Takes what `test.py --network` takes. OUT holds name, structure, plan and weights, as safetensors
+    python convert.py result/sample/BEST_pruned.tar pruned.safetensors
+
+Reads what `test.py --network` takes. Writes OUT: name, structure, plan and weights, as safetensors
 or, with another suffix, as a PyTorch file; --half keeps the weights in float16.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from models import files
+from utils.arguments import parser
 from utils.command import run
-from utils.cost import comparison
 from utils.disk.regular import require_target
-from utils.networks import open_network
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a file, or a shipped network")
-    parser.add_argument("out", type=Path, metavar="OUT", help="the file to write")
-    parser.add_argument("--half", action="store_true", help="weights in float16")
-    args = parser.parse_args(argv)
+    options = parser(__doc__)
+    options.add_argument("checkpoint", metavar="CHECKPOINT", help="a file, or a shipped network")
+    options.add_argument("out", type=Path, metavar="OUT", help="the file to write")
+    options.add_argument("--half", action="store_true", help="keep the weights in float16")
+    args = options.parse_args(argv)
     require_target("OUT", args.out, [Path(args.checkpoint)])
+    from models import files
+    from utils.cost import comparison
+    from utils.networks import open_network
+
     network = open_network(args.checkpoint)
     files.save_network(args.out, network, args.half)
     print(comparison({network.name: network}))

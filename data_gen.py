@@ -1,4 +1,4 @@
-"""Split a training set: write train_names.txt and valid_names.txt into the data set.
+"""Split a training set into foregrounds to train on and foregrounds to validate on.
 
     python data_gen.py --dataset sample --valid-share 0.1 --seed 0
 
@@ -7,22 +7,21 @@ two lists share the foregrounds, so validation rewards a network that has memori
 reproduce it:
 
     python data_gen.py --dataset Composition-1k --by composite --per-foreground 100
+
+Reads the names in data/NAME/train. Writes train_names.txt and valid_names.txt into data/NAME.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import InputError
+from utils import arguments
 from utils.bounds import SEED, at_most
 from utils.command import run
-from utils.data.split import write_split
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = arguments.parser(__doc__)
     parser.add_argument(
         "--dataset", default="sample", metavar="NAME", help="the folder data/NAME (sample)"
     )
@@ -48,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--seed", type=at_most("--seed", SEED), default=0, metavar="N", help="of the draw (0)"
     )
     args = parser.parse_args(argv)
+    from utils.data.split import write_split
 
     root = args.data_root / args.dataset
     if args.by == "foreground":

@@ -6,6 +6,10 @@ r"""Draw the qualitative figure of a paper: saved mattes side by side, with enla
 The rows are the images in which the mattes differ most, or those of --picture. The enlarged squares
 are where they differ most in the image, or those of --inset. The choice is printed as options, so
 that you can change it and give it by hand. Leave out --alpha where there is no ground truth.
+
+Reads folders of pictures, whose files have the same names, and mattes that test.py has saved.
+Writes --out. A single method without truth tells no place to look at: give --insets 0, and rows
+are spread over the pictures, or --picture and --inset.
 """
 
 import argparse
@@ -13,25 +17,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import InputError
+from utils import arguments
 from utils.bounds import at_most, refuse_given
 from utils.command import run
 from utils.disk.regular import require_target
-from utils.figures.examples import (
-    find_examples,
-    most_different,
-    parse_methods,
-    read_mattes,
-    read_photograph,
-)
-from utils.figures.figure import Row, check_name, write_figure
-from utils.figures.insets import parse_inset, place_insets
-from utils.figures.over import check_backdrop
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
+    # Here, so that --help and wrong arguments need no packages.
+    from utils.figures import examples as shown
+    from utils.figures.figure import Row, check_name, write_figure
+    from utils.figures.insets import parse_inset, place_insets
+    from utils.figures.over import check_backdrop
+
     check_name(args.out)
-    methods = parse_methods(args.pred)
+    methods = shown.parse_methods(args.pred)
     folders = [args.image, args.trimap, args.alpha, *methods.values()]
     require_target("--out", args.out, [one for one in (*folders, args.font) if one])
     if args.picture:
@@ -43,13 +44,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.over:
         check_backdrop(args.over)
     given = [parse_inset(text) for text in args.inset]
-    examples = find_examples(args.image, args.trimap, args.alpha, methods, args.picture or ())
+    names = args.picture or ()
+    examples = shown.find_examples(args.image, args.trimap, args.alpha, methods, names)
     if not args.picture:
-        examples = most_different(examples, 4 if args.rows is None else args.rows)
-    mattes = {example.name: read_mattes(example) for example in examples}
+        untold = len(methods) == 1 and not args.alpha and args.insets == 0
+        choose = shown.spread if untold else shown.most_different
+        examples = choose(examples, 4 if args.rows is None else args.rows)
+    mattes = {example.name: shown.read_mattes(example) for example in examples}
     insets = place_insets(mattes, given, args.insets)
     rows = [
-        Row(read_photograph(example, mattes[example.name]), mattes[example.name], placed)
+        Row(shown.read_photograph(example, mattes[example.name]), mattes[example.name], placed)
         for example, placed in zip(examples, insets.values(), strict=True)
     ]
     look = (args.width, args.inches, args.scores, args.font, args.over, args.beside)
@@ -60,9 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = arguments.parser(__doc__)
     for name, what in (("image", "images"), ("trimap", "their trimaps")):
         parser.add_argument(f"--{name}", type=Path, required=True, metavar="DIR", help=what)
     parser.add_argument("--alpha", type=Path, metavar="DIR", help="ground truth")

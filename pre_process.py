@@ -9,6 +9,9 @@ data/README.md says, or import them from a folder or an archive. Every command c
     python pre_process.py --dataset NAME [--backgrounds DIR]
     python pre_process.py --dataset NAME --check
     python pre_process.py --dataset NAME --merged
+
+Reads data/NAME/{train,test}/{fg,alpha,bg} and, with --from, SOURCE. Writes the training store,
+train/store, and the test set, test/composed, which test.py scores.
 """
 
 import argparse
@@ -17,15 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import InputError
+from utils import arguments
 from utils.bounds import SEED, at_most, refuse_given
 from utils.command import run
-from utils.data.check import check_set
 from utils.data.commands import command
-from utils.data.compose.testing import compose_test_set
-from utils.data.compose.training import compose_training_set
-from utils.data.folders import backgrounds, foregrounds, parts
-from utils.data.importers.importing import SOURCE_KINDS, import_set
-from utils.data.store.building import build_store
 from utils.images.levels import LARGEST_RADIUS
 
 SAMPLE = "sample"
@@ -41,6 +39,12 @@ IDLE = {  # what does nothing in a task
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
+    # Here, so that --help and wrong arguments need no packages.
+    from utils.data.check import check_set
+    from utils.data.compose.training import compose_training_set
+    from utils.data.folders import backgrounds, foregrounds
+    from utils.data.importers.importing import import_set
+
     root = args.data_root / args.dataset
     if args.source:
         imported = import_set(
@@ -64,6 +68,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _prepare(args: argparse.Namespace, root: Path) -> None:
+    from utils.data.compose.testing import compose_test_set
+    from utils.data.folders import backgrounds, foregrounds, parts
+    from utils.data.store.building import build_store
+
     if args.dataset == SAMPLE:
         from utils.render import render
 
@@ -90,9 +98,7 @@ def _prepare(args: argparse.Namespace, root: Path) -> None:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = arguments.parser(__doc__)
     parser.add_argument("--dataset", metavar="NAME", help=f"the folder data/NAME ({SAMPLE})")
     parser.add_argument(
         "--data-root", type=Path, default=Path("data"), metavar="DIR", help="all data sets (data)"
@@ -153,7 +159,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="SOURCE",
         help="import a data set from a folder, zip or tar",
     )
-    parser.add_argument("--kind", choices=SOURCE_KINDS, help="what SOURCE holds")
+    parser.add_argument("--kind", metavar="KIND", help="what SOURCE holds; see data/README.md")
     parser.add_argument("--part", choices=("train", "test"), help="where SOURCE goes")
     parser.add_argument("--link", action="store_true", help="link to the files instead of copying")
     args = parser.parse_args(argv)

@@ -2,34 +2,42 @@
 
     python test.py --config configs/train_SPKD.yaml
     python test.py --network FILE --image DIR --alpha DIR --trimap DIR --json FILE
+    python test.py --network FILE --image DIR --trimap DIR
     python test.py --pred DIR --alpha DIR --trimap DIR --json FILE
     python test.py --network FILE --set DIR          (or --pred DIR --set DIR --out DIR)
 
-The first scores the teacher and the pruned network of a config on its composed test set. --set
-takes a test set as it is distributed: Composition-1k, Distinctions-646, alphamatting.com, AIM-500.
-The metrics are those of alphamatting.com's Matlab code.
+The first scores the teacher and the pruned network of a config on its composed test set. Without
+--alpha, photographs are only matted. --set takes a test set as it is distributed: Composition-1k,
+Distinctions-646, alphamatting.com, AIM-500, P3M-500, PPM-100, RWP-636. The last two have no
+trimaps: these are made from the truth, unknown is all within --trimap-radius of a change.
+The metrics are those of alphamatting.com's Matlab code. Above the networks, a table shows the
+floor: the score of the trimap alone, its unknown region filled by distance.
 
---out receives mattes, a sheet of pictures, JSON and CSV. By default this is result/<save_dir>/test,
-or result/test/SET for a named network on a test set of your own. SET is the folder that holds it,
-or the image folder where the three lie apart. With --pred, nothing is written without --out.
+Reads networks and pictures; files that belong together have the same name. Writes mattes, a sheet
+of pictures, JSON and CSV into --out. By default this is result/<save_dir>/test, or result/test/SET
+for a named network on a test set of your own. SET is the folder that holds it, or the image folder
+where the others lie elsewhere. With --pred, nothing is written without --out.
 """
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.errors import InputError
-from utils import config as configs
+from utils import arguments
 from utils.bounds import at_most, refuse_given
 from utils.command import run
 from utils.disk.regular import require_target
 from utils.images.layouts import LAYOUTS
-from utils.options import Config
-from utils.score.owned import require_scores
-from utils.score.request import Sets, default_out, find_sets
-from utils.score.saved import run_saved
-from utils.score.scores import METRICS, Scores, full_label, summary
-from utils.score.scoring import FEW, Scoring, default_workers
+from utils.score.folders import check_folders
+from utils.score.scores import METRICS, REGIONS, Scores, full_label, remarks, summary
+from utils.threads import choose_threads
+
+if TYPE_CHECKING:  # what needs packages is imported when the arguments are known to be right
+    from utils.options import Config
+    from utils.score.request import Sets
+    from utils.score.scoring import Scoring
 
 INFERENCE = ("mode", "max_size", "halo", "tile", "batch", "precision", "memory_mb")
 
@@ -37,40 +45,39 @@ INFERENCE = ("mode", "max_size", "halo", "tile", "batch", "precision", "memory_m
 def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
     require_target("--json", args.json)
-    require_scores(args.json)
     if args.out and args.out.is_file():
         raise InputError(f"--out {args.out}: is a file; name a folder")
+    from utils import config as configs
+    from utils.score.owned import require_scores
+
+    require_scores(args.json)
     config = configs.load(args.config, args.overrides)
     results = _test_saved(args, config) if args.pred else _test_networks(args, config)
     if args.json and results:
         results[-1].write_json(args.json)
 
 
-def _test_saved(args: argparse.Namespace, config: Config) -> list[Scores]:
-    if args.network or args.image:
-        raise InputError("test.py: --pred takes no network; leave out --network and --image")
-    if args.resume and not args.out:
-        raise InputError("test.py: --resume goes on with what is in --out; name it")
-    if args.worst and not args.out:
-        raise InputError("test.py: --worst is for a sheet in --out; name it")
-    refuse_given(args, INFERENCE, "test.py", "--pred")
+def _test_saved(args: argparse.Namespace, config: "Config") -> list[Scores]:
+    from utils.score.saved import run_saved
+
     label = args.pred.resolve().name  # "." has no name
-    sets = find_sets(config, None, args.alpha, args.trimap, args.pred, args.set, args.layout)
+    sets = _sets(args, config)
     scoring = _scoring(args, sets)
     results = [
-        run_saved(pictures, full_label(label, key), args.out, scoring)
+        run_saved(pictures, full_label(label, key), args.out, scoring, key)
         for key, pictures in sets.items()
     ]
-    print(summary(results))
+    _tell(results)
     return results
 
 
-def _test_networks(args: argparse.Namespace, config: Config) -> list[Scores]:
-    # Here, since the processes that score import this file, and PyTorch would take them seconds.
+def _test_networks(args: argparse.Namespace, config: "Config") -> list[Scores]:
+    choose_threads()
     from utils.device import choose
     from utils.infer.inference import Inference, require_fit
     from utils.networks import named_networks, open_network, trained_networks
     from utils.score.matted import run_networks
+    from utils.score.request import default_out
 
     given = {name: getattr(args, name) for name in INFERENCE if getattr(args, name) is not None}
     given = {"mode": "whole", **given}
@@ -79,7 +86,7 @@ def _test_networks(args: argparse.Namespace, config: Config) -> list[Scores]:
     files = named_networks(args.network or []) or trained_networks(config)
     networks = {name: open_network(file) for name, file in files.items()}
     folders = (args.image, args.alpha, args.trimap)
-    sets = find_sets(config, *folders, whole=args.set, layout=args.layout)
+    sets = _sets(args, config)
     out = args.out or default_out(config, *folders, args.set, named=bool(args.network))
     scoring = _scoring(args, sets)
     named = files if args.network else None  # those of a config are trained again
@@ -88,39 +95,70 @@ def _test_networks(args: argparse.Namespace, config: Config) -> list[Scores]:
     for name, file in files.items():
         print(f"{name}: {file}")
     if results:
-        print(f"mattes, scores and sheet.png are in {out}")
-        print(summary(results))
+        sheets = [full_label("sheet", key) for key, one in sets.items() if one[0].alpha]
+        print(f"mattes, scores and {', '.join(f'{sheet}.png' for sheet in sheets)} are in {out}")
+        _tell(results)
     else:
         places = ", ".join(str(out / name) for name in files)
         print(f"no ground truth to score against; the mattes are in {places}")
     return results
 
 
-def _scoring(args: argparse.Namespace, sets: Sets) -> Scoring:
+def _tell(results: Sequence[Scores]) -> None:
+    for sentence in remarks(results):
+        print(sentence)
+    print(summary(results))
+
+
+def _sets(args: argparse.Namespace, config: "Config") -> "Sets":
+    from utils.score.request import find_sets
+
+    return find_sets(config, *_asked(args))
+
+
+def _asked(args: argparse.Namespace) -> tuple:
+    folders = (args.image, args.alpha, args.trimap, args.pred, args.set)
+    return (*folders, args.layout, args.trimap_radius, args.region)
+
+
+def _scoring(args: argparse.Namespace, sets: "Sets") -> "Scoring":
+    from utils.score.scoring import Scoring, default_workers
+
     if args.float:
         print("float mattes are scored as they are, not rounded to 8 bits")
     workers = default_workers(sets) if args.workers is None else args.workers
-    return Scoring(workers, args.float, args.resume, args.worst or "SAD")
+    return Scoring(workers, args.float, args.resume, args.worst or "SAD", args.region)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    configs.add_arguments(parser, "student_SPKD.yaml")
+    parser = arguments.parser(__doc__)
+    arguments.add_arguments(parser, "student_SPKD.yaml")
     parser.add_argument("--network", action="append", metavar="NAME_OR_FILE", help="repeatable")
     parser.add_argument("--pred", type=Path, metavar="DIR", help="saved mattes, without a network")
     for name, what in (("image", "images"), ("alpha", "ground truth"), ("trimap", "trimaps")):
         parser.add_argument(f"--{name}", type=Path, metavar="DIR", help=f"{what} of your test set")
     parser.add_argument("--set", type=Path, metavar="DIR", help="a test set as it is distributed")
     parser.add_argument("--layout", choices=LAYOUTS, help="of --set (recognised)")
+    parser.add_argument(
+        "--trimap-radius",
+        type=int,
+        metavar="N",
+        help="make trimaps from the truth: unknown is all within N pixels of a change (20 for sets "
+        "without trimaps)",
+    )
+    parser.add_argument(
+        "--region",
+        choices=REGIONS,
+        default="unknown",
+        help="score the unknown region or all of the picture (unknown)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the last network's scores")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the results")
     parser.add_argument(
         "--workers",
         type=at_most("--workers", 1024),
         metavar="N",
-        help=f"processes that score; 0 scores in this one (one a core, 0 below {FEW} images)",
+        help="processes that score; 0 scores in this one (one a core, 0 for a few images)",
     )
     parser.add_argument(
         "--float", action="store_true", help="score float mattes without rounding to 8 bits"
@@ -169,7 +207,17 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         choices=("float32", "bfloat16", "float16"),
         help="of the network (float32)",
     )
-    return parser.parse_intermixed_args(argv)
+    args = parser.parse_intermixed_args(argv)
+    if args.pred and (args.network or args.image):
+        raise InputError("test.py: --pred takes no network; leave out --network and --image")
+    if args.pred and args.resume and not args.out:
+        raise InputError("test.py: --resume goes on with what is in --out; name it")
+    if args.pred and args.worst and not args.out:
+        raise InputError("test.py: --worst is for a sheet in --out; name it")
+    if args.pred:
+        refuse_given(args, INFERENCE, "test.py", "--pred")
+    check_folders(*_asked(args))
+    return args
 
 
 def _halo(text: str) -> int | str:

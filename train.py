@@ -9,44 +9,54 @@ config names a teacher, and the student imitates it,
 
     L = alpha A(s, truth) + alpha_teacher A(s, teacher) + kd sum of KD(stages of s, of the teacher)
 
-Writes BEST_checkpoint.tar, the best by validation, into result/<save_dir>; --resume continues from
-checkpoint.tar there, --overwrite begins anew.
+Reads the data set that pre_process.py and data_gen.py have prepared. Writes BEST_checkpoint.tar,
+the best by validation, into result/<save_dir>, and what TensorBoard shows into board/ there;
+--resume continues from checkpoint.tar there, --overwrite begins anew.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import InputError
-from utils import config as configs
+from utils import arguments
 from utils.command import run
-from utils.data.sources import Sources
 from utils.disk.regular import require_target
-from utils.figures.samples import write_samples
-from utils.networks import new_network, open_teacher
-from utils.train.claim import claimed
-from utils.train.loop import fit
-from utils.train.objective import Objective
+from utils.threads import choose_threads
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = configs.training_parser(__doc__, "student_SPKD.yaml")
+    parser = arguments.training_parser(__doc__, "student_SPKD.yaml")
     parser.add_argument(
         "--sheet", type=Path, metavar="FILE", help="draw a sheet of training samples, train nothing"
     )
-    configs.add_spkd_flags(parser)
-    arguments = parser.parse_intermixed_args(argv)
-    config = configs.load(arguments.config, [*configs.spkd_flags(arguments), *arguments.overrides])
-    if arguments.sheet:
-        require_target("--sheet", arguments.sheet)
-        if arguments.resume:
-            raise InputError("train.py: --resume does nothing with --sheet; leave it out")
-        write_samples(arguments.sheet, Sources(config))
-        print(f"{arguments.sheet}: what the network will see")
+    arguments.add_spkd_flags(parser)
+    args = parser.parse_intermixed_args(argv)
+    require_target("--sheet", args.sheet)
+    if args.sheet and args.resume:
+        raise InputError("train.py: --resume does nothing with --sheet; leave it out")
+    overrides = [*arguments.spkd_flags(args), *args.overrides]
+    # Here, so that a wrong argument is told before PyTorch has been imported.
+    from utils import config as configs
+
+    config = configs.load(args.config, overrides)
+    if not config.teacher:
+        arguments.refuse_distillation(args)
+    choose_threads()
+    from utils.data.sources import Sources
+    from utils.figures.samples import write_samples
+    from utils.networks import new_network, open_teacher
+    from utils.train.claim import claimed
+    from utils.train.loop import fit
+    from utils.train.objective import Objective
+
+    if args.sheet:
+        write_samples(args.sheet, Sources(config))
+        print(f"{args.sheet}: what the network will see")
         return
 
-    last, best = "checkpoint.tar", "BEST_checkpoint.tar"
-    resume = arguments.resume
-    with claimed(config, (last, best), resume=resume, overwrite=arguments.overwrite):
+    last, best, resume = "checkpoint.tar", "BEST_checkpoint.tar", args.resume
+    with claimed(config, (last, best), resume=resume, overwrite=args.overwrite):
+        Sources(config)  # a data set that is not there is told before weights are downloaded
         teacher = open_teacher(config) if config.teacher else None
         network = new_network(config, resume)
         objective = Objective(network, config, teacher)

@@ -10,36 +10,40 @@ without a shift, learns for a few epochs
 
 A is the alpha loss over the unknown pixels, KD a similarity such as SPKD's, sparsity a
 sub-gradient. (With `prune.start: teacher` the network starts from the teacher's weights instead.)
-Then the channels with the smallest gates are cut. Writes pruned.tar into result/<save_dir>;
---resume continues from checkpoint_prune.tar there, --overwrite begins anew.
+Then the channels with the smallest gates are cut. Reads the prepared data set and the teacher,
+result/<save_dir>/BEST_checkpoint.tar unless the config names another. Writes pruned.tar into
+result/<save_dir>; --resume continues from checkpoint_prune.tar there, --overwrite begins anew.
 """
 
 from collections.abc import Sequence
 
-import torch
-
-import models
-from models import files
-from utils import config as configs
+from utils import arguments
 from utils.command import run
-from utils.cost import comparison
-from utils.networks import open_teacher
-from utils.prune import Sparsity, cut, open_gates, reached, scores, select
 from utils.table import table
-from utils.train.claim import claimed
-from utils.train.loop import fit
-from utils.train.objective import Objective
+from utils.threads import choose_threads
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = configs.training_parser(__doc__, "train_SPKD.yaml")
-    arguments = parser.parse_intermixed_args(argv)
-    config = configs.load(arguments.config, arguments.overrides)
-    wanted = config.prune
+    args = arguments.training_parser(__doc__, "train_SPKD.yaml").parse_intermixed_args(argv)
+    # Here, so that a wrong argument is told before PyTorch has been imported.
+    from utils import config as configs
 
-    last, pruned = "checkpoint_prune.tar", "pruned.tar"
-    resume = arguments.resume
-    with claimed(config, (last, pruned), resume=resume, overwrite=arguments.overwrite):
+    config = configs.load(args.config, args.overrides)
+    wanted = config.prune
+    choose_threads()
+    import torch
+
+    import models
+    from models import files
+    from utils.cost import comparison
+    from utils.networks import open_teacher
+    from utils.prune import Sparsity, cut, open_gates, reached, scores, select
+    from utils.train.claim import claimed
+    from utils.train.loop import fit
+    from utils.train.objective import Objective
+
+    last, pruned, resume = "checkpoint_prune.tar", "pruned.tar", args.resume
+    with claimed(config, (last, pruned), resume=resume, overwrite=args.overwrite):
         teacher = open_teacher(config)
         torch.manual_seed(config.seed)
         network = models.build(teacher.name, teacher.plan, **teacher.structure | {"gates": True})

@@ -5,32 +5,35 @@
     L = alpha A(s, truth) + alpha_teacher A(s, teacher) + kd sum of KD(stages of s, of the teacher)
 
 The network s has the widths of result/<save_dir>/pruned.tar. It starts from fresh weights
-(`prune.weights: scratch`, as published) or from those that were not cut (`inherit`). Writes
-BEST_pruned.tar, the best by validation, beside it; --resume continues from checkpoint_pruned.tar
-there, --overwrite begins anew.
+(`prune.weights: scratch`, as published) or from those that were not cut (`inherit`). Reads the
+prepared data set, pruned.tar and the teacher. Writes BEST_pruned.tar, the best by validation,
+beside it; --resume continues from checkpoint_pruned.tar there, --overwrite begins anew.
 """
 
 from collections.abc import Sequence
 
-import torch
-
-import models
-from utils import config as configs
+from utils import arguments
 from utils.command import run
-from utils.networks import open_pruned, open_teacher
-from utils.train.claim import claimed
-from utils.train.loop import fit
-from utils.train.objective import Objective
+from utils.threads import choose_threads
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = configs.training_parser(__doc__, "train_SPKD.yaml")
-    arguments = parser.parse_intermixed_args(argv)
-    config = configs.load(arguments.config, arguments.overrides)
+    args = arguments.training_parser(__doc__, "train_SPKD.yaml").parse_intermixed_args(argv)
+    # Here, so that a wrong argument is told before PyTorch has been imported.
+    from utils import config as configs
 
-    last, best = "checkpoint_pruned.tar", "BEST_pruned.tar"
-    resume = arguments.resume
-    with claimed(config, (last, best), resume=resume, overwrite=arguments.overwrite):
+    config = configs.load(args.config, args.overrides)
+    choose_threads()
+    import torch
+
+    import models
+    from utils.networks import open_pruned, open_teacher
+    from utils.train.claim import claimed
+    from utils.train.loop import fit
+    from utils.train.objective import Objective
+
+    last, best, resume = "checkpoint_pruned.tar", "BEST_pruned.tar", args.resume
+    with claimed(config, (last, best), resume=resume, overwrite=args.overwrite):
         teacher = open_teacher(config)
         network, origin = open_pruned(config)
         torch.manual_seed(config.seed)

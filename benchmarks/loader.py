@@ -29,7 +29,7 @@ from benchmarks.plain_loader import Plain
 from benchmarks.timing import compare, parser, report
 from utils import config as configs
 from utils import render as sample
-from utils.config import CONFIGS
+from utils.arguments import CONFIGS
 from utils.data.crops import crop_set as crops
 from utils.data.crops.crop_set import CropSet
 from utils.data.folders import backgrounds, foregrounds

@@ -107,7 +107,7 @@ class Run:
         names = {name: f"adapters.convolutions.{name}" for name in wanted.adapters}
         assert adapters.keys() == set(names.values())
         same({name: adapters[names[name]] for name in names}, wanted.adapters)
-        events = EventAccumulator(str(self.folder / "board" / Path(LAST[self.script]).stem))
+        events = EventAccumulator(str(self.folder / "board" / self.script))
         events.Reload()
         for place, name in enumerate(("alpha", "SAD")):
             found = {e.step: e.value for e in events.Scalars(f"valid/{name}")}

@@ -1,105 +1,150 @@
-"""What ends a script: one line and exit code 2, unless the program is at fault."""
+"""What every script does before its work: packages, threads, help, and usage errors at once."""
 
-import errno
-import io
+import logging
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
-import torch
 
-from models.errors import InputError
-from tests.scripts import REPOSITORY
-from utils.command import run, told
+from tests.refusals import refused
+from tests.scripts import REPOSITORY, refusal
+from utils import packages, threads
+from utils.arguments import CONFIGS
+from utils.command import run
 
-
-def raising(function):
-    with pytest.raises(Exception) as caught:
-        function()
-    return caught.value
+SCRIPTS = sorted(path.name for path in REPOSITORY.glob("*.py"))
 
 
-@pytest.mark.parametrize(
-    ("function", "words"),
-    [
-        (
-            lambda: list(Path("/none/such").iterdir()),
-            "/none/such: No such file or directory; check the",
-        ),
-        (lambda: Path("x" * 300).read_text(), f"{'x' * 300}: File name too long; check the path"),
-        (lambda: np.empty(10**15), "out of memory (Unable to allocate 7.11 PiB"),
-        (lambda: bytearray(10**15), "out of memory; take smaller pictures"),
-        (lambda: torch.empty(10**15), "out of memory (4000 TB at once); take smaller"),
-        (
-            lambda: cv2.resize(np.zeros((9, 9), np.uint8), (2**23, 2**23)),
-            "out of memory (70.37 TB at once); take smaller",
-        ),
-    ],
-    ids=["missing", "long", "numpy", "python", "torch", "opencv"],
-)
-def test_what_the_system_refuses_is_one_line_that_names_it(function, words):
-    line = told(raising(function))
-    assert line.startswith(words) and "\n" not in line
+@pytest.fixture
+def outside(monkeypatch):
+    """Signal handlers are for a script's own process, not for that of the tests."""
+    monkeypatch.setattr("signal.signal", lambda *_: None)
 
 
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda: {}["key"],
-        lambda: [] + 1,
-        lambda: int("x"),
-        lambda: torch.zeros(2) + torch.zeros(3),
-        lambda: cv2.resize(np.zeros((0, 0), np.uint8), (4, 4)),
-    ],
-    ids=["lookup", "type", "value", "torch", "opencv"],
-)
-def test_a_fault_of_the_program_shows_its_traceback(function):
-    assert told(raising(function)) is None
-    with pytest.raises(type(raising(function))):
-        run(function)
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    outside, monkeypatch, caplog, tmp_path
+):
+    monkeypatch.setattr(packages, "NEEDED", ("numpy", "no_such_package"))
+    monkeypatch.setattr(packages, "REPOSITORY", tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        run(lambda: pytest.fail("nothing may run without it"))
+    assert "has no package no_such_package; run make demo" in caplog.text
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / ".runs").touch()
+    assert f"they are in .venv: run . {tmp_path}/.venv/bin/activate" in packages.lacking()
 
 
-@pytest.mark.parametrize("error", [InputError("x: y"), OSError(errno.EIO, "broken", "x")])
-def test_the_exit_code_is_2(error, caplog):
-    def fail():
-        raise error
-
-    with pytest.raises(SystemExit) as ended:
-        run(fail)
-    assert ended.value.code == 2
-    assert [record.message.split(":")[:2] for record in caplog.records] == [["error", " x"]]
+def test_every_package_that_is_needed_is_required():
+    names = {"cv2": "opencv-python-headless", "yaml": "pyyaml", "PIL": "pillow"}
+    required = (REPOSITORY / "requirements.txt").read_text()
+    for name in packages.NEEDED:
+        assert f"\n{names.get(name, name)}>=" in required
+    assert packages.lacking() == ""
 
 
-def test_names_that_the_terminal_cannot_show_are_written_with_escapes(monkeypatch):
-    written = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
-    run(lambda: print("K\u00e4fer \udcff"))
-    assert written.getvalue() == b"K\\xe4fer \\udcff\n"
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_needs_no_package_to_say_so(script):
+    command = [sys.executable, "-S", str(REPOSITORY / script), "--help"]  # -S: no packages
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2 and ended.stderr.count("\n") == 1
+    assert "has no package torch, " in ended.stderr
 
 
-@pytest.mark.parametrize(
-    ("closing", "words"),
-    [
-        ("| head -c 0", b"error: standard output was closed before all was written\n"),
-        ("> /dev/full", b"error: No space left on device\n"),
-    ],
-)
-def test_an_output_that_takes_no_more_is_one_line(closing, words):
-    program = (
-        "from utils.command import run\nrun(lambda: print('x' * 1000000))\n"
-        if "head" in closing
-        else "from utils.command import run\nrun(lambda: print('x'))\n"
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_has_an_example_and_says_what_is_read_and_written(script):
+    code = (
+        "import runpy, sys; sys.argv = sys.argv[1:]\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "finally: assert not {'torch', 'numpy', 'yaml', 'cv2'} & sys.modules.keys()"
     )
-    line = f'"{sys.executable}" -c "$PROGRAM" {closing}; exit ${{PIPESTATUS[0]}}'
-    ended = subprocess.run(
-        ["bash", "-c", line],
-        cwd=REPOSITORY,
-        env={**os.environ, "PROGRAM": program},
-        capture_output=True,
-        timeout=60,
-    )
-    assert (ended.returncode, ended.stderr) == (2, words)
+    command = [sys.executable, "-c", code, str(REPOSITORY / script), "--help"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    assert f"    python {script} " in ended.stdout
+    assert "Reads " in ended.stdout and "Writes " in ended.stdout
+
+
+def test_flags_of_distillation_without_a_teacher_are_refused():
+    config = CONFIGS / "sample.yaml"
+    for flag, value in (("KD_type", "spatial"), ("feature_layer", "[1]"), ("KD_weight", "[1,1]")):
+        told = refusal("train.py", "--config", config, f"--{flag}", value)
+        assert told == (
+            f"--{flag}: {config} names no teacher to imitate; add teacher=FILE, or leave it out"
+        )
+
+
+def test_messages_hold_the_whole_command(tmp_path, monkeypatch):
+    from utils import config as configs
+    from utils.networks import open_teacher, trained_networks
+
+    monkeypatch.chdir(tmp_path)
+    student = configs.load(CONFIGS / "student_SPKD.yaml")
+    command = "python train.py --config configs/train_SPKD.yaml, or set teacher=FILE"
+    assert command in refused(open_teacher, student)
+    command = "with python train.py --config configs/student_SPKD.yaml, or name a network"
+    assert command in refused(trained_networks, student)
+    own = configs.load(None, ["save_dir=own"])
+    assert "with python train.py and the config of this save_dir" in refused(open_teacher, own)
+
+
+def test_a_missing_data_set_is_told_before_weights_are_downloaded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("torch.hub.load_state_dict_from_url", lambda *_, **__: 1 / 0)
+    told = refusal("train.py", "--config", CONFIGS / "train_SPKD.yaml")
+    assert told.startswith("data/Composition-1k/train: no such folder")
+
+
+def test_the_demo_goes_on_where_it_was_stopped(tmp_path):
+    (tmp_path / "requirements.txt").touch()
+    (tmp_path / "result" / "sample").mkdir(parents=True)
+    (tmp_path / "result" / "sample" / "checkpoint.tar").touch()
+
+    def begins(*more: str) -> list[str]:
+        command = ["make", "-n", "-f", str(REPOSITORY / "Makefile"), "demo", *more]
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        return [line.split()[-1] for line in ended.stdout.splitlines() if " train" in line]
+
+    assert begins() == ["--resume", "--overwrite", "--overwrite"]
+    assert begins("FRESH=yes") == 3 * ["--overwrite"]
+
+
+@pytest.mark.parametrize(
+    ("cores", "processors", "busy", "count"),
+    [
+        (2, 2, 0.0, 2),
+        (2, 2, 0.4, 2),
+        (2, 2, 1.0, 1),
+        (2, 2, 2.0, 1),
+        (8, 16, 4.0, 8),  # two processors are one core
+        (8, 16, 12.0, 4),
+    ],
+)
+def test_threads_are_as_many_as_cores_are_free(cores, processors, busy, count):
+    assert threads.threads(cores, processors, busy) == count
+
+
+def test_who_has_chosen_threads_keeps_them(monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(threads, "busy_cores", lambda processors: float(len(processors)))
+    monkeypatch.setattr(threads, "cores", len)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    threads.choose_threads()
+    assert "OMP_NUM_THREADS" not in os.environ  # too late, PyTorch is here
+    monkeypatch.delitem(sys.modules, "torch")
+    threads.choose_threads()
+    assert os.environ["OMP_NUM_THREADS"] == "1" and os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    assert "1 of 3 threads, since other programs keep 3.0 cores busy" in caplog.text
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    threads.choose_threads()
+    assert os.environ["OMP_NUM_THREADS"] == "7" and os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
+def test_what_keeps_processors_busy_is_measured(monkeypatch):
+    ticks = iter([{0: (100, 50), 1: (100, 50)}, {0: (120, 50), 1: (120, 65)}])
+    monkeypatch.setattr(threads, "_ticks", lambda _: next(ticks))
+    monkeypatch.setattr(threads, "WATCHED", 0)
+    assert threads.busy_cores({0, 1}) == pytest.approx(1 + 0.25)

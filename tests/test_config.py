@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from models.errors import InputError
-from utils import config as configs
-from utils.config import CONFIGS, load, spkd_flags
+from utils.arguments import CONFIGS, add_arguments, spkd_flags
+from utils.config import load
 from utils.images.levels import LARGEST_RADIUS
 from utils.options import Config
 
@@ -285,7 +285,7 @@ def test_bad_flags_end_in_one_line(given, words):
 
 def test_scripts_take_a_config_by_default_from_the_repository():
     parser = argparse.ArgumentParser()
-    configs.add_arguments(parser, "sample.yaml")
+    add_arguments(parser, "sample.yaml")
     arguments = parser.parse_args(["seed=1", "train.lr=0.5"])
     config = load(arguments.config, arguments.overrides)
     assert (config.save_dir, config.seed, config.train.lr) == ("sample", 1, 0.5)

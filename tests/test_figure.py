@@ -153,6 +153,15 @@ def test_a_picture_without_truth_has_one_column_less(command, folders):
     assert read_image(folders / "figure.png").shape[1] - without == 64 + 1
 
 
+def test_one_method_without_truth_is_shown_where_nothing_is_enlarged(command, folders):
+    lines = command("--pred good --insets 0 --rows 2")
+    assert lines[-1] == "figure.png" and [line.split()[1] for line in lines[:-1]] == ["a", "b"]
+    with pytest.raises(InputError, match=r"one method and no truth: .* or give --insets 0"):
+        command("--pred good --insets 1")
+    with pytest.raises(InputError, match="--rows 0: choose 1 or more"):
+        command("--pred good --insets 0 --rows 0")
+
+
 def test_titles_stand_over_columns_and_scores_under_mattes(command, folders, words):
     command(BOTH + " --picture b --scores")
     matte, alpha, trimap = (

@@ -171,6 +171,20 @@ def test_the_random_state_of_every_device_is_kept(data, tmp_path, monkeypatch):
     assert torch.initial_seed() != 4  # as the checkpoint has it
 
 
+def test_a_resumed_training_has_the_threads_of_before(data, tmp_path, caplog):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        tiny_training(tiny_config(data, "train.epochs=1"), tmp_path).fit()
+        torch.set_num_threads(3)
+        with caplog.at_level("INFO"):
+            tiny_training(tiny_config(data), tmp_path).fit(resume=True)
+        assert torch.get_num_threads() == 1
+        assert "goes on with 1 threads, as before" in caplog.text
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_network_of_another_plan_or_a_file_without_training_is_refused(data, tmp_path):
     training = tiny_training(tiny_config(data, "train.epochs=1"), tmp_path)
     files.save_network(training.last, tiny_network())

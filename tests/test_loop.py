@@ -41,14 +41,14 @@ def test_training_lowers_the_loss_and_leaves_last_and_best(data, tmp_path):
     assert again == training.config and again.loop("train_prune") == config.loop("train_prune")
     loaded = models.load(training.last)
     assert same_weights(loaded, training.network)
-    assert list((tmp_path / "board" / "checkpoint").iterdir())
+    assert list((tmp_path / "board" / "train").iterdir())
 
 
 def test_tensorboard_gets_terms_rates_pictures_gates_and_widths(data, tmp_path):
     training = tiny_training(tiny_config(data, "train.epochs=1"), tmp_path, teacher_seed=5)
     training.sparsity = Sparsity(training.network, 1e-5, 10)
     training.fit()
-    events = EventAccumulator(str(tmp_path / "board" / "checkpoint")).Reload()
+    events = EventAccumulator(str(tmp_path / "board" / "train")).Reload()
     tags = events.Tags()
     terms = {
         f"loss/{name}" for name in ("alpha", "alpha_teacher", "spatial", "channel", "sparsity")
@@ -59,8 +59,8 @@ def test_tensorboard_gets_terms_rates_pictures_gates_and_widths(data, tmp_path):
     assert {"gates/encoder1.2/0", "gates/encoder1.2/1", "gates/encoder5.3/0"} <= set(
         tags["histograms"]
     )
-    matte = events.Images("samples")[0]
-    assert (matte.height, matte.width) == (2 * 32, 4 * 32)
+    samples = events.Images("samples")[0]  # image, trimap, truth and matte, two of each
+    assert (samples.height, samples.width) == (28 + 2 * (240 + 6), 4 * (240 + 6))
 
 
 class Interrupting(Objective):

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from utils.config import CONFIGS, load
+from utils.arguments import CONFIGS
+from utils.config import load
 
 CROP = {
     "data.dataset": "Composition-1k",

@@ -8,7 +8,7 @@ from models.errors import InputError
 from tests.sets import disc, picture, write_test_set
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
-from utils.score.pictures import sizes
+from utils.score.pictures import made_rule, sizes, trimap_of
 from utils.score.sets import open_set, saved_in
 
 ALPHA = disc(40, 50)
@@ -29,6 +29,8 @@ def write(folder: Path, content, *names: str) -> None:
         ("test/composed/image", "test/composed/alpha", "test/composed/trimap"),
         ("Test/Merged", "Test/GT", "Test/Trimap"),
         ("original", "mask", "trimap"),
+        ("original_image", "mask", "trimap"),
+        ("blurred_image", "mask", "trimap"),
         ("image", "alpha", "trimap"),
     ],
 )
@@ -39,6 +41,27 @@ def test_a_set_is_recognised_wherever_its_folders_lie(tmp_path, image, alpha, tr
     assert [p.name for p in one] == ["a", "b"]
     assert [f.parent for f in one[0].files] == [tmp_path / f for f in (image, alpha, trimap)]
     assert sizes(one) == {"a": (40, 50), "b": (40, 50)}
+
+
+@pytest.mark.parametrize(("alpha", "layout"), [("matte", "ppm"), ("alpha", "rwp")])
+def test_a_set_without_trimaps_has_them_made_from_the_truth(tmp_path, alpha, layout):
+    write(tmp_path / "image", PHOTOGRAPH, "a")
+    write(tmp_path / alpha, ALPHA, "a")
+    for chosen in (None, layout):
+        (one,) = open_set(tmp_path, chosen, radius=4)[""]
+        assert one.trimap is None and made_rule([one]) == "made from the truth, radius 4"
+        assert (trimap_of(one) == TRIMAP).all()
+        assert sizes([one]) == {"a": (40, 50)}
+    write(tmp_path / "trimap", TRIMAP, "a")
+    (one,) = open_set(tmp_path)[""]
+    assert one.trimap.parent.name == "trimap" and made_rule([one]) == ""
+
+
+def test_trimaps_are_not_made_for_sets_that_should_have_them(tmp_path):
+    write(tmp_path / "merged", PHOTOGRAPH, "a")
+    write(tmp_path / "alpha", ALPHA, "a")
+    with pytest.raises(InputError, match="holds the folders of no test set"):
+        open_set(tmp_path)
 
 
 def test_composites_may_share_the_matte_of_their_foreground(tmp_path):

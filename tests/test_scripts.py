@@ -141,7 +141,7 @@ def test_sigterm_saves_and_ends_and_resume_goes_on(place):
     process = subprocess.Popen(
         command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
-    board = place / "result" / "stopped" / "board" / "checkpoint"
+    board = place / "result" / "stopped" / "board" / "train"
     deadline = time.monotonic() + 120
     while not (board.is_dir() and any(f.stat().st_size > 500 for f in board.iterdir())):
         assert process.poll() is None and time.monotonic() < deadline

@@ -149,7 +149,7 @@ def test_a_validation_that_is_broken_off_twice_is_still_due(config, whole, tmp_p
 
 
 def logged(training: Training, tag: str) -> list[tuple[int, float]]:
-    folder = training.config.folder / "board" / "checkpoint"
+    folder = training.config.folder / "board" / "train"
     events = EventAccumulator(str(folder)).Reload()
     return [(event.step, pytest.approx(event.value)) for event in events.Scalars(tag)]
 

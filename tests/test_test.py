@@ -95,6 +95,29 @@ def test_a_named_network_on_ones_own_set_writes_under_the_name_of_the_set(comman
     assert "result/test/photographs/sheet.png" in command(*arguments, "photographs")
 
 
+def test_pictures_without_truth_are_matted(command, tmp_path, capsys):
+    network = ("--network", "../tiny.tar", "device=cpu")
+    main("test.py", *network, "--image", "../image", "--trimap", "../trimap", "--out", "out")
+    assert {f"{path}" for path in Path("out").glob("*/*.png")} == {
+        f"out/..-tiny/{name}.png" for name in TEST_SIZES
+    }
+    told = capsys.readouterr().out.splitlines()
+    assert told[-1] == "no ground truth to score against; the mattes are in out/..-tiny"
+    main("test.py", *network, "--image", "../image", "--trimap", "../trimap")
+    assert len(list(Path("result/test", tmp_path.name).glob("*/*.png"))) == len(TEST_SIZES)
+
+
+def test_only_sheets_of_this_run_are_announced(command, tmp_path, capsys):
+    (tmp_path / "image").rename(tmp_path / "input")
+    (tmp_path / "alpha").rename(tmp_path / "gt")
+    (tmp_path / "trimap").rename(tmp_path / "trimap1")
+    network = ("--network", "../tiny.tar", "device=cpu", "--workers", "0")
+    main("test.py", *network, "--set", "..")
+    out = Path("result/test", tmp_path.name)
+    (sheet,) = out.glob("sheet*.png")
+    assert f"mattes, scores and {sheet.name} are in {out}" in capsys.readouterr().out
+
+
 def test_a_network_is_scored_in_floats_in_tiles_and_in_half_precision(
     command, folders, capsys, caplog
 ):

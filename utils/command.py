@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from models.errors import InputError
 from utils.disk.room import in_words
+from utils.packages import lacking
 from utils.signals import end_on_signals
 
 log = logging.getLogger(__name__)
@@ -24,8 +25,9 @@ CURE = "take smaller pictures, a smaller network, or smaller batches and fewer w
 def run(main: Callable[[], None]) -> None:
     """Call a script's `main`; what is no fault of the program becomes one line and exit code 2.
 
-    That is an `InputError`, and what the system refuses: files, memory, an output that is closed.
-    All else shows its traceback.
+    That is an `InputError`, what the system refuses (files, memory, an output that is closed), and
+    missing packages: a script imports none of them before it calls this. All else shows its
+    traceback.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     # As an exception, so that processes are ended and temporary files removed.
@@ -34,6 +36,8 @@ def run(main: Callable[[], None]) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
+            if line := lacking():
+                raise InputError(line)
             main()
         finally:
             if sys.stdout:

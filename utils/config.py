@@ -4,7 +4,6 @@ Unknown keys, wrong types and impossible values end in one line that names the f
 what is allowed.
 """
 
-import argparse
 import difflib
 import math
 import re
@@ -21,7 +20,6 @@ from utils.options import Config
 # Beside its own errors, a hand-made tag such as !!int or a number 0b_ raises any of these.
 UNREADABLE = (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 LARGEST = 10_000  # values of a config; the published ones have some forty
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
 
 def load(path: Path | str | None, overrides: Sequence[str] = ()) -> Config:
@@ -43,54 +41,6 @@ def load(path: Path | str | None, overrides: Sequence[str] = ()) -> Config:
         return Config.model_validate(content)
     except ValidationError as error:
         raise InputError(_one_line(error, path, overrides)) from error
-
-
-def add_arguments(parser: argparse.ArgumentParser, default: str) -> None:
-    """Give a script `--config FILE`, by default one of configs/, and `key=value` overrides."""
-    told = f"default: configs/{default}"
-    parser.add_argument("--config", default=CONFIGS / default, metavar="FILE", help=told)
-    parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="override it, e.g. train.batch_size=4"
-    )
-
-
-def training_parser(description: str, config: str) -> argparse.ArgumentParser:
-    """A parser of `--config FILE` (default: `config`), overrides, `--resume` or `--overwrite`."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_arguments(parser, config)
-    there = parser.add_mutually_exclusive_group()
-    there.add_argument("--resume", action="store_true", help="continue where it was stopped")
-    there.add_argument("--overwrite", action="store_true", help="replace what was trained there")
-    return parser
-
-
-def add_spkd_flags(parser: argparse.ArgumentParser) -> None:
-    """Give a script the flags of SPKD's release, for `spkd_flags`."""
-    flags = parser.add_argument_group("the flags of SPKD's release")
-    flags.add_argument("--batch-size", metavar="N", help="train.batch_size=N")
-    flags.add_argument("--KD_type", metavar="A,B", help="distill.types=[A,B]")
-    flags.add_argument("--feature_layer", metavar="[I,J]", help="encoder stages, counted from 0")
-    flags.add_argument("--KD_weight", metavar="[X,Y]", help="distill.weights=[X,Y]")
-
-
-def spkd_flags(arguments: argparse.Namespace) -> list[str]:
-    """The overrides that the flags of SPKD's release stand for; its layers count from 0."""
-    overrides = []
-    if arguments.batch_size is not None:
-        overrides.append(f"train.batch_size={arguments.batch_size}")
-    if arguments.KD_type is not None:
-        overrides.append(f"distill.types=[{arguments.KD_type.strip('[]')}]")
-    if arguments.feature_layer is not None:
-        layers = [layer.strip() for layer in arguments.feature_layer.strip("[]").split(",")]
-        if not all(layer.isdecimal() and len(layer) < 9 for layer in layers):
-            raise InputError(f"--feature_layer {arguments.feature_layer!r}: write [1,2,3,4]")
-        stages = ",".join(f"encoder{int(layer) + 1}" for layer in layers)
-        overrides.append(f"distill.stages=[{stages}]")
-    if arguments.KD_weight is not None:
-        overrides.append(f"distill.weights=[{arguments.KD_weight.strip('[]')}]")
-    return overrides
 
 
 def _read(path: Path) -> dict:

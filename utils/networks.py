@@ -10,6 +10,8 @@ from models import Network, files
 from models.errors import InputError
 from models.files import fingerprint
 from models.imagenet import load_encoder
+from utils import config as configs
+from utils.arguments import CONFIGS
 from utils.cost import parameters
 from utils.device import choose
 from utils.options import Config
@@ -63,7 +65,9 @@ def open_teacher(config: Config) -> Network:
     """
     path = config.teacher_path
     if not path.is_file():
-        raise InputError(f"{path}: no teacher there; train one with train.py, or set teacher=FILE")
+        raise InputError(
+            f"{path}: no teacher there; train one with {_training(path)}, or set teacher=FILE"
+        )
     teacher = models.load(path).requires_grad_(False)
     layout = torch.channels_last if config.train.channels_last else torch.contiguous_format
     log.info("teacher: %s, %s parameters", path, f"{parameters(teacher):,}")
@@ -94,13 +98,13 @@ def trained_networks(config: Config) -> dict[str, str]:
         "student": config.folder / "BEST_checkpoint.tar",
         "pruned": config.folder / "BEST_pruned.tar",
     }
-    if candidates["student"] == candidates["teacher"]:
-        del candidates["student"]
     found = {label: str(path) for label, path in candidates.items() if path.is_file()}
+    if candidates["student"] == candidates["teacher"]:
+        found.pop("student", None)
     if not found:
         raise InputError(
-            f"{config.folder}: neither BEST_checkpoint.tar nor BEST_pruned.tar; train first, "
-            "or name a network with --network"
+            f"{config.folder}: neither BEST_checkpoint.tar nor BEST_pruned.tar; train first, with "
+            f"{_training(candidates['student'])}, or name a network with --network"
         )
     if "pruned" in found and (config.folder / "pruned.tar").is_file():
         _check_fresh(candidates["pruned"], config)
@@ -132,3 +136,11 @@ def named_networks(names: list[str]) -> dict[str, str]:
             raise InputError(f"{name} and {labels[label]} are both called {label}; rename one")
         labels[label] = name
     return labels
+
+
+def _training(path: Path) -> str:
+    """The command that trains the network `path`, with the config of ours that writes it."""
+    for file in sorted(CONFIGS.glob("*.yaml")):
+        if configs.load(file).folder == path.parent:
+            return f"python train.py --config configs/{file.name}"
+    return "python train.py and the config of this save_dir"

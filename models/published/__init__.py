@@ -14,9 +14,14 @@ from models.errors import InputError
 from models.fitting import fitted
 from models.network import Network
 from models.plain_pickle import Husk
-from models.published import dim
+from models.published import dim, ours
 
-LAYOUTS = {"DIM": dim}
+LAYOUTS = {"DIM": dim, "a network of ours": ours}
+# Under which keys a file holds its weights, and what is put before the names of all of them.
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network")
+PREFIXES = ("module.", *(f"{wrapper}." for wrapper in WRAPPERS))
+COMPILED = "_orig_mod."  # torch.compile puts it before the names of a whole network or of a part
+DEEPEST = 8  # wrappers in each other, and prefixes of a name; a pickle may hold itself
 MOST_ENTRIES, LONGEST_NAME = 100_000, 1000  # of a pickled module
 
 
@@ -25,7 +30,8 @@ def load(source: Path | str | Mapping[str, Tensor]) -> Network:
 
     Args:
         source: a checkpoint file, or its state dict. A file may hold the state dict itself, wrap it
-            as `state_dict` or `model`, or pickle the whole module; nothing of it is executed.
+            under one of `WRAPPERS`, or pickle the whole module; nothing of it is executed. What
+            DistributedDataParallel, torch.compile and the like put before names is dropped.
 
     Raises:
         InputError: unreadable, or of a layout that is not known.
@@ -61,15 +67,29 @@ def network(content: object, source: Path | str) -> Network:
 
 def _unwrapped(content: object) -> dict[str, Tensor]:
     """The bare state dict inside the usual wrappers."""
-    for key in ("state_dict", "model"):
-        if isinstance(content, Mapping) and key in content:
-            content = content[key]
+    for _ in range(DEEPEST):
+        if not isinstance(content, Mapping):
+            break
+        inner = (content.get(key) for key in WRAPPERS)
+        content = next((one for one in inner if isinstance(one, (Mapping, Husk))), content)
     if isinstance(content, Husk):
         content = _state_dict(content)
     if not isinstance(content, Mapping):
         return {}
     state = {k: v for k, v in content.items() if isinstance(k, str) and isinstance(v, Tensor)}
-    return {name.removeprefix("module."): value for name, value in state.items()}
+    return _without_prefixes({name.replace(COMPILED, ""): v for name, v in state.items()})
+
+
+def _without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The entries of layers, without what all of them begin with, as often as it stands there."""
+    # A name without a dot is no layer's: the counter of an averaged model.
+    state = {name: value for name, value in state.items() if "." in name}
+    for _ in range(DEEPEST):
+        common = [p for p in PREFIXES if state and all(name.startswith(p) for name in state)]
+        if not common:
+            break
+        state = {name.removeprefix(common[0]): value for name, value in state.items()}
+    return state
 
 
 def _state_dict(module: Husk) -> dict[str, Tensor]:

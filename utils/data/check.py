@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from models.errors import InputError
 from utils.data.folders import Part, backgrounds, foregrounds, parts
@@ -19,6 +18,7 @@ from utils.images.pairing import belongs_to_none, by_owner, partners
 from utils.images.reading import read_alpha, read_image, read_trimap, require_unknown
 from utils.images.sizes import check_same_size
 from utils.processes import run
+from utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +56,11 @@ def check_set(
     jobs = list(dict.fromkeys(jobs))
     counts = Counter(path.parent for job in jobs for path in job.files)
     pixels = 0
-    with tqdm(total=sum(counts.values()), desc="checking", unit="file") as progress:
+    with progress_bar(total=sum(counts.values()), desc="checking", unit="file") as bar:
         for found in run(_check, jobs, workers, root):
             problems += found.problems
             pixels += found.pixels
-            progress.update(found.files)
+            bar.update(found.files)
     problems = sorted(set(problems))
     log.info(
         "%s: %.0f megapixels, %d problems",

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from models.errors import InputError
 from utils.images.levels import UNKNOWN
@@ -14,6 +13,7 @@ from utils.images.mattes import list_mattes, read_matte
 from utils.images.pairing import Lookup, find_partners
 from utils.images.reading import read_image, read_trimap, require_unknown
 from utils.images.sizes import check_same_size
+from utils.progress import progress_bar
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Mattes:
         else:
             raise InputError(
                 "one method and no truth: nothing tells where to look; give --alpha or another "
-                "--pred, or choose with --picture and --inset"
+                "--pred, choose with --picture and --inset, or give --insets 0"
             )
         return squared * (self.trimap == UNKNOWN)
 
@@ -116,6 +116,17 @@ def find_examples(
     ]
 
 
+def spread(examples: Sequence[Example], count: int) -> list[Example]:
+    """Up to `count` of the examples, as far from each other as can be.
+
+    Raises:
+        InputError: `count` is none.
+    """
+    _check_rows(count)
+    count = min(count, len(examples))
+    return [examples[index * len(examples) // count] for index in range(count)]
+
+
 def most_different(examples: Sequence[Example], count: int) -> list[Example]:
     """The examples whose methods differ most, by the mean over unknown pixels; the first is most.
 
@@ -124,10 +135,9 @@ def most_different(examples: Sequence[Example], count: int) -> list[Example]:
     Raises:
         InputError: a picture cannot be used, or there is one method and no truth.
     """
-    if count < 1:
-        raise InputError(f"--rows {count}: choose 1 or more")
+    _check_rows(count)
     measured = []
-    for example in tqdm(examples, desc="comparing", unit="image"):
+    for example in progress_bar(examples, desc="comparing", unit="image"):
         mattes = read_mattes(example)
         mean = mattes.difference().mean(where=mattes.trimap == UNKNOWN)
         truth = example.name if mattes.alpha is None else hash(mattes.alpha.tobytes())
@@ -166,6 +176,11 @@ def read_photograph(example: Example, mattes: Mattes) -> np.ndarray:
     image = read_image(example.image)
     check_same_size(example.image, image, example.trimap, mattes.trimap)
     return image
+
+
+def _check_rows(count: int) -> None:
+    if count < 1:
+        raise InputError(f"--rows {count}: choose 1 or more")
 
 
 def _partners(pictures: Mapping[str, Path], folder: Path) -> dict[str, Path]:

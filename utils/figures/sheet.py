@@ -13,14 +13,19 @@ TITLE = 28
 
 
 def write_sheet(path: Path, columns: dict[str, list[np.ndarray]]) -> None:
-    """Write the columns under their titles as one PNG.
+    """Write `sheet` of the columns as a PNG."""
+    write_image(path, sheet(columns))
+
+
+def sheet(columns: dict[str, list[np.ndarray]]) -> np.ndarray:
+    """The columns under their titles in one picture, uint8 (H,W,3).
 
     Args:
         columns: title -> pictures, uint8 (H,W) or (H,W,3); the n-th of each column make row n.
     """
     parts = [_column(title, pictures) for title, pictures in columns.items()]
     gap = np.full((len(parts[0]), MARGIN, 3), 255, np.uint8)
-    write_image(path, np.concatenate([part for column in parts for part in (column, gap)], 1))
+    return np.concatenate([part for column in parts for part in (column, gap)], 1)
 
 
 def _column(title: str, pictures: list[np.ndarray]) -> np.ndarray:

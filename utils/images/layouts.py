@@ -29,6 +29,7 @@ class Layout:
     alpha: tuple[str, ...]
     trimap: tuple[str, ...]
     shared: bool = False  # mattes and trimaps may be one for all composites of a foreground
+    made: bool = False  # trimaps may be missing; they are made from the truth then
 
 
 # In the order in which they are tried.
@@ -40,6 +41,7 @@ LAYOUTS = {
         ("", "trimap", "trimap_lowres", "trimap_training_lowres"),  # these hold trimap1..3
     ),
     "aim": Layout(("",), ("original",), ("mask",), ("trimap",)),
+    "p3m": Layout(("",), ("original_image", "blurred_image"), ("mask",), ("trimap",)),
     "composition-1k": Layout(
         ("", "combined_dataset/test_set", "test_set", COMPOSED),
         ("merged", "image"),
@@ -55,6 +57,8 @@ LAYOUTS = {
         shared=True,
     ),
     "own": Layout(("", COMPOSED), ("image",), ("alpha",), ("trimap",)),
+    "ppm": Layout(("",), ("image",), ("matte",), ("trimap",), made=True),
+    "rwp": Layout(("",), ("image", "images"), ("alpha",), ("trimap",), made=True),
 }
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from zlib import crc32
 
 import numpy as np
-from tqdm import tqdm
 
 from models.errors import InputError
 from utils.images.names import is_visible
 from utils.images.writing import write_image
 from utils.processes import run
+from utils.progress import progress_bar
 from utils.render.backgrounds import background
 from utils.render.glass import glass
 from utils.render.leaves import leaves
@@ -82,7 +82,7 @@ def render(
     _require_own(Path(root))
     items = [item for item in items if not all(path.exists() for path in item)]
     jobs = [(item, seed, size) for item in items]
-    with tqdm(total=len(jobs), desc="sample", unit="image", disable=not progress) as bar:
+    with progress_bar(total=len(jobs), desc="sample", unit="image", disable=not progress) as bar:
         for _ in run(_write, jobs, 0 if workers == 1 else workers, root):
             bar.update()
 

@@ -14,15 +14,15 @@ from utils import cost
 from utils.device import autocast
 from utils.disk.lock import alone
 from utils.figures.sheet import scaled, write_sheet
-from utils.images.reading import read_alpha, read_image, read_trimap
+from utils.images.reading import read_alpha, read_image
 from utils.images.sizes import check_same_size
 from utils.infer.inference import Inference
 from utils.metrics import sad
 from utils.problems import naming
 from utils.score.owned import origin, require_own
-from utils.score.pictures import Picture, sizes
-from utils.score.scores import LATENCY_SIDE, Scores, full_label
-from utils.score.scoring import Matting, Scoring, score_matting
+from utils.score.pictures import Picture, sizes, trimap_of
+from utils.score.scores import FLOOR, LATENCY_SIDE, Scores, full_label
+from utils.score.scoring import Matting, Scoring, score_floor, score_matting
 from utils.score.worst import write_worst
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,8 @@ def run_networks(
         if device.type == "cpu":  # a third less time for small networks, a tenth for large ones
             network.to(memory_format=torch.channels_last)
     how = {name: value for name, value in asdict(inference).items() if value is not None}
-    results = []
+    results: list[Scores] = []
+    floors: dict[str, Scores] = {}
     with alone(out, "scoring"):
         times = cost.milliseconds(list(networks.values()), LATENCY_SIDE)
         for (label, network), time in zip(networks.items(), times, strict=True):
@@ -90,20 +91,23 @@ def run_networks(
                 "network": fingerprint(network),
                 **how,
                 **({"halo": inference.halo_of(network)} if inference.mode in TILED else {}),
-                **({"float": True} if scoring.exact else {}),
             }
             for key, pictures in sets.items():
                 settings = {**about, "of": of[full_label(label, key)]}
                 result = _run_set(label, key, pictures, matting, settings, device, out, scoring)
                 if not result:
                     continue
+                if key not in floors:
+                    name = full_label(FLOOR, key)
+                    floors[key] = Scores(name, score_floor(name, pictures, scoring))
+                result.floor = floors[key]
                 counted = {size: cost.macs(network, *size) for size in set(shapes[key].values())}
                 for row in result.images:
                     row["MACs"] = counted[shapes[key][row["name"]]]
                 result.write(out)
                 mattes = {p.name: out / result.label / f"{p.name}.png" for p in pictures}
                 worst = out / f"{result.label}_worst.png"
-                write_worst(worst, result, pictures, mattes, scoring.worst)
+                write_worst(worst, result, pictures, mattes, scoring.worst, scoring.region)
                 results.append(result)
         for key, pictures in sets.items():
             if pictures[0].alpha:
@@ -117,8 +121,8 @@ def _tell_effect(
     """Log what the precision does to the SAD of one picture."""
     if not picture.alpha:
         return
-    image, trimap = read_image(picture.image), read_trimap(picture.trimap)
-    check_same_size(picture.image, image, picture.trimap, trimap)
+    image, trimap = read_image(picture.image), trimap_of(picture)
+    check_same_size(picture.image, image, picture.outline, trimap)
     alpha = read_alpha(picture.alpha)
     plain = replace(inference, precision="float32")
     with naming(picture.image):
@@ -148,8 +152,10 @@ def _run_set(
     rows = score_matting(
         name, pictures, matting, folder, settings, scoring, out / f"{name}.rows.jsonl"
     )
+    if not scored:
+        return None
     told = {k: v for k, v in about.items() if k != "of"}
-    return Scores(name, [dict(row) for row in rows], told) if scored else None
+    return Scores(name, [dict(row) for row in rows], told | scoring.described(pictures))
 
 
 def _place(out: Path, label: str, key: str, pictures: Sequence[Picture]) -> Path:
@@ -163,7 +169,7 @@ def _sheet(labels: list[str], key: str, pictures: Sequence[Picture], out: Path) 
     chosen = list(pictures)[::step][:SHEET_ROWS]
     columns = {
         "image": [scaled(read_image(p.image)) for p in chosen],
-        "trimap": [scaled(read_trimap(p.trimap)) for p in chosen],
+        "trimap": [scaled(trimap_of(p)) for p in chosen],
         "truth": [scaled(read_alpha(p.alpha)) for p in chosen],
     }
     for label in labels:

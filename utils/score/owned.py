@@ -17,7 +17,8 @@ def origin(out: Path, pictures: Sequence[Picture], method: Path | None = None) -
 
     Relative to `out`, so that all may be moved together.
     """
-    folders = {file.parent for one in pictures for file in (one.image, one.trimap) if file}
+    files = (file for one in pictures for file in (one.image or one.alpha, one.trimap))
+    folders = {file.parent for file in files if file}
     noted = {"pictures": sorted(_from(out, folder) for folder in folders)}
     return noted | ({"method": _from(out, method)} if method else {})
 
@@ -82,7 +83,7 @@ def _noted(journal: Path) -> dict | None:
             settings = json.loads(file.readline())
     except (OSError, ValueError, RecursionError):
         return None
-    if not isinstance(settings, dict) or "float" not in settings:
+    if not isinstance(settings, dict) or not {"of", "float", "region"} & settings.keys():
         return None
     of = settings.get("of", {})
     return of if isinstance(of, dict) else {}

@@ -5,9 +5,11 @@ from pathlib import Path
 from models.errors import InputError
 from utils.data.commands import command
 from utils.options import RESULT, Config
-from utils.score.pictures import Picture, match, match_saved
+from utils.score.folders import check_folders
+from utils.score.pictures import RADIUS, Picture, match, match_saved
 from utils.score.sets import open_set, saved_in
 
+SAMPLE = "sample"  # the data set that pre_process.py renders
 Sets = dict[str, list[Picture]]  # by the name of their trimaps; "" where there is one kind alone
 
 
@@ -19,37 +21,40 @@ def find_sets(
     pred: Path | None = None,
     whole: Path | None = None,
     layout: str | None = None,
+    radius: int | None = None,
+    region: str = "unknown",
 ) -> Sets:
     """The test set that is named, or else the composed test set of the config.
 
     Args:
-        image, alpha, trimap: folders of a test set.
+        image, alpha, trimap: folders of a test set; without `alpha`, pictures without truth.
         pred: saved mattes, in place of `image`.
         whole: a test set as it comes, in place of the three folders.
         layout: of `whole`; None recognises it.
+        radius: makes trimaps from the truth, in place of `trimap`.
+        region: over "all" of the picture, saved mattes need no `trimap`.
 
     Raises:
         InputError: folders that do not go together, or cannot be used; no composed test set.
     """
+    check_folders(image, alpha, trimap, pred, whole, layout, radius, region)
+    made = RADIUS if radius is None else radius
     if whole:
-        if image or alpha or trimap:
-            raise InputError("test.py: --set has its own --image, --alpha and --trimap")
-        sets = open_set(whole, layout)
+        sets = open_set(whole, layout, made)
+        if radius is not None:
+            first = next(iter(sets.values()))[0]
+            if first.trimap:
+                raise InputError(
+                    f"{first.trimap.parent}: the set has trimaps; leave out --trimap-radius"
+                )
         return saved_in(sets, pred) if pred else sets
-    if layout:
-        raise InputError("test.py: --layout is that of a --set; name its folder")
-    folders = (pred or image, alpha, trimap)
-    if all(folders):
-        return {"": match_saved(*folders) if pred else match(*folders)}
-    if any(folders):
-        raise InputError("test.py: --alpha and --trimap go with --image or --pred; give all three")
+    if pred:
+        return {"": match_saved(pred, alpha, trimap, made)}
+    if image:
+        return {"": match(image, alpha, trimap, radius=made)}
     composed = config.data.folder / "test" / "composed"
     if not composed.is_dir():
-        cure = command("pre_process.py", config.data.folder)
-        raise InputError(
-            f"{composed}: no test set; compose it with {cure}, "
-            "or give --image, --alpha and --trimap"
-        )
+        raise InputError(f"{composed}: no test set; {_how_to_compose(config)}")
     return {"": match(*(composed / name for name in ("image", "alpha", "trimap")))}
 
 
@@ -71,6 +76,17 @@ def default_out(
         return RESULT / "test" / whole.resolve().name
     if not (named and image):
         return config.folder / "test"
-    folders = [folder.resolve() for folder in (image, alpha, trimap)]
+    folders = [folder.resolve() for folder in (image, alpha, trimap) if folder]
     together = len({folder.parent for folder in folders}) == 1
     return RESULT / "test" / (folders[0].parent if together else folders[0]).name
+
+
+def _how_to_compose(config: Config) -> str:
+    data = config.data
+    source = data.folder / "test" / "fg"
+    missing = data.dataset != SAMPLE and not source.is_dir()
+    first = f" once foregrounds are in {source} (see data/README.md)" if missing else ""
+    return (
+        f"compose it with {command('pre_process.py', data.folder)}{first}, or give "
+        "--image, --alpha and --trimap"
+    )

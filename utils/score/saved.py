@@ -7,8 +7,8 @@ from pathlib import Path
 from utils.disk.lock import alone
 from utils.score.owned import origin, require_own
 from utils.score.pictures import Picture, sizes
-from utils.score.scores import Scores
-from utils.score.scoring import Scoring, score_saved
+from utils.score.scores import FLOOR, Scores, full_label
+from utils.score.scoring import Scoring, score_floor, score_saved
 from utils.score.worst import write_worst
 
 
@@ -17,8 +17,9 @@ def run_saved(
     label: str,
     out: Path | None = None,
     scoring: Scoring = Scoring(),  # noqa: B008  (it is frozen)
+    key: str = "",
 ) -> Scores:
-    """Score saved mattes.
+    """Score saved mattes; `key` is the name of their trimaps in a set of several kinds.
 
     Writes out/LABEL.json, .csv, .md, LABEL_worst.png, and LABEL.rows.jsonl for `scoring.resume`,
     if `out` is given.
@@ -34,9 +35,12 @@ def run_saved(
         require_own(out, label, None, of, pictures)
     with alone(out, "scoring") if out else nullcontext():
         rows = score_saved(label, pictures, scoring, journal, of)
-        result = Scores(label, rows, {"float": True} if scoring.exact else {})
+        name = full_label(FLOOR, key)
+        floor = Scores(name, score_floor(name, pictures, scoring))
+        result = Scores(label, rows, scoring.described(pictures), floor)
         if out:
             result.write(out)
             mattes = {picture.name: picture.matte for picture in pictures}
-            write_worst(out / f"{label}_worst.png", result, pictures, mattes, scoring.worst)
+            shown = scoring.worst, scoring.region
+            write_worst(out / f"{label}_worst.png", result, pictures, mattes, *shown)
     return result

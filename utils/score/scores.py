@@ -13,6 +13,8 @@ from models.atomic import atomic
 from utils.table import table
 
 METRICS = ("SAD", "MSE", "Grad", "Conn")
+REGIONS = {"unknown": "unknown region", "all": "whole picture"}  # over which they are taken
+FLOOR = "floor"  # label of the trimap that is filled by distance, see `utils.score.floor`
 LATENCY_SIDE = 320  # of the square picture by which networks are timed
 
 
@@ -23,6 +25,7 @@ class Scores:
     label: str
     images: list[dict] = field(default_factory=list)
     about: dict = field(default_factory=dict)
+    floor: "Scores | None" = None  # of the same pictures
 
     def means(self) -> dict[str, float]:
         """The mean of each metric over the pictures where it is defined."""
@@ -34,9 +37,17 @@ class Scores:
         means = self.means().items()
         return [self.label, *(f"{v:.4f}" if m == "MSE" else f"{v:.2f}" for m, v in means)]
 
+    @property
+    def learnt(self) -> bool:
+        """Whether the SAD is below that of the floor: else the photographs were of no use."""
+        return self.floor is None or not self.means()["SAD"] >= self.floor.means()["SAD"]
+
     def markdown(self) -> str:
         """The row of a table of methods: `| label | SAD | MSE | Grad | Conn |`."""
-        return f"| {' | '.join(self.cells())} |"
+        label, *values = self.cells()
+        if self.about.get("region") == "all":
+            label += f", {REGIONS['all']}"
+        return f"| {' | '.join([label, *values])} |"
 
     def write(self, folder: Path) -> None:
         """LABEL.json, LABEL.csv and LABEL.md."""
@@ -47,7 +58,9 @@ class Scores:
 
     def write_json(self, path: Path) -> None:
         """`{"SAD":, "MSE":, "Grad":, "Conn":, "images": [{"name":, ...}]}`; undefined is null."""
-        content = {**self.means(), "label": self.label, **self.about, "images": self.images}
+        floor = {"floor": self.floor.means()} if self.floor else {}
+        content = {**self.means(), "label": self.label, **self.about, **floor}
+        content["images"] = self.images
         with atomic(path) as temporary:
             temporary.write_text(json.dumps(_without_nan(content), indent=1), encoding="utf-8")
 
@@ -67,9 +80,15 @@ def full_label(label: str, trimaps: str) -> str:
 
 
 def summary(results: Sequence[Scores]) -> str:
-    """The table of the means and, for networks, of what they cost."""
-    header = ["network", *METRICS]
-    rows = [result.cells() for result in results]
+    """The table of the means and, for networks, of what they cost.
+
+    Its head names the region. The floors stand above what they are floors of.
+    """
+    header = [f"network, {REGIONS[results[0].about.get('region', 'unknown')]}", *METRICS]
+    rows = []
+    for result in results:
+        label, *values = result.cells()
+        rows.append([label if result.learnt else f"{label}, no better than the floor", *values])
     if all("parameters" in r.about for r in results):
         header += ["parameters", "MACs 224", "MACs/picture", f"ms {LATENCY_SIDE}"]
         for row, r in zip(rows, results, strict=True):
@@ -80,7 +99,21 @@ def summary(results: Sequence[Scores]) -> str:
                 f"{picture / 1e9:.1f} G",
                 f"{r.about['milliseconds_320']:.1f}",
             ]
-    return table(header, rows)
+    floors = {result.floor.label: result.floor for result in results if result.floor}
+    blank = [""] * (len(header) - 1 - len(METRICS))
+    return table(header, [*([*floor.cells(), *blank] for floor in floors.values()), *rows])
+
+
+def remarks(results: Sequence[Scores]) -> list[str]:
+    """What a reader of `summary` must know of it, in sentences."""
+    rules = {rule: None for r in results if (rule := r.about.get("trimaps"))}
+    told = [f"trimaps: {rule} (pixels around each change of it)" for rule in rules]
+    if any(result.floor for result in results):
+        told.append(f"{FLOOR}: the unknown region filled by distance, without the photograph")
+    lost = [result.label for result in results if not result.learnt]
+    if lost:
+        told.append(f"{', '.join(lost)}: no better, so nothing was learnt of the photographs")
+    return told
 
 
 def _without_nan(content: object) -> object:

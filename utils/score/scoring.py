@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from utils.images.agreement import require_agreement
+from utils.images.levels import UNKNOWN
 from utils.images.mattes import read_matte, to_8_bits, to_float
-from utils.images.reading import read_image, read_trimap, require_unknown
+from utils.images.reading import read_image, require_unknown
 from utils.images.sizes import check_same_size
 from utils.images.writing import write_image
 from utils.metrics import score, score_exact
 from utils.problems import naming
 from utils.processes import run
+from utils.progress import progress_bar
+from utils.score.floor import fill_by_distance
 from utils.score.journal import Journal
-from utils.score.pictures import Picture
+from utils.score.pictures import Picture, made_rule, trimap_of
 
 Matting = Callable[[np.ndarray, np.ndarray], np.ndarray]
 FEW = 50  # pictures; fewer are scored before other processes have started
@@ -32,6 +34,16 @@ class Scoring:
     exact: bool = False  # mattes in floating point as they are, not as their 8-bit files
     resume: bool = False  # keep what was scored before, with the same settings
     worst: str = "SAD"  # the metric by which the sheet of the worst pictures chooses
+    region: str = "unknown"  # one of `scores.REGIONS`: over which metrics are taken
+
+    def described(self, pictures: Sequence[Picture]) -> dict:
+        """What decides the scores of these pictures but the mattes; plain data."""
+        rule = made_rule(pictures)
+        return {
+            "region": self.region,
+            **({"trimaps": rule} if rule else {}),
+            **({"float": True} if self.exact else {}),
+        }
 
 
 def default_workers(sets: Mapping[str, Sequence[Picture]]) -> int:
@@ -57,8 +69,19 @@ def score_saved(
         InputError: a file cannot be used, or the sizes of a picture's files differ.
     """
     sources = {picture.name: picture.files for picture in pictures}
-    done = Journal(journal, {"float": scoring.exact, "of": of or {}}, sources, scoring.resume)
-    jobs = [_Job(picture, scoring.exact) for picture in pictures if picture.name not in done.rows]
+    done = Journal(
+        journal, {**scoring.described(pictures), "of": of or {}}, sources, scoring.resume
+    )
+    due = [picture for picture in pictures if picture.name not in done.rows]
+    jobs = [_Job(picture, scoring.exact, region=scoring.region) for picture in due]
+    return _collect(label, pictures, jobs, done, scoring.workers)
+
+
+def score_floor(label: str, pictures: Sequence[Picture], scoring: Scoring) -> list[dict]:
+    """The row of each picture whose unknown region is filled by distance, see `floor`."""
+    done = Journal(None, {}, {})
+    how = {"region": scoring.region, "floor": True}
+    jobs = [_Job(picture, scoring.exact, **how) for picture in pictures]
     return _collect(label, pictures, jobs, done, scoring.workers)
 
 
@@ -86,9 +109,10 @@ def score_matting(
         InputError: a file cannot be used, or the sizes of a picture's files differ.
     """
     sources = {p.name: [*p.files, folder / f"{p.name}.png"] for p in pictures}
-    done = Journal(journal, {**settings, "float": scoring.exact}, sources, scoring.resume)
+    described = {**settings, **scoring.described(pictures)}
+    done = Journal(journal, described, sources, scoring.resume)
     due = [picture for picture in pictures if picture.name not in done.rows]
-    jobs = _Mattes(due, matting, folder, scoring.exact)
+    jobs = _Mattes(due, matting, folder, scoring.exact, scoring.region)
     return _collect(label, pictures, jobs, done, scoring.workers)
 
 
@@ -97,48 +121,62 @@ class _Job(NamedTuple):
     exact: bool
     matte: np.ndarray | None = None  # of a network; else a saved one is read
     output: Path | None = None
+    region: str = "unknown"
+    floor: bool = False  # score the trimap, filled by distance, instead
 
 
 class _Mattes(Sequence):
     """Jobs that are made when they are asked for: the network runs no further ahead than that."""
 
     def __init__(
-        self, pictures: Sequence[Picture], matting: Matting, folder: Path, exact: bool
+        self,
+        pictures: Sequence[Picture],
+        matting: Matting,
+        folder: Path,
+        exact: bool,
+        region: str = "unknown",
     ) -> None:
-        self._pictures, self._matting = pictures, matting
-        self._folder, self._exact = folder, exact
+        self._pictures, self._matting, self._folder = pictures, matting, folder
+        self._exact, self._region = exact, region
 
     def __len__(self) -> int:
         return len(self._pictures)
 
     def __getitem__(self, index: int) -> _Job:
         picture = self._pictures[index]
-        image, trimap = read_image(picture.image), read_trimap(picture.trimap)
-        check_same_size(picture.image, image, picture.trimap, trimap)
-        require_unknown(picture.trimap, trimap)
+        image, trimap = read_image(picture.image), trimap_of(picture)
+        check_same_size(picture.image, image, picture.outline, trimap)
+        require_unknown(picture.outline, trimap)
         with naming(picture.image):
             matte = self._matting(image, trimap)
         if not self._exact:
             matte = to_8_bits(matte)  # a quarter of the way to the worker
-        return _Job(picture, self._exact, matte, self._folder / f"{picture.name}.png")
+        output = self._folder / f"{picture.name}.png"
+        return _Job(picture, self._exact, matte, output, self._region)
 
     def __iter__(self) -> Iterator[_Job]:
         return (self[index] for index in range(len(self)))
 
 
 def _score(job: _Job) -> dict:
-    picture, matte = job.picture, job.matte
-    if matte is None:
-        matte = read_matte(picture.matte, job.exact)
+    picture, matte, exact = job.picture, job.matte, job.exact
+    if job.floor:
+        matte = fill_by_distance(trimap_of(picture))
+    elif matte is None:
+        matte = read_matte(picture.matte, exact)
     row = {"name": picture.name}
     if picture.alpha:
         source = picture.matte or picture.image
-        alpha, trimap = read_matte(picture.alpha, job.exact), read_trimap(picture.trimap)
+        alpha = read_matte(picture.alpha, exact)
         check_same_size(source, matte, picture.alpha, alpha)
-        check_same_size(source, matte, picture.trimap, trimap)
-        require_unknown(picture.trimap, trimap)
-        require_agreement(picture.trimap, trimap, picture.alpha, to_8_bits(alpha))
-        if job.exact:
+        trimap = trimap_of(picture)
+        check_same_size(source, matte, picture.outline, trimap)
+        if job.region != "all":
+            require_unknown(picture.outline, trimap)
+        require_agreement(picture.outline, trimap, picture.alpha, to_8_bits(alpha))
+        if job.region == "all":
+            trimap = np.full(alpha.shape, UNKNOWN, np.uint8)
+        if exact:
             row |= score_exact(to_float(matte), to_float(alpha), trimap)
         else:
             row |= score(matte, alpha, trimap)
@@ -151,8 +189,8 @@ def _collect(
     label: str, pictures: Sequence[Picture], jobs: Sequence[_Job], done: Journal, workers: int
 ) -> list[dict]:
     """Do the jobs; the rows of all pictures in their order."""
-    with tqdm(desc=label, total=len(pictures), initial=len(done.rows), unit="image") as progress:
+    with progress_bar(desc=label, total=len(pictures), initial=len(done.rows), unit="image") as bar:
         for row in run(_score, jobs, workers, label):
             done.add(row)
-            progress.update()
+            bar.update()
     return [done.rows[picture.name] for picture in pictures]

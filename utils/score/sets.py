@@ -1,13 +1,15 @@
-"""Test sets by their folders: Composition-1k, Distinctions-646, alphamatting.com, AIM-500."""
+"""Test sets by their folders: Composition-1k, alphamatting.com, AIM-500, P3M-500 and others."""
 
 from pathlib import Path
 
 from models.errors import InputError
 from utils.images.layouts import LAYOUTS, TRIMAP_KINDS, Layout, child, children, descend, folder_key
-from utils.score.pictures import Picture, match, with_mattes
+from utils.score.pictures import RADIUS, Picture, match, with_mattes
 
 
-def open_set(folder: Path, layout: str | None = None) -> dict[str, list[Picture]]:
+def open_set(
+    folder: Path, layout: str | None = None, radius: int = RADIUS
+) -> dict[str, list[Picture]]:
     """The pictures of a test set, `{trimaps: pictures}`.
 
     The key is "" where there is one folder of trimaps; else its name, `Trimap1` and so on, and
@@ -15,6 +17,7 @@ def open_set(folder: Path, layout: str | None = None) -> dict[str, list[Picture]
 
     Args:
         layout: one of `LAYOUTS`; None recognises it.
+        radius: of the trimaps that are made where a set has none.
 
     Raises:
         InputError: no layout fits, or files are missing.
@@ -26,7 +29,9 @@ def open_set(folder: Path, layout: str | None = None) -> dict[str, list[Picture]
         if found:
             images, alphas, trimaps = found
             shared = LAYOUTS[name].shared
-            return {key: match(images, alphas, path, shared) for key, path in trimaps.items()}
+            return {
+                key: match(images, alphas, path, shared, radius) for key, path in trimaps.items()
+            }
     wanted = _told(LAYOUTS[layout]) if layout else f"tried {', '.join(LAYOUTS)}"
     raise InputError(
         f"{folder}: holds the folders of no test set ({wanted}); name them with --image, --alpha "
@@ -56,13 +61,13 @@ def saved_in(sets: dict[str, list[Picture]], mattes: Path) -> dict[str, list[Pic
     return saved
 
 
-def _folders(folder: Path, layout: Layout) -> tuple[Path, Path, dict[str, Path]] | None:
+def _folders(folder: Path, layout: Layout) -> tuple[Path, Path, dict[str, Path | None]] | None:
     for place in layout.places:
         root = descend(folder, place)
         image, alpha, trimap = (
             children(root, layout.image, layout.alpha, layout.trimap) if root else (None,) * 3
         )
-        if image and alpha and trimap:
+        if image and alpha and (trimap or layout.made):
             return image, alpha, {"": trimap}
     return None
 

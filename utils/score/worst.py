@@ -10,8 +10,8 @@ import numpy as np
 from utils.figures.sheet import scaled, write_sheet
 from utils.images.levels import UNKNOWN
 from utils.images.mattes import read_matte
-from utils.images.reading import read_image, read_trimap
-from utils.score.pictures import Picture
+from utils.images.reading import read_image
+from utils.score.pictures import Picture, trimap_of
 from utils.score.scores import Scores
 
 COUNT = 10
@@ -19,13 +19,18 @@ FULL = 0.5  # an error of this much has the last colour: larger ones are rare, s
 
 
 def write_worst(
-    path: Path, scores: Scores, pictures: Sequence[Picture], mattes: dict[str, Path], metric: str
+    path: Path,
+    scores: Scores,
+    pictures: Sequence[Picture],
+    mattes: dict[str, Path],
+    metric: str,
+    region: str = "unknown",
 ) -> None:
     """A sheet of the ten pictures with the largest `metric`, the worst first.
 
-    Columns: image (where there is one), trimap, truth, matte, and the error of the unknown pixels,
-    the others being left out of all metrics: black is none, then purple, orange, yellow for half of
-    the range or more, the same in all rows.
+    Columns: image (where there is one), trimap, truth, matte, and the error of the pixels of the
+    region, the others being left out of all metrics: black is none, then purple, orange, yellow for
+    half of the range or more, the same in all rows.
 
     Args:
         mattes: the file of each picture's matte, by name.
@@ -35,12 +40,13 @@ def write_worst(
     columns: dict[str, list[np.ndarray]] = {}
     for row in sorted(rows, key=lambda row: -row[metric])[:COUNT]:
         picture = by_name[row["name"]]
-        alpha, trimap = read_matte(picture.alpha), read_trimap(picture.trimap)
+        alpha, trimap = read_matte(picture.alpha), trimap_of(picture)
         matte = read_matte(mattes[picture.name])
         cells = {"trimap": trimap, "truth": alpha, "matte": matte}
         if picture.image:
             cells = {"image": read_image(picture.image), **cells}
-        cells[f"error, 0 to {FULL}"] = error_map(matte, alpha, trimap)
+        scored = np.full_like(trimap, UNKNOWN) if region == "all" else trimap
+        cells[f"error, 0 to {FULL}"] = error_map(matte, alpha, scored)
         cells = {title: scaled(cell) for title, cell in cells.items()}
         cells["worst first"] = _caption(row, metric, len(cells["truth"]))
         for title, cell in cells.items():

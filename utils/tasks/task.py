@@ -55,5 +55,5 @@ class Task(Protocol):
     def scores(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Validation scores of each sample, (N,) by name, `metric` among them."""
 
-    def pictures(self, output: Tensor, batch: Batch) -> tuple[Tensor, ...]:
-        """What TensorBoard shows of a batch: columns (N,1 or 3,H,W) in [0, 1]."""
+    def pictures(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """What TensorBoard shows of a batch: columns (N,1 or 3,H,W) in [0, 1], by their titles."""

@@ -4,15 +4,14 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import torch
+import numpy as np
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from models import Network
 from models.errors import InputError
+from utils.figures.sheet import sheet
 from utils.prune.gates import gates
-
-PICTURES = 4
 
 
 class Board:
@@ -32,12 +31,11 @@ class Board:
             for name, value in values.items():
                 self._writer.add_scalar(f"{prefix}/{name}", value, step)
 
-    def pictures(self, columns: tuple[Tensor, ...], step: int) -> None:
-        """One row a sample, of the task's columns (N,C,H,W) in [0, 1], such as image and truth."""
-        rgb = [c[:PICTURES].float().cpu().expand(-1, 3, -1, -1) for c in columns]
-        rows = torch.cat(rgb, 3)
+    def pictures(self, columns: Mapping[str, Tensor], step: int) -> None:
+        """A sheet, a row a sample, of the task's columns (N,C,H,W) in [0, 1] by their titles."""
+        pictures = {title: [_in_8_bits(one) for one in column] for title, column in columns.items()}
         with self._one_line_errors():
-            self._writer.add_image("samples", torch.cat(list(rows), 1).clamp(0, 1), step)
+            self._writer.add_image("samples", sheet(pictures), step, dataformats="HWC")
 
     def network(self, network: Network, step: int) -> None:
         """Histograms of the gates, and the widths of the plan."""
@@ -66,3 +64,9 @@ class Board:
                 f"{self._folder}: TensorBoard's log cannot be written ({error.strerror or error}); "
                 "free some space, or choose another save_dir"
             ) from error
+
+
+def _in_8_bits(picture: Tensor) -> np.ndarray:
+    """(C,H,W) in [0, 1] as uint8 (H,W,3), or (H,W) of a single channel."""
+    values = picture.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return values[..., 0] if values.shape[2] == 1 else np.ascontiguousarray(values)

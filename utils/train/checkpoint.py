@@ -1,5 +1,6 @@
 """Training checkpoints: the network's record with all that continues the training exactly."""
 
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ from models.errors import InputError
 from utils.options import Config
 from utils.train.identity import Identity, check_same
 from utils.train.optimizer import restore_optimizer
+
+log = logging.getLogger(__name__)
 
 
 class Stateful(Protocol):
@@ -59,6 +62,7 @@ def save_training(
     """Save all that continues a training exactly."""
     found = {name: part.state_dict() for name, part in state.items()}
     found |= {**identity, "random_state": _random_state(), **progress._asdict()}
+    found["threads"] = torch.get_num_threads()
     save(path, network, config, found)
 
 
@@ -95,7 +99,15 @@ def resume(path: Path, network: Network, identity: Identity, state: State, total
         elif training[name]:  # a scaler's is empty unless it was trained in float16
             part.load_state_dict(training[name])
     _set_random_state(training["random_state"])
+    _set_threads(training["threads"])
     return Progress(*(training[name] for name in Progress._fields))
+
+
+def _set_threads(count: int) -> None:
+    """Go on with the threads of before: another number of them sums in another order."""
+    if count != torch.get_num_threads():
+        log.info("goes on with %d threads, as before, for the same numbers", count)
+        torch.set_num_threads(count)
 
 
 def _random_state() -> list[Tensor]:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Literal
 
 import torch
-from tqdm import tqdm
 
 from utils import cost
 from utils.device import autocast, choose
 from utils.options import Config
+from utils.progress import progress_bar
 from utils.prune import Sparsity
 from utils.signals import StopRequest
 from utils.train import checkpoint, schedule
@@ -85,8 +85,8 @@ def fit(
     ledger = Ledger()
     with (
         StopRequest() as stop,
-        Board(config.folder / "board" / last.stem, step) as board,
-        tqdm(total=total, initial=step, unit="step", dynamic_ncols=True) as bar,
+        Board(config.folder / "board" / script, step) as board,
+        progress_bar(total=total, initial=step, unit="step", dynamic_ncols=True) as bar,
         training.batches() as batches,
     ):
         while due or step < total:  # a validation that was broken off comes first
@@ -113,7 +113,7 @@ def fit(
             ends_epoch, ends = rest == 0, step == total
             if not due and (step % options.print_every == 0 or ends_epoch):
                 means = ledger.means() | ({"sparsity": sparsity.value().item()} if sparsity else {})
-                speed = options.batch_size * (bar.format_dict["rate"] or 0)
+                speed = options.batch_size * bar.rate
                 rates = {"lr": optimizer.param_groups[0]["lr"], "samples_per_s": speed}
                 board.scalars("loss", means, step)
                 board.scalars("rate", rates, step)
@@ -133,7 +133,7 @@ def fit(
                 told = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
                 bar.write(
                     f"epoch {epoch}: validation {told}"
-                    + (", the best so far" if score < best_score else "")
+                    + (f", the best {task.metric} so far" if score < best_score else "")
                 )
                 if score < best_score:
                     best_score = score

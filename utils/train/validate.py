@@ -11,12 +11,14 @@ from utils.device import autocast
 from utils.signals import StopRequest
 from utils.tasks import Task
 
+PICTURES = 4
+
 
 class Validation(NamedTuple):
-    """Means over the samples by name, and the pictures of the first batch."""
+    """Means over the samples by name, and the task's pictures of samples from all over the set."""
 
     scores: dict[str, float]
-    pictures: tuple[Tensor, ...]
+    pictures: dict[str, Tensor]
 
 
 @torch.no_grad()
@@ -37,7 +39,8 @@ def validate(
     was_training = network.training
     network.eval()
     found: dict[str, list[Tensor]] = {}
-    pictures = None
+    columns: dict[str, list[Tensor]] = {}
+    first = 0
     try:
         for sample in loader:
             if stop:
@@ -47,8 +50,22 @@ def validate(
                 output = network(*batch.inputs)
             for name, values in task.scores(output, batch).items():
                 found.setdefault(name, []).append(values)
-            pictures = pictures or task.pictures(output, batch)
+            count = len(output)
+            shown = [index - first for index in spread(len(loader.dataset), PICTURES)]
+            shown = [index for index in shown if 0 <= index < count]
+            for title, column in task.pictures(output, batch).items():
+                columns.setdefault(title, []).append(column[shown].float().cpu())
+            first += count
     finally:
         network.train(was_training)
     means = {name: torch.cat(values).mean().item() for name, values in found.items()}
-    return Validation(means, pictures)
+    return Validation(means, {title: torch.cat(parts) for title, parts in columns.items()})
+
+
+def spread(total: int, count: int) -> list[int]:
+    """Up to `count` of `total` places, as far from each other as can be.
+
+    Neighbours among the samples that validate share their foreground.
+    """
+    count = min(count, total)
+    return [index * total // count for index in range(count)]

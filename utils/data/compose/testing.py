@@ -8,7 +8,6 @@ from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
-from tqdm import tqdm
 
 from models.errors import InputError
 from utils.data.compose.arithmetic import compose, fit_background
@@ -28,6 +27,7 @@ from utils.images.trimap import draw_radius, reach, trimap_from_reach
 from utils.images.writing import write_image
 from utils.problems import refuse
 from utils.processes import run
+from utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +78,9 @@ def compose_test_set(
     with alone(composed, "composing the test set"):
         jobs = _due(root, composed, wanted, radius, seed)
         total = sum(len(job.composition.composites) for job in jobs)
-        with tqdm(total=total, desc="composing", unit="image", disable=not total) as progress:
+        with progress_bar(total=total, desc="composing", unit="image", disable=not total) as bar:
             for count in run(_compose_foreground, jobs, workers, composed):
-                progress.update(count)
+                bar.update(count)
     return composed
 
 

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
-
 from models.errors import InputError
 from utils.data.compose.arithmetic import compose, fit_background
 from utils.data.compose.composites import Composition, compositions, pixels, read_pair
@@ -17,6 +15,7 @@ from utils.images.reading import read_image
 from utils.images.writing import write_image
 from utils.problems import refuse
 from utils.processes import run
+from utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +69,9 @@ def compose_training_set(
         ]
         count = sum(len(one.composites) for one in due)
         bad: list[str] = []
-        with tqdm(total=count, desc="composing", unit="image", disable=not count) as progress:
+        with progress_bar(total=count, desc="composing", unit="image", disable=not count) as bar:
             for made, problems in run(_compose_some, jobs, workers, merged):
-                progress.update(made)
+                bar.update(made)
                 bad += problems
     refuse(
         sorted(set(bad)),

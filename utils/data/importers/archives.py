@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from tqdm import tqdm
-
 from models.atomic import atomic
 from models.errors import InputError
 from utils.data.importers.entries import Entry, entries, read
 from utils.disk.record import Record, record
 from utils.disk.regular import require_regular
 from utils.disk.room import require_room
+from utils.progress import progress_bar
 
 NOTE = ".archive"  # hidden, and so no entry
 
@@ -87,13 +86,13 @@ def unpack(
         require_room(folder.parent, total, source=archive)
         with atomic(note) as temporary:
             temporary.write_bytes(content)
-        with tqdm(total=total, desc="unpacking", unit="B", unit_scale=True) as progress:
+        with progress_bar(total=total, desc="unpacking", unit="B", unit_scale=True) as bar:
             for target, entry in due.items():
                 with atomic(target) as temporary:
                     with temporary.open("wb") as file:
                         for chunk in read(archive, entry):
                             file.write(chunk)
-                            progress.update(len(chunk))
+                            bar.update(len(chunk))
                     os.utime(temporary, ns=(stamp, stamp))
 
 

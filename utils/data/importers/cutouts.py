@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from models.errors import InputError
 from utils.data.importers.placing import CURE, by_name, require_own, taken
@@ -18,6 +17,7 @@ from utils.images.reading import read_alpha, read_cutout, read_image
 from utils.images.writing import write_image
 from utils.problems import refuse
 from utils.processes import run
+from utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +53,10 @@ def put_cutouts(
     jobs = [_Cutout(name, path, folder, base) for name, path in files.items()]
     _require_free_names(jobs, source)
     seen: dict[str, _Look] = {}
-    with tqdm(total=len(jobs), desc="reading", unit="image") as progress:
+    with progress_bar(total=len(jobs), desc="reading", unit="image") as bar:
         for name, look in run(_look, jobs, workers, folder):
             seen[name] = look
-            progress.update()
+            bar.update()
     refuse([seen[job.name].fault for job in jobs if seen[job.name].fault], source, CURE)
     for job in jobs:
         if seen[job.name].warning:
@@ -64,9 +64,9 @@ def put_cutouts(
     due = [job for job in jobs if not seen[job.name].done]
     needed = sum(seen[job.name].pixels for job in due) * (PHOTOGRAPH[".png"] + MATTE)
     require_room(folder, needed, source=source)
-    with tqdm(total=len(due), desc="colours", unit="image", disable=not due) as progress:
+    with progress_bar(total=len(due), desc="colours", unit="image", disable=not due) as bar:
         for _ in run(_write, due, workers, folder):
-            progress.update()
+            bar.update()
     return len(due), len(jobs) - len(due)
 
 

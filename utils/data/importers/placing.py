@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from tqdm import tqdm
-
 from models.atomic import atomic
 from utils.data.importers import unfinished
 from utils.data.importers.matching import same_content
@@ -16,6 +14,7 @@ from utils.disk.room import require_room
 from utils.images.listing import pictures_in
 from utils.images.names import composed, is_picture, name_of
 from utils.problems import refuse
+from utils.progress import progress_bar
 
 CURE = "nothing was changed, mend this and run again"
 How = Literal["copy", "link", "move"]
@@ -63,7 +62,7 @@ def put_files(
         require_room(next(iter(due)).parent, total, source=source)
     if due:
         unfinished.begin(root, source, due)
-    for target, file in tqdm(due.items(), desc="importing", unit="file", disable=not due):
+    for target, file in progress_bar(due.items(), desc="importing", unit="file", disable=not due):
         with atomic(target) as temporary:
             _put(file, temporary, how)
     unfinished.end(root)

@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from safetensors.numpy import save
-from tqdm import tqdm
 
 from models.atomic import atomic
 from models.errors import InputError
@@ -29,6 +28,7 @@ from utils.images.reading import read_alpha, read_image
 from utils.images.sizes import check_sizes, image_size
 from utils.problems import refuse, tolerate
 from utils.processes import run
+from utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -79,9 +79,9 @@ def _build(folder: Path, sources: list[Foreground], workers: int, snap: int) -> 
     )
     require_room(folder, needed, instead="put the data set on another disk (--data-root)")
     jobs = [(folder, one, snap) for one in due]
-    with tqdm(total=len(jobs), desc="store", unit="foreground", disable=not jobs) as progress:
+    with progress_bar(total=len(jobs), desc="store", unit="foreground", disable=not jobs) as bar:
         for problem in run(_store, jobs, workers, folder):
-            progress.update()
+            bar.update()
             bad += [problem] if problem else []
     tolerate(bad, len(sources), "foregrounds")
     return folder

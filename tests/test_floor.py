@@ -1,0 +1,90 @@
+"""The floor of a table: the trimap alone, its unknown region filled by distance."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from tests.reference import SHARED, needs_shared
+from tests.scripts import main
+from tests.sets import disc, write_test_set
+from utils.images.reading import read_trimap
+from utils.images.trimap import make_trimap
+from utils.images.writing import write_image
+from utils.metrics import sad
+from utils.score.floor import fill_by_distance
+from utils.score.pictures import match_saved
+from utils.score.saved import run_saved
+from utils.score.scores import Scores, remarks, summary
+
+
+def test_the_unknown_region_is_a_ramp_from_background_to_foreground():
+    trimap = np.uint8([[0, 128, 128, 128, 255]]).repeat(3, 0)
+    assert fill_by_distance(trimap).tolist() == 3 * [[0, 64, 128, 191, 255]]
+
+
+@pytest.mark.parametrize(("known", "filled"), [(0, 0), (255, 255), (128, 128)])
+def test_what_has_no_other_side_is_filled_with_the_one_that_it_has(known, filled):
+    trimap = np.full((4, 5), 128, np.uint8)
+    trimap[0, 0] = known
+    assert (fill_by_distance(trimap) == filled).all()
+
+
+def test_known_pixels_stay_as_they_are():
+    trimap = make_trimap(disc(60, 70), 6)
+    known = trimap != 128
+    assert (fill_by_distance(trimap)[known] == trimap[known]).all()
+
+
+@needs_shared
+@pytest.mark.parametrize(("trimaps", "expected"), [("trimap1", 15.28), ("trimap2", 23.17)])
+def test_on_the_photographs_it_is_what_was_measured(trimaps, expected):
+    data = SHARED / "data" / "alphamatting"
+    pictures = match_saved(data / "gt", data / "gt", data / trimaps)
+    floor = run_saved(pictures, "truth").floor
+    assert floor.means()["SAD"] == pytest.approx(expected, abs=0.005)
+
+
+def test_every_table_of_scores_has_it_and_says_what_does_not_beat_it(tmp_path, capsys):
+    folders = write_test_set(tmp_path)
+    for file in folders["pred"].iterdir():
+        write_image(tmp_path / "black" / file.name, 0 * read_trimap(folders["trimap"] / file.name))
+    for name in ("alpha", "black"):
+        truth = ("--alpha", folders["alpha"], "--trimap", folders["trimap"])
+        main("test.py", "--pred", tmp_path / name, *truth, "--json", tmp_path / "s.json")
+        content = json.loads((tmp_path / "s.json").read_text())
+        printed = capsys.readouterr().out
+        *_, floor, row = printed.splitlines()
+        assert floor.startswith("| floor ") and row.startswith(f"| {name}")
+        assert f" {content['floor']['SAD']:.2f} |" in floor
+        assert ("no better than the floor" in row) is (name == "black")
+        assert ("black: no better, so nothing was learnt" in printed) is (name == "black")
+    assert content["SAD"] > content["floor"]["SAD"]
+
+
+def test_the_floor_is_that_of_the_same_trimaps(tmp_path):
+    folders = write_test_set(tmp_path)
+    pictures = match_saved(folders["pred"], folders["alpha"], folders["trimap"])
+    expected = []
+    for one in pictures:
+        alpha, trimap = disc(*read_trimap(one.trimap).shape), read_trimap(one.trimap)
+        write_image(one.alpha, alpha)
+        expected.append(sad(fill_by_distance(trimap), alpha, trimap))
+    floor = run_saved(pictures, "ours").floor
+    assert [row["SAD"] for row in floor.images] == expected
+
+
+def test_each_kind_of_trimaps_has_its_own_floor():
+    def scores(label, value):
+        return Scores(label, [{"name": "a"} | dict.fromkeys(("SAD", "MSE", "Grad", "Conn"), value)])
+
+    results = []
+    for kind in ("Trimap1", "Trimap2"):
+        for method in ("one", "two"):
+            result = scores(f"{method}-{kind}", 1.0)
+            result.floor = scores(f"floor-{kind}", 1.5 if kind == "Trimap1" else math.nan)
+            results.append(result)
+    labels = [line.split(" | ")[0].strip("| ") for line in summary(results).splitlines()[2:]]
+    assert labels == ["floor-Trimap1", "floor-Trimap2", *(result.label for result in results)]
+    assert len(remarks(results)) == 1

@@ -1,0 +1,61 @@
+"""How far a job is: a bar on a terminal, plain lines in a log."""
+
+import io
+
+import pytest
+
+from utils import progress
+from utils.progress import Bar, Lines, progress_bar
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_terminal_gets_a_bar_and_a_file_lines(monkeypatch):
+    assert isinstance(progress_bar(total=3), Lines)
+    monkeypatch.setattr("sys.stderr", Terminal())
+    with progress_bar(total=3) as bar:
+        assert isinstance(bar, Bar) and bar.rate == 0
+
+
+def test_lines_are_few_and_whole(capsys, clock):
+    with progress_bar(desc="composing", total=100, unit="image", dynamic_ncols=True) as bar:
+        for _ in range(100):
+            clock[0] += 1
+            bar.update()
+            bar.set_postfix_str(f"SAD {bar.n}")
+        assert bar.rate == 1
+    told = capsys.readouterr().err
+    assert "\r" not in told and told.splitlines() == [
+        "composing: image 30 of 100, 30 s, SAD 29",
+        "composing: image 60 of 100, 60 s, SAD 59",
+        "composing: image 90 of 100, 90 s, SAD 89",
+        "composing: image 100 of 100, 100 s, SAD 100",
+    ]
+
+
+def test_what_did_nothing_says_nothing(capsys):
+    progress_bar(total=0, disable=True).close()
+    with progress_bar(total=5, initial=5):
+        pass
+    assert capsys.readouterr().err == ""
+
+
+def test_a_list_is_walked_through(capsys):
+    assert list(progress_bar([1, 2, 3], desc="importing", unit="file")) == [1, 2, 3]
+    assert capsys.readouterr().err == "importing: file 3 of 3, 0 s\n"
+
+
+def test_a_line_of_its_own_goes_to_standard_output(capsys):
+    with progress_bar(total=1) as bar:
+        bar.write("epoch 1")
+    assert capsys.readouterr().out == "epoch 1\n"

@@ -1,0 +1,41 @@
+"""What TensorBoard shows: mattes as a user gets them, of different pictures, under titles."""
+
+import numpy as np
+import torch
+
+from tests.trainings import tiny_config
+from utils.device import choose
+from utils.figures.sheet import sheet
+from utils.tasks import Matting
+from utils.train.validate import spread, validate
+
+
+class Blotchy(torch.nn.Module):
+    """Wrong where the matte is known, and out of range."""
+
+    def forward(self, image, trimap):
+        return torch.full_like(trimap, 1.5)
+
+
+def test_known_pixels_are_exact_and_pictures_are_of_different_foregrounds(data):
+    config = tiny_config(data, "data.valid_backgrounds=3")
+    task = Matting(config)
+    _, loader, _ = task.loaders(config.train, pin=False)
+    how = (choose("cpu"), "float32", torch.contiguous_format)
+    pictures = validate(Blotchy(), task, loader, *how).pictures
+    assert list(pictures) == ["image", "trimap", "truth", "matte"]
+    matte, trimap = pictures["matte"], pictures["trimap"]
+    known = (trimap - 128 / 255).abs() > 0.01
+    assert (matte[known] == trimap[known]).all() and (matte[~known] == 1).all()
+    assert len(matte) == min(4, len(loader.dataset))
+
+
+def test_pictures_are_spread_over_the_set():
+    assert spread(12, 4) == [0, 3, 6, 9]
+    assert spread(3, 4) == [0, 1, 2]
+
+
+def test_a_sheet_has_a_title_above_each_column():
+    black = np.zeros((40, 40), np.uint8)
+    drawn = sheet({"truth": [black], "matte": [black]})
+    assert (drawn[:28].min(axis=(0, 2))[:60] < 128).any()  # letters
