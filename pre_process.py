@@ -167,6 +167,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         raise InputError("pre_process.py: --from and --kind go together; give both")
     if args.source and args.dataset in (None, SAMPLE):
         raise InputError(f"{args.source}: goes to a data set of your own; name it with --dataset")
+    if args.dataset == "":
+        raise InputError("pre_process.py: --dataset is empty; name a folder")
     args.dataset = args.dataset or SAMPLE
     if not args.source and (args.part or args.link):
         raise InputError("pre_process.py: --part and --link go with --from")

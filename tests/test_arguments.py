@@ -67,6 +67,7 @@ def test_what_cannot_be_written_is_refused_before_the_work(line, words):
             "pre_process.py --dataset a --from T --kind pairs --trimap-radius 1 2",
             "--trimap-radius does nothing with --from",
         ),
+        ("pre_process.py --dataset=", "--dataset is empty; name a folder"),
         (f"{FIGURE} --out f.png --picture a --rows 2", "--rows does nothing with --picture"),
         ("train.py --sheet s.png --resume", "--resume does nothing with --sheet"),
     ],
