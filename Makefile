@@ -41,7 +41,7 @@ bench: $(VENV)/.runs
 	$(RUN) benchmarks/tiles.py
 
 clean:
-	rm -rf $(VENV) result data/sample
+	rm -rf $(VENV) result/sample data/sample/train/store data/sample/test/composed
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from utils.arguments import parser
 from utils.command import run
+from utils.disk.regular import require_target
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -21,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options.add_argument("out", type=Path, metavar="OUT", help="the file to write")
     options.add_argument("--half", action="store_true", help="keep the weights in float16")
     args = options.parse_args(argv)
+    require_target("OUT", args.out, [Path(args.checkpoint)])
     from models import files
     from utils.cost import comparison
     from utils.networks import open_network

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from models.errors import InputError
 from utils import arguments
+from utils.bounds import SEED, at_most
 from utils.command import run
 
 
@@ -35,14 +36,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument(
         "--per-foreground",
-        type=int,
+        type=at_most("--per-foreground", 10_000),
         metavar="N",
         help="composites of each foreground, with --by composite (100)",
     )
     parser.add_argument(
         "--valid-share", type=float, default=0.1, metavar="X", help="share for validation (0.1)"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the draw (0)")
+    parser.add_argument(
+        "--seed", type=at_most("--seed", SEED), default=0, metavar="N", help="of the draw (0)"
+    )
     args = parser.parse_args(argv)
     from utils.data.split import write_split
 

@@ -18,7 +18,9 @@ from pathlib import Path
 
 from models.errors import InputError
 from utils import arguments
+from utils.bounds import at_most, refuse_given
 from utils.command import run
+from utils.disk.regular import require_target
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -30,6 +32,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     from utils.figures.over import check_backdrop
 
     check_name(args.out)
+    methods = shown.parse_methods(args.pred)
+    folders = [args.image, args.trimap, args.alpha, *methods.values()]
+    require_target("--out", args.out, [one for one in (*folders, args.font) if one])
+    if args.picture:
+        refuse_given(args, ["rows"], "figure.py", "--picture")
     if args.scores and not args.alpha:
         raise InputError("--scores: there is no truth to score against; give --alpha")
     if args.beside and not args.over:
@@ -37,13 +44,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.over:
         check_backdrop(args.over)
     given = [parse_inset(text) for text in args.inset]
-    methods = shown.parse_methods(args.pred)
     names = args.picture or ()
     examples = shown.find_examples(args.image, args.trimap, args.alpha, methods, names)
     if not args.picture:
         untold = len(methods) == 1 and not args.alpha and args.insets == 0
         choose = shown.spread if untold else shown.most_different
-        examples = choose(examples, args.rows)
+        examples = choose(examples, 4 if args.rows is None else args.rows)
     mattes = {example.name: shown.read_mattes(example) for example in examples}
     insets = place_insets(mattes, given, args.insets)
     rows = [
@@ -74,7 +80,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--picture", action="append", metavar="NAME", help="a row, without suffix; repeatable"
     )
     parser.add_argument(
-        "--rows", type=int, default=4, metavar="N", help="number of rows without --picture (4)"
+        "--rows",
+        type=at_most("--rows", 100),
+        metavar="N",
+        help="number of rows without --picture (4)",
     )
     parser.add_argument(
         "--inset",
@@ -84,11 +93,19 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="a square to enlarge, in pixels, in one image or in all; repeatable",
     )
     parser.add_argument(
-        "--insets", type=int, default=2, metavar="N", help="squares of an image without --inset (2)"
+        "--insets",
+        type=at_most("--insets", 100),
+        default=2,
+        metavar="N",
+        help="squares of an image without --inset (2)",
     )
     parser.add_argument("--scores", action="store_true", help="print SAD under each matte")
     parser.add_argument(
-        "--width", type=int, default=400, metavar="N", help="pixels of a cell (400)"
+        "--width",
+        type=at_most("--width", 8192),
+        default=400,
+        metavar="N",
+        help="pixels of a cell (400)",
     )
     parser.add_argument(
         "--inches", type=float, default=6.9, metavar="X", help="printed width; text is 8 pt (6.9)"

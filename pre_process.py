@@ -21,10 +21,20 @@ from pathlib import Path
 
 from models.errors import InputError
 from utils import arguments
+from utils.bounds import SEED, at_most, refuse_given
 from utils.command import run
+from utils.data.commands import command
+from utils.images.levels import LARGEST_RADIUS
 
 SAMPLE = "sample"
 COMPOSITES = {SAMPLE: 4}  # test composites of each foreground; 20 in other data sets
+TASKS = {"source": "from"}
+OF_PREPARING = ("trimap_radius", "snap", "seed")
+IDLE = {  # what does nothing in a task
+    "source": (*OF_PREPARING, "per_foreground", "backgrounds"),
+    "check": (*OF_PREPARING, "per_foreground"),
+    "merged": OF_PREPARING,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -40,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         imported = import_set(
             args.kind, args.source, root, part=args.part, workers=args.workers, link=args.link
         )
-        print(f"{root}: {imported}; next: python pre_process.py --dataset {args.dataset}")
+        print(f"{root}: {imported}; next: {command('pre_process.py', root)}")
     elif args.check:
         problems = check_set(root, args.workers, args.backgrounds)
         for problem in problems:
@@ -65,10 +75,10 @@ def _prepare(args: argparse.Namespace, root: Path) -> None:
     if args.dataset == SAMPLE:
         from utils.render import render
 
-        render(root=root, seed=args.seed, workers=max(1, args.workers))
+        render(root=root, seed=args.seed or 0, workers=max(1, args.workers))
     present = parts(root)
     if "train" in present:
-        store = build_store(root, args.workers, args.snap)
+        store = build_store(root, args.workers, args.snap or 0)
         print(f"{store}: {len(foregrounds(root, 'train'))} training foregrounds")
     if "test" in present:
         count = args.per_foreground
@@ -78,20 +88,18 @@ def _prepare(args: argparse.Namespace, root: Path) -> None:
             root,
             backgrounds(root, "test", args.backgrounds),
             per_foreground=count,
-            radius=tuple(args.trimap_radius),
-            seed=args.seed,
+            radius=tuple(args.trimap_radius or (1, 30)),
+            seed=args.seed or 0,
             workers=args.workers,
         )
         print(f"{composed}: {len(foregrounds(root, 'test')) * count} composites")
     if "train" in present:
-        print(f"next: python data_gen.py --dataset {args.dataset}")
+        print(f"next: {command('data_gen.py', root)}")
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = arguments.parser(__doc__)
-    parser.add_argument(
-        "--dataset", default=SAMPLE, metavar="NAME", help=f"the folder data/NAME ({SAMPLE})"
-    )
+    parser.add_argument("--dataset", metavar="NAME", help=f"the folder data/NAME ({SAMPLE})")
     parser.add_argument(
         "--data-root", type=Path, default=Path("data"), metavar="DIR", help="all data sets (data)"
     )
@@ -103,15 +111,14 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--per-foreground",
-        type=int,
+        type=at_most("--per-foreground", 10_000),
         metavar="N",
         help="composites of each foreground (20; 4 of the sample; 100 with --merged)",
     )
     parser.add_argument(
         "--trimap-radius",
-        type=int,
+        type=at_most("--trimap-radius", LARGEST_RADIUS),
         nargs=2,
-        default=(1, 30),
         metavar=("LOW", "HIGH"),
         help="width of the unknown region in pixels, where the data set has no trimaps (1 30)",
     )
@@ -119,17 +126,19 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--snap",
         type=int,
         choices=range(64),
-        default=0,
         metavar="N",
         help="training alpha within N of 0 or 255 becomes 0 or 255; 5 suits mattes that were saved "
         "with losses or predicted by a network (0)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of trimap widths and of the sample (0)"
+        "--seed",
+        type=at_most("--seed", SEED),
+        metavar="N",
+        help="of trimap widths and of the sample (0)",
     )
     parser.add_argument(
         "--workers",
-        type=int,
+        type=at_most("--workers", 1024),
         default=os.cpu_count() or 1,
         metavar="N",
         help="processes; 0 works in this one (one a core)",
@@ -156,8 +165,16 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if bool(args.source) != bool(args.kind):
         raise InputError("pre_process.py: --from and --kind go together; give both")
+    if args.source and args.dataset in (None, SAMPLE):
+        raise InputError(f"{args.source}: goes to a data set of your own; name it with --dataset")
+    if args.dataset == "":
+        raise InputError("pre_process.py: --dataset is empty; name a folder")
+    args.dataset = args.dataset or SAMPLE
     if not args.source and (args.part or args.link):
         raise InputError("pre_process.py: --part and --link go with --from")
+    for task, others in IDLE.items():
+        if getattr(args, task):
+            refuse_given(args, others, "pre_process.py", f"--{TASKS.get(task, task)}")
     return args
 
 

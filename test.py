@@ -26,7 +26,9 @@ from typing import TYPE_CHECKING
 
 from models.errors import InputError
 from utils import arguments
+from utils.bounds import at_most, refuse_given
 from utils.command import run
+from utils.disk.regular import require_target
 from utils.images.layouts import LAYOUTS
 from utils.score.folders import check_folders
 from utils.score.scores import METRICS, REGIONS, Scores, full_label, remarks, summary
@@ -42,8 +44,13 @@ INFERENCE = ("mode", "max_size", "halo", "tile", "batch", "precision", "memory_m
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
+    require_target("--json", args.json)
+    if args.out and args.out.is_file():
+        raise InputError(f"--out {args.out}: is a file; name a folder")
     from utils import config as configs
+    from utils.score.owned import require_scores
 
+    require_scores(args.json)
     config = configs.load(args.config, args.overrides)
     results = _test_saved(args, config) if args.pred else _test_networks(args, config)
     if args.json and results:
@@ -67,20 +74,24 @@ def _test_saved(args: argparse.Namespace, config: "Config") -> list[Scores]:
 def _test_networks(args: argparse.Namespace, config: "Config") -> list[Scores]:
     choose_threads()
     from utils.device import choose
-    from utils.infer.inference import Inference
+    from utils.infer.inference import Inference, require_fit
     from utils.networks import named_networks, open_network, trained_networks
     from utils.score.matted import run_networks
     from utils.score.request import default_out
 
+    given = {name: getattr(args, name) for name in INFERENCE if getattr(args, name) is not None}
+    given = {"mode": "whole", **given}
+    require_fit(given["mode"], given)
+    inference = Inference(**given)
     files = named_networks(args.network or []) or trained_networks(config)
     networks = {name: open_network(file) for name, file in files.items()}
     folders = (args.image, args.alpha, args.trimap)
     sets = _sets(args, config)
     out = args.out or default_out(config, *folders, args.set, named=bool(args.network))
-    given = {name: getattr(args, name) for name in INFERENCE}
-    inference = Inference(**{name: value for name, value in given.items() if value is not None})
     scoring = _scoring(args, sets)
-    results = run_networks(networks, sets, choose(config.device), inference, out, scoring)
+    named = files if args.network else None  # those of a config are trained again
+    device = choose(config.device)
+    results = run_networks(networks, sets, device, inference, out, scoring, named)
     for name, file in files.items():
         print(f"{name}: {file}")
     if results:
@@ -116,7 +127,7 @@ def _scoring(args: argparse.Namespace, sets: "Sets") -> "Scoring":
     if args.float:
         print("float mattes are scored as they are, not rounded to 8 bits")
     workers = default_workers(sets) if args.workers is None else args.workers
-    return Scoring(workers, args.float, args.resume, args.worst, args.region)
+    return Scoring(workers, args.float, args.resume, args.worst or "SAD", args.region)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -145,7 +156,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the results")
     parser.add_argument(
         "--workers",
-        type=int,
+        type=at_most("--workers", 1024),
         metavar="N",
         help="processes that score; 0 scores in this one (one a core, 0 for a few images)",
     )
@@ -154,13 +165,12 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--resume", action="store_true", help="keep the scores that are in --out")
     parser.add_argument(
-        "--worst", choices=METRICS, default="SAD", help="metric of the sheet of worst images (SAD)"
+        "--worst", choices=METRICS, help="metric of the sheet of worst images (SAD)"
     )
     sizes = parser.add_argument_group("inference")
     sizes.add_argument(
         "--mode",
         choices=("whole", "auto", "tile", "resize", "crop", "half"),
-        default="whole",
         help="whole: at full size, as published; tile: in bounded memory; auto: the cheaper of "
         "these two; resize, crop, half: distorted, as others published (whole)",
     )
@@ -173,21 +183,28 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     sizes.add_argument(
         "--tile",
-        type=int,
+        type=at_most("--tile", 65_536),
         metavar="N",
         help="largest tile, N x N pixels with its halo (1024); small tiles need --halo 128",
     )
-    sizes.add_argument("--batch", type=int, metavar="N", help="tiles at once (1)")
     sizes.add_argument(
-        "--max-size", type=int, metavar="N", help="longest side for resize (1600) and crop (320)"
+        "--batch", type=at_most("--batch", 1024), metavar="N", help="tiles at once (1)"
     )
     sizes.add_argument(
-        "--memory-mb", type=int, metavar="N", help="memory for auto (four fifths of what is free)"
+        "--max-size",
+        type=at_most("--max-size", 65_536),
+        metavar="N",
+        help="longest side for resize (1600) and crop (320)",
+    )
+    sizes.add_argument(
+        "--memory-mb",
+        type=at_most("--memory-mb", 10**9),
+        metavar="N",
+        help="memory for auto (four fifths of what is free)",
     )
     sizes.add_argument(
         "--precision",
         choices=("float32", "bfloat16", "float16"),
-        default="float32",
         help="of the network (float32)",
     )
     args = parser.parse_intermixed_args(argv)
@@ -195,6 +212,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         raise InputError("test.py: --pred takes no network; leave out --network and --image")
     if args.pred and args.resume and not args.out:
         raise InputError("test.py: --resume goes on with what is in --out; name it")
+    if args.pred and args.worst and not args.out:
+        raise InputError("test.py: --worst is for a sheet in --out; name it")
+    if args.pred:
+        refuse_given(args, INFERENCE, "test.py", "--pred")
     check_folders(*_asked(args))
     return args
 

@@ -17,8 +17,10 @@ the best by validation, into result/<save_dir>, and what TensorBoard shows into 
 from collections.abc import Sequence
 from pathlib import Path
 
+from models.errors import InputError
 from utils import arguments
 from utils.command import run
+from utils.disk.regular import require_target
 from utils.threads import choose_threads
 
 
@@ -29,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     arguments.add_spkd_flags(parser)
     args = parser.parse_intermixed_args(argv)
+    require_target("--sheet", args.sheet)
+    if args.sheet and args.resume:
+        raise InputError("train.py: --resume does nothing with --sheet; leave it out")
     overrides = [*arguments.spkd_flags(args), *args.overrides]
     # Here, so that a wrong argument is told before PyTorch has been imported.
     from utils import config as configs

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from models.errors import InputError
 
+LONGEST = 255  # bytes of a file's name, on most disks
+
 
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
@@ -30,7 +32,8 @@ def atomic(path: Path | str) -> Iterator[Path]:
     try:
         final = _final(path)
         _check(final)
-        temporary = final.parent / f".{final.stem}.{os.getpid()}-{_machine()}{final.suffix}"
+        own = f".{os.getpid()}-{_machine()}{final.suffix}"
+        temporary = final.parent / fitting(f".{final.stem}", own)
         final.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as file:
@@ -92,9 +95,17 @@ def _lives(process: int) -> bool:
     return True
 
 
+def fitting(stem: str, rest: str) -> str:
+    """The name `stem` + `rest`, of which as much of the stem is left out as is too long."""
+    room = LONGEST - len(os.fsencode(rest))
+    return os.fsencode(stem)[:room].decode(errors="ignore") + rest
+
+
 def _reason(path: Path, error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{path}: the disk is full, nothing was saved; free some space and run again"
     if error.errno == errno.EISDIR:
         return f"{path}: is a folder; name a file"
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{path}: this name is too long for the disk; shorten it"
     return f"{path}: cannot be written ({error.strerror or error}); choose another folder"

@@ -17,7 +17,7 @@ from utils.figures.examples import Mattes, find_examples, most_different
 from utils.figures.figure import Row, write_figure
 from utils.figures.insets import COLOURS, Inset, choose_insets, parse_inset
 from utils.figures.over import put_over
-from utils.images.reading import read_image
+from utils.images.reading import read_alpha, read_image
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
 from utils.metrics import sad
@@ -113,6 +113,14 @@ def test_one_command_writes_a_figure_and_prints_what_it_chose(command, folders):
     assert [line.split()[1] for line in lines[:-1]] == ["b", "c"]  # the most different first
     given_again = command(BOTH + " " + " ".join(lines[:-1]))
     assert given_again == lines
+
+
+def test_mattes_in_floating_point_are_drawn_as_their_8_bits(command, folders):
+    lines, drawn = command(BOTH + " --rows 2"), Path("figure.png").read_bytes()
+    for path in (folders / "bad").iterdir():
+        np.save(path.with_suffix(".npy"), read_alpha(path) / 255)
+        path.unlink()
+    assert command(BOTH + " --rows 2") == lines and Path("figure.png").read_bytes() == drawn
 
 
 def test_the_same_command_writes_the_same_bytes(command, folders):

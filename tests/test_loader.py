@@ -1,5 +1,8 @@
 """Batches and loaders: every order can be repeated, from any place, with any number of workers."""
 
+import errno
+import multiprocessing
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +10,10 @@ import pytest
 import torch
 
 from models.errors import InputError
+from tests.refusals import refused
 from tests.sets import picture, prepare, write_set
 from tests.trainings import tiny_config
+from utils.data import loader as loader_module
 from utils.data.folders import foregrounds
 from utils.data.loader import Batches, training_loader, validation_loader
 from utils.data.sources import Sources
@@ -206,8 +211,49 @@ def test_a_foreground_that_vanishes_from_the_store_is_replaced(tmp_path, caplog)
     path.unlink()
     assert len(list(loader)) == 8
     assert [record.message for record in caplog.records] == [
-        f"left out: {path}: no such file; run python pre_process.py --dataset many"
+        f"left out: {path}: no such file; "
+        f"run python pre_process.py --dataset many --data-root {tmp_path}"
     ]
+
+
+def test_full_shared_memory_is_told_and_changes_no_batch(data, monkeypatch, caplog):
+    wanted = list(training_loader(sources(data), 5, epochs=1, pin=False))
+
+    def full(_):
+        raise RuntimeError("unable to allocate shared memory(shm): No space left on device (28)")
+
+    monkeypatch.setattr(torch.Tensor, "share_memory_", full)
+    found = list(training_loader(sources(data, "data.workers=2"), 5, epochs=1, pin=False))
+    assert same(found, wanted) and len(found) == 2
+    (told,) = [record.message for record in caplog.records]
+    assert all(word in told for word in ("/dev/shm", "--shm-size", "data.workers"))
+
+
+def test_workers_that_cannot_start_for_want_of_shared_memory_are_one_line(data, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("multiprocessing.queues.Queue.__init__", full)
+    loader = training_loader(sources(data, "data.workers=1"), 5, epochs=1, pin=False)
+    message = refused(list, loader)
+    assert all(word in message for word in ("/dev/shm", "--shm-size", "data.workers"))
+
+
+def test_what_a_worker_cannot_send_is_an_error_not_a_wait(data, monkeypatch):
+    monkeypatch.setattr(loader_module, "_stacked", lambda _: threading.Lock())
+    loader = training_loader(sources(data, "data.workers=1"), 5, epochs=1, pin=False)
+    assert "data.workers: one was killed" in refused(list, loader)
+
+
+def test_a_stop_is_granted_while_waiting_for_a_batch(data, monkeypatch):
+    go_on = multiprocessing.Event()
+    monkeypatch.setattr(loader_module, "_stacked", lambda _: go_on.wait(60))
+    loader = training_loader(sources(data, "data.workers=1"), 5, epochs=1, pin=False)
+    stop: list[int] = []
+    threading.Timer(0.3, stop.append, [1]).start()
+    threading.Timer(1, go_on.set).start()  # or the worker would be waited for
+    with loader.batches(stop) as batches:
+        assert next(batches, None) is None
 
 
 def test_without_a_store_the_command_is_named(tmp_path):

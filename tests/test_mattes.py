@@ -108,3 +108,41 @@ def test_arrays_and_pictures_pair_with_truth_in_either_form_of_their_names(tmp_p
     found = match_saved(*(tmp_path / folder for folder in ("ours", "alpha", "trimap")))
     assert [picture.name for picture in found] == ["\u00e4", "\u00f6"]
     assert all(file.exists() for picture in found for file in picture.files)
+
+
+@pytest.mark.parametrize(
+    ("shape", "seen"),
+    [((1, 1, 1, 5), (1, 5)), ((1, 1, 5, 1), (5, 1)), ((1, 1, 1, 1), (1, 1)), ((4, 5, 1), (4, 5))],
+)
+def test_a_side_of_one_pixel_is_a_side(tmp_path, shape, seen):
+    np.save(tmp_path / "a.npy", np.full(shape, 0.5))
+    assert matte_size(tmp_path / "a.npy") == seen == read_matte(tmp_path / "a.npy").shape
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda data: data.replace(b"}", b"("),
+        lambda data: data.replace(b"'shape': (4, 5)", b"'shape': (4,-5)"),
+        lambda data: data.replace(b"'shape': (4, 5)", b"'shape': 'abcde'"),
+        lambda data: data.replace(b"<f8", b"<z9"),
+        lambda data: data.replace(b"descr", b"other"),
+        lambda data: data[:8] + b"\xff\xff" + data[10:],
+        lambda data: data[:40],
+        lambda data: b"PK\x03\x04" + data,
+        lambda data: b"\x80\x04" + data,
+    ],
+)
+def test_a_damaged_array_is_one_line(tmp_path, harm):
+    np.save(tmp_path / "a.npy", np.full((4, 5), 0.5))
+    path = tmp_path / "a.npy"
+    path.write_bytes(harm(path.read_bytes()))
+    assert "a.npy: " in refused(read_matte, path) and "a.npy: " in refused(matte_size, path)
+
+
+def test_an_archive_of_arrays_and_an_empty_array_are_no_mattes(tmp_path):
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.savez(file, np.zeros((4, 5)))
+    assert "not a whole array" in refused(read_matte, tmp_path / "a.npy")
+    np.save(tmp_path / "a.npy", np.zeros((0, 5)))
+    assert "float64 (0, 5); save a" in refused(read_matte, tmp_path / "a.npy")

@@ -1,6 +1,7 @@
 """Mattes and trimaps are read right or refused in one line."""
 
 import logging
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -71,6 +72,14 @@ def test_trimap_near_the_levels_is_snapped_with_one_warning(tmp_path, caplog):
         assert np.array_equal(read_trimap(path), banded(0, 128, 255))
     assert len(caplog.records) == 1
     assert str(path) in caplog.messages[0] and "540 pixels" in caplog.messages[0]
+
+
+def test_a_warning_comes_once_a_file_however_often_it_is_read(tmp_path, caplog):
+    for name in "ab":
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((9, 9), 130, np.uint8))
+        for _ in range(3):
+            read_trimap(tmp_path / f"{name}.png")
+    assert [Path(record.args[0]).name for record in caplog.records] == ["a.png", "b.png"]
 
 
 def test_trimap_saved_as_jpeg_is_snapped(tmp_path):

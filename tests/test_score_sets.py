@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import InputError
-from tests.sets import disc, picture
+from tests.sets import disc, picture, write_test_set
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
 from utils.score.pictures import made_rule, sizes, trimap_of
@@ -176,3 +176,10 @@ def test_what_was_looked_for_is_told(tmp_path):
         open_set(tmp_path, "aim")
     with pytest.raises(InputError, match=r"gone: no such folder; check --set"):
         open_set(tmp_path / "gone")
+
+
+def test_a_typo_in_the_folder_of_mattes_is_named(tmp_path):
+    write_test_set(tmp_path / "set")
+    sets = open_set(tmp_path / "set", "own")
+    with pytest.raises(InputError, match=r"gone: no such folder; check --pred"):
+        saved_in({"Trimap1": sets[""]}, tmp_path / "gone")

@@ -12,7 +12,9 @@ import pytest
 
 from models.errors import InputError
 from tests.sets import disc, picture, write_set
+from tests.trainings import tiny_config
 from utils.data.folders import foregrounds
+from utils.data.sources import Sources
 from utils.data.store import building as store_build
 from utils.data.store import files as store_module
 from utils.data.store.building import build_store
@@ -141,6 +143,17 @@ def test_a_broken_file_or_one_of_another_version_is_never_read_and_made_again(ro
     build_store(root)
     again = Store(root).open(source)
     assert all(np.array_equal(a, b) for a, b in zip(again, wanted, strict=True))
+
+
+def test_arrays_that_contradict_each_other_name_their_file(data, tmp_path):
+    root = shutil.copytree(data, tmp_path / "set")
+    samples = Sources(tiny_config(root)).samples("train")
+    for path in store_folder(root).glob("*.safetensors"):
+        content = bytearray(path.read_bytes())
+        content[-2 * 256 * 72 :] = b"\x50\0" * (256 * 72)  # each row has 80 unknown pixels
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"safetensors: damaged; remove it and run python pre_pro"):
+        [samples[0, index] for index in range(len(samples))]
 
 
 def test_a_store_of_changed_sources_is_refused(root):

@@ -69,7 +69,7 @@ def spkd_flags(arguments: argparse.Namespace) -> list[str]:
         overrides.append(f"distill.types=[{arguments.KD_type.strip('[]')}]")
     if arguments.feature_layer is not None:
         layers = [layer.strip() for layer in arguments.feature_layer.strip("[]").split(",")]
-        if not all(layer.isdecimal() for layer in layers):
+        if not all(layer.isdecimal() and len(layer) < 9 for layer in layers):
             raise InputError(f"--feature_layer {arguments.feature_layer!r}: write [1,2,3,4]")
         stages = ",".join(f"encoder{int(layer) + 1}" for layer in layers)
         overrides.append(f"distill.stages=[{stages}]")

@@ -1,34 +1,78 @@
 """How every script starts and ends: one line and exit code 2 for bad input, logging to stderr."""
 
 import logging
+import os
+import re
 import signal
 import sys
 from collections.abc import Callable
 
 from models.errors import InputError
+from utils.disk.room import in_words
 from utils.packages import lacking
 from utils.signals import end_on_signals
 
 log = logging.getLogger(__name__)
 
+# What PyTorch and OpenCV say, in errors of no kind of their own, where memory cannot be had.
+OUT_OF_MEMORY = re.compile(
+    r"can't allocate memory.*?(\d+) bytes|Failed to allocate (\d+) bytes"
+    r"|out of memory.*?allocate ([\d.]+ \w+)|Storage size calculation overflowed"
+)
+CURE = "take smaller pictures, a smaller network, or smaller batches and fewer workers"
+
 
 def run(main: Callable[[], None]) -> None:
-    """Call a script's `main`; an `InputError` becomes one line and exit code 2.
+    """Call a script's `main`; what is no fault of the program becomes one line and exit code 2.
 
-    So do missing packages: a script imports none of them before it calls this.
+    That is an `InputError`, what the system refuses (files, memory, an output that is closed), and
+    missing packages: a script imports none of them before it calls this. All else shows its
+    traceback.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     # As an exception, so that processes are ended and temporary files removed.
     signal.signal(signal.SIGTERM, lambda code, _: sys.exit(128 + code))
+    if sys.stdout:  # names that the terminal's encoding lacks are written with escapes
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        if line := lacking():
-            raise InputError(line)
-        main()
-    except InputError as error:
-        log.error("error: %s", error)
-        sys.exit(2)
+        try:
+            if line := lacking():
+                raise InputError(line)
+            main()
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()  # or it fails where nobody can say so
     except KeyboardInterrupt:
         log.error("stopped; what is whole stays")
         sys.exit(130)
+    except Exception as error:
+        line = told(error)
+        if line is None:
+            raise
+        if isinstance(error, BrokenPipeError):
+            # Or Python would write there once more at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        log.error("error: %s", line)
+        sys.exit(2)
     finally:
         end_on_signals()  # as an exception, Python would print it while it cleans up
+
+
+def told(error: BaseException) -> str | None:
+    """The line for an error that is not the program's fault; None for one that is."""
+    message = " ".join(str(error).split())
+    if isinstance(error, InputError):
+        return message
+    if isinstance(error, BrokenPipeError):
+        return "standard output was closed before all was written"
+    if isinstance(error, OSError):
+        if error.filename is None:
+            return error.strerror or message
+        return f"{os.fsdecode(error.filename)}: {error.strerror or message}; check the path"
+    if isinstance(error, MemoryError):  # NumPy's says of what size the array would be
+        return f"out of memory{message and f' ({message})'}; {CURE}"
+    if found := OUT_OF_MEMORY.search(message):
+        count = found[1] or found[2]
+        size = in_words(int(count)) if count else found[3] or "more than any machine has"
+        return f"out of memory ({size} at once); {CURE}"
+    return None

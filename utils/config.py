@@ -5,6 +5,7 @@ what is allowed.
 """
 
 import difflib
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,12 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from models.errors import InputError
+from utils.disk.regular import require_regular
 from utils.options import Config
+
+# Beside its own errors, a hand-made tag such as !!int or a number 0b_ raises any of these.
+UNREADABLE = (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+LARGEST = 10_000  # values of a config; the published ones have some forty
 
 
 def load(path: Path | str | None, overrides: Sequence[str] = ()) -> Config:
@@ -38,6 +44,7 @@ def load(path: Path | str | None, overrides: Sequence[str] = ()) -> Config:
 
 
 def _read(path: Path) -> dict:
+    require_regular(path)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -64,6 +71,13 @@ class _Loader(yaml.SafeLoader):
         for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def get_single_node(self) -> yaml.Node | None:
+        node = super().get_single_node()
+        if node is not None and _size(node, {}) > LARGEST:
+            reason = f"its aliases and values are more than {LARGEST}"
+            raise yaml.constructor.ConstructorError(None, None, reason, node.start_mark)
+        return node
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
         for key_node, _ in node.value:
@@ -77,6 +91,21 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _size(node: yaml.Node, known: dict[int, float]) -> float:
+    """How many values a node holds, those of its aliases each time; endless where it holds itself.
+
+    Eight aliases of eight aliases and so on are a small file that nothing can hold.
+    """
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        pairs = isinstance(node, yaml.MappingNode)
+        parts = [one for pair in node.value for one in pair] if pairs else node.value
+        known[id(node)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(node)]
+
+
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
@@ -87,13 +116,21 @@ _Loader.add_implicit_resolver(
 def _parse(text: str, place: str) -> object:
     try:
         return _tuples(yaml.load(text, _Loader))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 0b_ is no number
+    except UNREADABLE as error:
         reason = " ".join(str(error).split())[:160]
         raise InputError(f"{place}: no valid YAML ({reason})") from error
 
 
 def _tuples(content: object) -> object:
-    """Lists as tuples: strict validation takes no list for a tuple."""
+    """Lists as tuples: strict validation takes no list for a tuple.
+
+    Raises:
+        ValueError: a number or a text that nothing can use, or even print.
+    """
+    if isinstance(content, int) and not -(2**63) <= content < 2**63:
+        raise ValueError("an integer of more than 64 bits")
+    if isinstance(content, str) and "\0" in content:
+        raise ValueError("a text with a character of code 0")
     if isinstance(content, dict):
         return {key: _tuples(value) for key, value in content.items()}
     return tuple(map(_tuples, content)) if isinstance(content, list) else content

@@ -9,14 +9,16 @@ from pydantic_core import PydanticCustomError
 from models import NETWORKS
 from utils.images.levels import LARGEST_RADIUS
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Side = Annotated[int, Field(ge=1, le=16_384)]  # pixels
 Share = Annotated[float, Field(ge=0, lt=1)]
 Weight = Annotated[float, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+Factor = Annotated[float, Field(gt=0, le=16)]
 Radius = Annotated[int, Field(ge=1, le=LARGEST_RADIUS)]
 Name = Annotated[str, Field(min_length=1)]
-Scales = Annotated[tuple[Positive, ...], Field(min_length=1)]
+Scales = Annotated[tuple[Factor, ...], Field(min_length=1)]
 Stages = Annotated[tuple[str, ...], Field(min_length=1)]
 RESULT = Path("result")
 
@@ -36,7 +38,7 @@ class NetworkConfig(Section):
     """The network that train.py trains; the pruning scripts take the teacher's instead."""
 
     name: Name = "dim"
-    width: Positive = 1.0  # every width times this
+    width: Factor = 1.0  # every width times this
     structure: dict[Name, Any] = {}  # what the network lets choose, such as DIM's convolutions
     # start the encoder from ImageNet's weights: imagenet (torchvision's), or a file of them
     pretrained: Name | None = None
@@ -61,7 +63,7 @@ class DataConfig(Section):
     dataset: Name = "sample"  # the folder data/<dataset>
     root: str = "data"  # where data sets live
     backgrounds: str | None = None  # a folder; null: data/<dataset>/train/bg
-    crop: Count = 320  # side of a training sample
+    crop: Side = 320  # side of a training sample
     crop_scales: Scales = (1.0, 1.5, 2.0)  # it is cut this much larger, then resized
     # independent: a radius for each side (GCA); distance: around soft pixels only (IndexNet);
     # narrow: 1-2 px whatever the radius, as released by mistake
@@ -69,10 +71,16 @@ class DataConfig(Section):
     # pixels, drawn evenly: of the foreground's picture; of the sample where it is bent or fused
     trimap_radius: tuple[Radius, Radius] = (1, 30)
     shuffle_backgrounds: bool = True  # false: sample k of a foreground has its k-th, as published
-    backgrounds_per_foreground: Count = 100  # an epoch is so many samples of each foreground
-    valid_backgrounds: Count = 4  # samples of each validation foreground
-    workers: Annotated[int, Field(ge=0)] = 4  # processes that make samples
-    cache_mb: Annotated[int, Field(ge=0)] = 512  # decoded backgrounds kept by each worker
+    backgrounds_per_foreground: Annotated[int, Field(ge=1, le=10_000)] = (
+        100  # an epoch is so many samples of each foreground
+    )
+    valid_backgrounds: Annotated[int, Field(ge=1, le=10_000)] = (
+        4  # samples of each validation foreground
+    )
+    workers: Annotated[int, Field(ge=0, le=1024)] = 4  # processes that make samples
+    cache_mb: Annotated[int, Field(ge=0, le=1_000_000)] = (
+        512  # decoded backgrounds kept by each worker
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> "DataConfig":
@@ -151,7 +159,7 @@ class TrainConfig(Section):
     """The loop. Sections train_prune and train_pruned override it for their scripts."""
 
     epochs: Count = 30
-    batch_size: Count = 16
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 16
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     lr: Positive = 0.01
     pretrained_lr: Weight = 1.0  # the rate of the layers that ImageNet's weights fill, times lr

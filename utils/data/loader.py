@@ -1,13 +1,18 @@
 """Batches of samples: their order, and the loaders of training and validation."""
 
+import logging
+import multiprocessing
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
+from multiprocessing.queues import Queue
 
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch import Tensor
+from torch.utils.data import DataLoader, Sampler, get_worker_info
 
 from models.errors import InputError
 from utils.data.crops.crop_set import CropSet, Made, Sample
@@ -15,9 +20,13 @@ from utils.data.failures import Failures
 from utils.data.sources import Sources
 from utils.signals import withheld_from_workers
 
+log = logging.getLogger(__name__)
+
 Key = tuple[int, int]
 ORDER = 3  # apart from the draws of samples, for any seed
 LARGE_BLOCK = 31 << 20  # bytes; glibc adapts to blocks of less than 32 MiB
+POLL = 0.2  # seconds after which a wait for workers looks whether it is to stop
+SHM = "raise the room in /dev/shm (docker run --shm-size=1g), or lower data.workers"
 
 
 class Batches(Sampler):
@@ -68,27 +77,83 @@ class Loader(DataLoader):
         self.failures = failures
 
     def __iter__(self) -> Iterator[Sample]:
+        return self._batches(stop=None)
+
+    def batches(self, stop: object = None) -> AbstractContextManager[Iterator[Sample]]:
+        """The batches, as a context: it ends the workers, which no signal does.
+
+        Args:
+            stop: what becomes true when a batch is no longer to be waited for; they end then.
+        """
+        return closing(self._batches(stop))
+
+    def _batches(self, stop: object) -> Iterator[Sample]:
+        if self.num_workers:
+            try:
+                multiprocessing.Queue().close()  # its locks are files in /dev/shm
+            except OSError as error:
+                reason = f"none can start ({error.strerror})"
+                raise InputError(f"data.workers: {reason}; {SHM}") from None
         with withheld_from_workers():  # or a signal could reach a worker before it ignores them
             batches = super().__iter__()
+        if hasattr(batches, "_try_get_data"):
+            batches._try_get_data = _Wait(batches._try_get_data, stop)
         return _one_line_errors(batches, self.failures)
 
-    def batches(self) -> AbstractContextManager[Iterator[Sample]]:
-        """The batches, as a context: it ends the workers, which no signal does."""
-        return closing(iter(self))
+
+class _Stopped(Exception):
+    """A batch is no longer waited for."""
+
+
+class _Wait:
+    """How a loader waits for its workers: it looks whether to stop."""
+
+    def __init__(self, get: Callable, stop: object) -> None:
+        self._get, self._stop = get, stop
+
+    def __call__(self) -> tuple[bool, object]:
+        if self._stop:
+            raise _Stopped
+        return self._get(POLL)
 
 
 def _collate(made: list[Made]) -> Made:
     parts = zip(*(one.sample for one in made), strict=True)
     problems = tuple(problem for one in made for problem in one.problems)
-    stacked = (None if part[0] is None else torch.stack(part) for part in parts)
-    return Made(Sample(*stacked), problems)
+    return Made(Sample(*(None if part[0] is None else _stacked(part) for part in parts)), problems)
+
+
+def _stacked(parts: Sequence[Tensor]) -> Tensor | np.ndarray:
+    """One batch of samples; where it finds no room in shared memory, as what a pipe can take.
+
+    A tensor that a worker returns would be moved there by a thread of the queue, whose error
+    reaches nobody, and the batch would be waited for for ever.
+    """
+    batch = torch.stack(parts)
+    if get_worker_info() is None:
+        return batch
+    try:
+        return batch.share_memory_()
+    except RuntimeError:
+        return batch.numpy()
+
+
+def _as_tensor(part: Tensor | np.ndarray | None) -> Tensor | None:
+    return torch.from_numpy(part) if isinstance(part, np.ndarray) else part
 
 
 def _one_line_errors(batches: Iterator[Made], failures: Failures) -> Iterator[Sample]:
+    told = False
     try:
         for sample, problems in batches:
             failures.add(problems)
-            yield sample
+            if isinstance(sample.image, np.ndarray):
+                if not told:
+                    log.warning("/dev/shm is full, so batches take a slower way; %s", SHM)
+                told = True
+            yield Sample(*map(_as_tensor, sample))
+    except _Stopped:
+        return
     except InputError as error:
         # A worker sends its traceback as the message; the last line is what it had to say.
         line = str(error).strip().splitlines()[-1]
@@ -98,7 +163,8 @@ def _one_line_errors(batches: Iterator[Made], failures: Failures) -> Iterator[Sa
         if "DataLoader worker" not in str(error):
             raise
         raise InputError(
-            "data.workers: one was killed, probably for want of memory; lower it or data.cache_mb"
+            "data.workers: one was killed, probably for want of memory; lower it or data.cache_mb, "
+            "or give /dev/shm more room (docker run --shm-size=1g)"
         ) from None
     finally:
         # Workers ignore signals, and a traceback may keep their iterator alive: without this the
@@ -152,3 +218,5 @@ def _start_worker(_: int) -> None:
     # (it closes their iterator), or it could not finish its step and save.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # What a queue cannot send would be waited for for ever; a worker that ends is noticed.
+    Queue._on_queue_feeder_error = staticmethod(lambda *_: os._exit(1))

@@ -1,5 +1,7 @@
 """Split the training set into train and valid: by foreground, or by composite as published."""
 
+import logging
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -7,13 +9,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.atomic import atomic
 from models.errors import InputError
+from utils.data.commands import command
 from utils.data.folders import foregrounds
 from utils.disk.lock import alone
-from utils.images.listing import read_names, write_names
+from utils.images.listing import EMPTY, read_names, write_names
 from utils.images.names import composite_names, parse_composite, without_suffix
 from utils.images.pairing import Lookup, last_part
 from utils.problems import refuse
+
+log = logging.getLogger(__name__)
 
 TRAIN_NAMES = "train_names.txt"
 VALID_NAMES = "valid_names.txt"
@@ -62,6 +68,8 @@ def write_split(
 ) -> Split:
     """Split the training set of `root` and save train_names.txt and valid_names.txt there.
 
+    Other lists of these names that were there stay as train_names.before.txt and so on.
+
     Args:
         per_foreground: None splits by foreground. A number n splits the composites NAME_0 to
             NAME_(n - 1) of all foregrounds, as the published code does: nearly every foreground
@@ -82,8 +90,18 @@ def write_split(
         raise InputError(f"{root / 'train' / 'fg'}: {error}") from None
     with alone(root, "splitting the data set"):
         for file, names in zip((TRAIN_NAMES, VALID_NAMES), lists, strict=True):
+            _keep_other(root / file, names)
             write_names(root / file, names)
     return _read(root, ours)[0]
+
+
+def _keep_other(path: Path, names: Sequence[str]) -> None:
+    """Leave a list that will be replaced by other names beside it: it may be made by hand."""
+    if path.is_file() and path.read_bytes() != "".join(f"{name}\n" for name in names).encode():
+        kept = path.with_name(f"{path.stem}.before.txt")
+        with atomic(kept) as temporary:
+            shutil.copyfile(path, temporary)
+        log.info("%s: another list was there, which is %s now", path, kept.name)
 
 
 def read_split(root: Path | str) -> Split:
@@ -124,18 +142,18 @@ def _read(root: Path, names: Sequence[str]) -> tuple[Split, list[str]]:
         for lines in lists.values()
         for line in lines
     )
-    command = _command(root) + (" --by composite" if by_composite else "")
+    again = command("data_gen.py", root, *(("--by", "composite") if by_composite else ()))
     what = "is no composite NAME_k of a foreground" if by_composite else "is not"
     for file, lines in lists.items():
         problems += [
             f"{root / file}: lists {line}, which {what} in {root / 'train' / 'fg'}; "
-            f"run {command} again"
+            f"run {again} again"
             for line in lines
             if not (parse_composite(line, present) if by_composite else line in present)
         ]
     train, valid = lists.values()
     problems += [
-        f"{root / VALID_NAMES}: {line} is in {TRAIN_NAMES} too; run {command} again"
+        f"{root / VALID_NAMES}: {line} is in {TRAIN_NAMES} too; run {again} again"
         for line in sorted(set(train) & set(valid))
     ]
     return Split(*(_chosen(lines, names, by_composite) for lines in lists.values())), problems
@@ -166,14 +184,12 @@ def _meant(line: str, present: set[str], lookup: Lookup) -> str:
 
 def _read_list(path: Path, problems: list[str]) -> list[str]:
     if not path.exists():
-        problems.append(f"{path}: no such file; run {_command(path.parent)} first")
+        problems.append(f"{path}: no such file; run {command('data_gen.py', path.parent)} first")
         return []
-    try:
-        return read_names(path)
-    except InputError:
-        problems.append(f"{path}: the split is empty; run {_command(path.parent)} again")
-        return []
-
-
-def _command(root: Path) -> str:
-    return f"python data_gen.py --dataset {root.name}"
+    found: list[str] = []
+    names = read_names(path, found)
+    again = command("data_gen.py", path.parent)
+    problems += [
+        f"{path}: the split is empty; run {again} again" if EMPTY in one else one for one in found
+    ]
+    return names

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ except ImportError:  # Windows; there is no lock there
 log = logging.getLogger(__name__)
 
 NAME = ".lock"
+OURS = re.compile(r"(.+ here \(process \d+\))?")  # what a process that was killed has left
+TRIES = 1000  # it may be removed between two looks, by who was inside before
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of some disks in a network
 _held: set[IO[str]] = set()  # by this process; what it forks must let go of them
 
@@ -33,7 +36,8 @@ def alone(folder: Path | str, doing: str) -> Iterator[None]:
         doing: what is done inside, for the process that is refused: "scoring".
 
     Raises:
-        InputError: another process is inside, or the folder cannot be written.
+        InputError: another process is inside, the folder cannot be written, or holds a `.lock` of
+            others.
     """
     if fcntl is None:
         yield
@@ -75,13 +79,15 @@ if hasattr(os, "register_at_fork"):
 
 def _locked(folder: Path) -> IO[str]:
     path = folder / NAME
-    while True:
+    for _ in range(TRIES):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            file = path.open("a+", encoding="utf-8")
+            file = path.open("a+", encoding="utf-8", errors="replace")
         except FileNotFoundError:  # removed by who was inside before
             continue
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise InputError(f"{folder}: this name is too long for the disk") from None
             raise InputError(
                 f"{folder}: cannot be written ({error.strerror}); choose another folder"
             ) from None
@@ -101,6 +107,11 @@ def _locked(folder: Path) -> IO[str]:
         with suppress(FileNotFoundError):
             # Who was inside may have removed the file that we opened, and another made a new one.
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                file.seek(0)
+                if not OURS.fullmatch(file.read()):
+                    file.close()
+                    raise InputError(f"{path}: is a file of others; choose another folder")
                 file.truncate(0)
                 return file
         file.close()
+    raise InputError(f"{path}: cannot be made; choose another folder, or remove what is there")

@@ -1,5 +1,6 @@
 """Is there room on the disk? Asked before many files are written."""
 
+import math
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,9 +33,12 @@ def require_room(
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free + sum(path.stat().st_size for path in replaced)
     if needed > free:
+        told = in_words(needed), in_words(free)
+        if len(set(told)) == 1:
+            told = f"{math.ceil(needed):,} bytes", f"{free:,} bytes"
         disk = f"the disk of {folder}" if source else "its disk"
         raise InputError(
-            f"{source or folder}: needs {in_words(needed)}, but {in_words(free)} are free on "
+            f"{source or folder}: needs {told[0]}, but {told[1]} are free on "
             f"{disk}; free some space, or {instead}"
         )
 

@@ -9,8 +9,9 @@ import numpy as np
 from models.errors import InputError
 from utils.images.levels import UNKNOWN
 from utils.images.listing import list_images
+from utils.images.mattes import list_mattes, read_matte
 from utils.images.pairing import Lookup, find_partners
-from utils.images.reading import read_alpha, read_image, read_trimap, require_unknown
+from utils.images.reading import read_image, read_trimap, require_unknown
 from utils.images.sizes import check_same_size
 from utils.progress import progress_bar
 
@@ -99,7 +100,10 @@ def find_examples(
         chosen[name] = images[name]
     trimaps = _partners(chosen, trimap)
     alphas = _partners(chosen, alpha) if alpha else dict.fromkeys(chosen)
-    mattes = {title: _partners(chosen, folder) for title, folder in methods.items()}
+    mattes = {
+        title: find_partners(chosen, list_mattes(folder), folder)
+        for title, folder in methods.items()
+    }
     return [
         Example(
             name,
@@ -155,7 +159,7 @@ def read_mattes(example: Example) -> Mattes:
     require_unknown(example.trimap, trimap)
 
     def read(path: Path) -> np.ndarray:
-        matte = read_alpha(path)
+        matte = read_matte(path)
         check_same_size(path, matte, example.trimap, trimap)
         return matte
 

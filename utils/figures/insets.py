@@ -35,7 +35,7 @@ def parse_inset(text: str) -> tuple[str | None, Inset]:
     Raises:
         InputError: it reads otherwise.
     """
-    found = re.fullmatch(r"(?:(.+):)?(\d+),(\d+),(\d+)", text)
+    found = re.fullmatch(r"(?:(.+):)?(\d{1,9}),(\d{1,9}),(\d{1,9})", text)
     if not found or not int(found[4]):
         raise InputError(f"--inset {text}: write NAME:X,Y,SIZE or X,Y,SIZE, in whole pixels")
     return found[1] and composed(found[1]), Inset(int(found[2]), int(found[3]), int(found[4]))

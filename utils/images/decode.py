@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from models.errors import InputError
+from utils.disk.regular import require_regular
 from utils.images import tiff, wholeness
 from utils.images.overheard import damage_raises
 
@@ -84,8 +85,9 @@ def size_in_header(path: Path) -> tuple[int, int] | None:
     of a TIFF by its orientation.
 
     Raises:
-        InputError: no such file.
+        InputError: no such file, or no file at all.
     """
+    require_regular(path)
     try:
         with path.open("rb") as file:
             if file.read(4) in tiff.STARTS:
@@ -106,6 +108,7 @@ def unfit_depth(path: Path | str, pixels: np.ndarray) -> InputError:
 
 
 def _read(path: Path) -> bytes:
+    require_regular(path)
     try:
         data = path.read_bytes()
     except FileNotFoundError:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.atomic import atomic
 from models.errors import InputError
+from utils.disk.regular import require_regular
 from utils.images.names import (
     IMAGE_SUFFIXES,
     UNREAD_SUFFIXES,
@@ -16,6 +17,8 @@ from utils.images.names import (
     name_of,
 )
 from utils.problems import complain
+
+EMPTY = "holds no names"
 
 
 def pictures_in(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
@@ -102,9 +105,14 @@ def read_names(path: Path, problems: list[str] | None = None) -> list[str]:
         InputError: the file cannot be read as text, or holds no name.
     """
     try:
+        require_regular(path)
         data = path.read_bytes()
+    except InputError as error:
+        complain(str(error), problems)
+        return []
     except OSError as error:
-        complain(f"{path}: cannot be read as a list of names ({error})", problems)
+        reason = error.strerror or error
+        complain(f"{path}: cannot be read as a list of names ({reason}); mend it", problems)
         return []
     if b"\0" in data:
         complain(f"{path}: no plain text; save it as UTF-8", problems)
@@ -116,7 +124,7 @@ def read_names(path: Path, problems: list[str] | None = None) -> list[str]:
     text = text.replace("\ufeff", "")  # lists put together bring such marks in between
     names = [clean(line) for line in text.splitlines() if line.strip()]
     if not names:
-        complain(f"{path}: holds no names; write one to a line, or remove the file", problems)
+        complain(f"{path}: {EMPTY}; write one to a line, or remove the file", problems)
     return names
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from models.errors import InputError
+from utils.disk.regular import require_regular
 from utils.images.decode import decode
 from utils.images.listing import list_images
 from utils.images.names import IMAGE_SUFFIXES
@@ -68,16 +69,22 @@ def to_float(matte: np.ndarray) -> np.ndarray:
 
 def _array(path: Path) -> np.ndarray:
     """A (H, W) array, mapped, not read; leading and trailing axes of one are dropped."""
+    require_regular(path)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the name") from None
-    except (OSError, ValueError, EOFError):
-        raise InputError(f"{path}: not a whole array; save it again with numpy.save") from None
-    shape = tuple(side for side in array.shape if side != 1) if array.ndim > 2 else array.shape
-    if len(shape) != 2 or not np.issubdtype(array.dtype, np.floating):
+    except Exception:  # a damaged header is read as Python, and fails in any way
+        array = None
+    if not isinstance(array, np.ndarray):  # an archive of arrays, .npz
+        raise InputError(f"{path}: not a whole array; save it again with numpy.save")
+    shape = array.shape
+    while len(shape) > 2 and 1 in (shape[0], shape[-1]):
+        shape = shape[1:] if shape[0] == 1 else shape[:-1]
+    if len(shape) != 2 or not array.size or not np.issubdtype(array.dtype, np.floating):
         raise InputError(
-            f"{path}: {array.dtype} {array.shape}; save a floating-point array (height, width)"
+            f"{path}: {str(array.dtype)[:60]} {array.shape}; save a floating-point array "
+            "(height, width)"
         )
     return array.reshape(shape)
 

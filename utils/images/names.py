@@ -89,7 +89,7 @@ def parse_composite(text: str, foregrounds: Container[str] | None = None) -> tup
         foregrounds: NAME must be one of these, where they are given.
     """
     name, _, number = text.rpartition("_")
-    if not name or not (number.isascii() and number.isdigit()):
+    if not name or len(number) > 9 or not (number.isascii() and number.isdigit()):
         return None
     if foregrounds is not None and name not in foregrounds:
         return None

@@ -1,6 +1,7 @@
 """Strict reading of pictures, mattes and trimaps: right, or one line that says why not."""
 
 import logging
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -86,13 +87,16 @@ def read_trimap(path: Path | str) -> np.ndarray:
             f"{path}: no trimap, {_share(stray, grey.size)} of its pixels are far from 0, 128 and "
             "255; is it a matte? (resize trimaps with nearest neighbour and save them as PNG)"
         )
+    _tell_snapped(path, off, _share(off, grey.size))
+    return trimap
+
+
+@cache  # a file may be read for its scores, for a sheet and for another network
+def _tell_snapped(path: Path, count: int, share: str) -> None:
     log.warning(
         "%s: %d pixels (%s) are not 0, 128 or 255; snapped to the nearest of these",
-        path,
-        off,
-        _share(off, grey.size),
+        *(path, count, share),
     )
-    return trimap
 
 
 def require_unknown(path: Path | str, trimap: np.ndarray) -> None:

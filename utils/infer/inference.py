@@ -1,6 +1,7 @@
 """Matte one picture of any size with a network."""
 
 import logging
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -22,8 +23,21 @@ log = logging.getLogger(__name__)
 MODES = ("auto", "whole", "tile", "resize", "crop", "half")
 HALO = 128  # px; with DIM 99.9 % of the unknown pixels of a photograph are then within 1.3/255
 MAX_SIZE = {"resize": 1600, "crop": 320}  # as published
+MODES_OF = {
+    "max_size": tuple(MAX_SIZE),
+    **dict.fromkeys(("halo", "tile", "batch"), ("tile", "auto")),
+    "memory_mb": ("auto",),
+}
 WORTHWHILE = 0.9  # each tile costs more than its pixels, so tiles have to save a tenth of them
 SPARE = 0.8  # of the free memory
+
+
+def require_fit(mode: str, options: Iterable[str]) -> None:
+    """Raise an `InputError` where one of `options`, which are given, does nothing in a mode."""
+    for name in options:
+        modes = MODES_OF.get(name, MODES)
+        if mode not in modes:
+            raise InputError(f"{name} goes with {' and '.join(modes)}, not with {mode}")
 
 
 @dataclass
@@ -64,10 +78,7 @@ class Inference:
             raise InputError(f"mode: {self.mode!r} is none; use {', '.join(MODES)}")
         if self.precision not in TYPES:
             raise InputError(f"precision: {self.precision!r} is none; use {', '.join(TYPES)}")
-        if self.max_size is not None and self.mode not in MAX_SIZE:
-            raise InputError(f"max_size goes with {' and '.join(MAX_SIZE)}, not with {self.mode}")
-        if self.halo is not None and self.mode not in ("auto", "tile"):
-            raise InputError(f"halo goes with tile and auto, not with {self.mode}")
+        require_fit(self.mode, [name for name in ("max_size", "halo") if getattr(self, name)])
         if isinstance(self.halo, str) and self.halo != "full":
             raise InputError(f"halo: {self.halo!r} is none; give pixels, or full")
         for name in ("max_size", "halo", "tile", "batch", "memory_mb"):

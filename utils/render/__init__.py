@@ -1,6 +1,7 @@
 """The embedded data set: foregrounds with exact mattes, and backgrounds, rendered from a seed."""
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from zlib import crc32
@@ -8,6 +9,7 @@ from zlib import crc32
 import numpy as np
 
 from models.errors import InputError
+from utils.images.names import is_visible
 from utils.images.writing import write_image
 from utils.processes import run
 from utils.progress import progress_bar
@@ -37,6 +39,7 @@ SUBJECTS: dict[str, Subject] = {
 # Every dozen holds each kind once, and hair and fur twice: they are what people matte most.
 DOZEN = (*SUBJECTS, "hair", "fur")
 ASPECTS = (4 / 3, 3 / 4, 3 / 2, 2 / 3, 1.0)
+ITEM = re.compile(rf"({'|'.join(SUBJECTS)})_\d+\.png|scene_\d+\.jpg")
 SPLITS = ("train", "test")
 FIRST = {"train": 0, "test": 9000}  # numbers start here, so that no name is in both splits
 
@@ -76,11 +79,25 @@ def render(
         for place, split in enumerate(SPLITS)
         for item in _items(Path(root) / split, split, foregrounds[place], backgrounds[place])
     ]
+    _require_own(Path(root))
     items = [item for item in items if not all(path.exists() for path in item)]
     jobs = [(item, seed, size) for item in items]
     with progress_bar(total=len(jobs), desc="sample", unit="image", disable=not progress) as bar:
         for _ in run(_write, jobs, 0 if workers == 1 else workers, root):
             bar.update()
+
+
+def _require_own(root: Path) -> None:
+    """Raise an `InputError` where a set of somebody else is in the folders of the sample."""
+    for split in SPLITS:
+        for folder in ("fg", "alpha", "bg"):
+            place = root / split / folder
+            for path in sorted(place.iterdir()) if place.is_dir() else ():
+                if is_visible(path.name) and not ITEM.fullmatch(path.name):
+                    raise InputError(
+                        f"{path}: is none of the sample, which would be rendered beside it; move "
+                        "the set to a folder of its own and name that with --dataset"
+                    )
 
 
 def foreground(name: str, seed: int = 0, size: int = 720) -> tuple[np.ndarray, np.ndarray]:
@@ -113,8 +130,9 @@ def _write(job: tuple[tuple[Path, ...], int, int]) -> None:
         write_image(paths[0], image, quality=int(rng.integers(92, 98)))
         return
     colour, alpha = foreground(name, seed, size)
-    write_image(paths[0], colour)
-    write_image(paths[1], alpha)
+    for path, picture in zip(paths, (colour, alpha), strict=True):
+        if not path.exists():
+            write_image(path, picture)
 
 
 def _generator(name: str, seed: int) -> np.random.Generator:

@@ -58,14 +58,29 @@ class Journal:
 
 
 def _read(file: Path, settings: dict) -> list[dict]:
-    if not file.exists():
+    if not file.is_file():
         return []
-    first, *lines = file.read_text(encoding="utf-8").split("\n")
+    # What follows the last line break is an unfinished line, or nothing.
+    first, *lines = file.read_text(encoding="utf-8", errors="replace").split("\n")[:-1] or [""]
     if first != json.dumps(settings):
         log.info("%s: of another network or with other options; nothing of it is kept", file)
         return []
-    # What follows the last line break is an unfinished line, or nothing.
-    return [json.loads(line) for line in lines[:-1]]
+    rows = [_row(line) for line in lines]
+    if None in rows:
+        log.warning("%s: %d of its lines are damaged; scored again", file, rows.count(None))
+    return [row for row in rows if row]
+
+
+def _row(line: str) -> dict | None:
+    """What a line holds; None where that is no row of numbers."""
+    try:
+        content = json.loads(line)
+        files, row = content["files"], content["row"]
+        numbers = all(isinstance(value, int | float) for k, value in row.items() if k != "name")
+        known = numbers and isinstance(row["name"], str) and isinstance(files, list)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    return content if known else None
 
 
 def _name(line: dict) -> str:

@@ -19,6 +19,7 @@ from utils.images.sizes import check_same_size
 from utils.infer.inference import Inference
 from utils.metrics import sad
 from utils.problems import naming
+from utils.score.owned import origin, require_own
 from utils.score.pictures import Picture, sizes, trimap_of
 from utils.score.scores import FLOOR, LATENCY_SIDE, Scores, full_label
 from utils.score.scoring import Matting, Scoring, score_floor, score_matting
@@ -37,6 +38,7 @@ def run_networks(
     inference: Inference,
     out: Path,
     scoring: Scoring = Scoring(),  # noqa: B008  (it is frozen)
+    files: Mapping[str, str] | None = None,
 ) -> list[Scores]:
     """Score each network on the pictures of each set.
 
@@ -48,17 +50,25 @@ def run_networks(
     Args:
         sets: {"": pictures}, or pictures by the name of their trimaps.
         inference: how each picture is matted; goes into the JSON.
+        files: where each network comes from, by its label, where that tells tests apart.
 
     Returns:
         The scores of the sets that have a truth.
 
     Raises:
-        InputError: a file cannot be used, where sizes that differ are found before any work; or
-            another process writes to `out`.
+        InputError: a file cannot be used, where sizes that differ are found before any work;
+            results of another test, or what is read, are in `out`; another process writes there.
     """
     # Refuses what cannot be, before any work.
     autocast(device, inference.precision, option="--precision")
     shapes = {key: sizes(pictures) for key, pictures in sets.items()}
+    of = {}
+    for label in networks:
+        method = Path(files[label]) if files and label in files else None
+        for key, pictures in sets.items():
+            name = full_label(label, key)
+            of[name] = origin(out, pictures, method)
+            require_own(out, name, _place(out, label, key, pictures), of[name], pictures)
     for network in networks.values():
         network.to(device)
         if device.type == "cpu":  # a third less time for small networks, a tenth for large ones
@@ -83,7 +93,8 @@ def run_networks(
                 **({"halo": inference.halo_of(network)} if inference.mode in TILED else {}),
             }
             for key, pictures in sets.items():
-                result = _run_set(label, key, pictures, matting, about, device, out, scoring)
+                settings = {**about, "of": of[full_label(label, key)]}
+                result = _run_set(label, key, pictures, matting, settings, device, out, scoring)
                 if not result:
                     continue
                 if key not in floors:
@@ -135,8 +146,7 @@ def _run_set(
 ) -> Scores | None:
     """The scores of a network on one set; None where there is no truth."""
     scored = pictures[0].alpha is not None
-    name = full_label(label, key)
-    folder = out / name if scored else out / label / key
+    name, folder = full_label(label, key), _place(out, label, key, pictures)
     decides = {k: v for k, v in about.items() if k != "milliseconds_320"}
     settings = {**decides, "device": device.type}
     rows = score_matting(
@@ -144,7 +154,13 @@ def _run_set(
     )
     if not scored:
         return None
-    return Scores(name, [dict(row) for row in rows], about | scoring.described(pictures))
+    told = {k: v for k, v in about.items() if k != "of"}
+    return Scores(name, [dict(row) for row in rows], told | scoring.described(pictures))
+
+
+def _place(out: Path, label: str, key: str, pictures: Sequence[Picture]) -> Path:
+    """Where the mattes of a network go."""
+    return out / full_label(label, key) if pictures[0].alpha else out / label / key
 
 
 def _sheet(labels: list[str], key: str, pictures: Sequence[Picture], out: Path) -> None:

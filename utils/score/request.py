@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from models.errors import InputError
+from utils.data.commands import command
 from utils.options import RESULT, Config
 from utils.score.folders import check_folders
 from utils.score.pictures import RADIUS, Picture, match, match_saved
@@ -82,11 +83,10 @@ def default_out(
 
 def _how_to_compose(config: Config) -> str:
     data = config.data
-    root = "" if data.root == "data" else f" --data-root {data.root}"
     source = data.folder / "test" / "fg"
     missing = data.dataset != SAMPLE and not source.is_dir()
     first = f" once foregrounds are in {source} (see data/README.md)" if missing else ""
     return (
-        f"compose it with python pre_process.py --dataset {data.dataset}{root}{first}, or give "
+        f"compose it with {command('pre_process.py', data.folder)}{first}, or give "
         "--image, --alpha and --trimap"
     )

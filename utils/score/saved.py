@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from utils.disk.lock import alone
+from utils.score.owned import origin, require_own
 from utils.score.pictures import Picture, sizes
 from utils.score.scores import FLOOR, Scores, full_label
 from utils.score.scoring import Scoring, score_floor, score_saved
@@ -24,13 +25,16 @@ def run_saved(
     if `out` is given.
 
     Raises:
-        InputError: a file cannot be used, where sizes that differ are found before any work; or
-            another process writes to `out`.
+        InputError: a file cannot be used, where sizes that differ are found before any work;
+            results of another test are in `out`, or another process writes there.
     """
     sizes(pictures)
+    journal, of = None, {}
+    if out:
+        journal, of = out / f"{label}.rows.jsonl", origin(out, pictures, pictures[0].matte.parent)
+        require_own(out, label, None, of, pictures)
     with alone(out, "scoring") if out else nullcontext():
-        journal = out / f"{label}.rows.jsonl" if out else None
-        rows = score_saved(label, pictures, scoring, journal)
+        rows = score_saved(label, pictures, scoring, journal, of)
         name = full_label(FLOOR, key)
         floor = Scores(name, score_floor(name, pictures, scoring))
         result = Scores(label, rows, scoring.described(pictures), floor)

@@ -53,18 +53,25 @@ def default_workers(sets: Mapping[str, Sequence[Picture]]) -> int:
 
 
 def score_saved(
-    label: str, pictures: Sequence[Picture], scoring: Scoring, journal: Path | None = None
+    label: str,
+    pictures: Sequence[Picture],
+    scoring: Scoring,
+    journal: Path | None = None,
+    of: dict | None = None,
 ) -> list[dict]:
     """The row of each saved matte, `{"name":, "SAD":, ...}`, in the order of the pictures.
 
     Args:
         journal: the file that `scoring.resume` continues.
+        of: what is noted there as the `owned.origin` of the rows.
 
     Raises:
         InputError: a file cannot be used, or the sizes of a picture's files differ.
     """
     sources = {picture.name: picture.files for picture in pictures}
-    done = Journal(journal, scoring.described(pictures), sources, scoring.resume)
+    done = Journal(
+        journal, {**scoring.described(pictures), "of": of or {}}, sources, scoring.resume
+    )
     due = [picture for picture in pictures if picture.name not in done.rows]
     jobs = [_Job(picture, scoring.exact, region=scoring.region) for picture in due]
     return _collect(label, pictures, jobs, done, scoring.workers)

@@ -46,6 +46,8 @@ def saved_in(sets: dict[str, list[Picture]], mattes: Path) -> dict[str, list[Pic
         InputError: a folder or a matte is missing, or the set has no truth to score against.
     """
     saved = {}
+    if not mattes.is_dir():
+        raise InputError(f"{mattes}: no such folder; check --pred")
     for key, pictures in sets.items():
         if pictures[0].alpha is None:
             raise InputError(f"{pictures[0].image.parent}: has no truth beside it to score against")

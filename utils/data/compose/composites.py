@@ -1,11 +1,13 @@
 """Which foreground is composed over which backgrounds."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from models.atomic import LONGEST
 from models.errors import InputError
 from utils.data.folders import Foreground, Part, foregrounds
 from utils.images.names import composite_names
@@ -39,14 +41,18 @@ def compositions(
         per_foreground: n.
 
     Raises:
-        InputError: as `foregrounds`; n is less than 1; there are no backgrounds.
+        InputError: as `foregrounds`; n is less than 1; there are no backgrounds; a name is too
+            long for those of its composites.
     """
     if not backgrounds:
         raise InputError(f"{root}: no backgrounds to compose the {part} set over; add some")
     found = []
     for i, one in enumerate(foregrounds(root, part)):
         composites = []
-        for k, name in enumerate(composite_names(one.name, per_foreground)):
+        names = composite_names(one.name, per_foreground)
+        if len(os.fsencode(f"{names[-1]}.png")) > LONGEST:
+            raise InputError(f"{one.fg}: too long a name for composites NAME_k.png; shorten it")
+        for k, name in enumerate(names):
             background = backgrounds[(i * per_foreground + k) % len(backgrounds)]
             composites.append(Composite(name, Path(background)))
         found.append(Composition(one, composites))

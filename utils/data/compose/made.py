@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from models.atomic import atomic
+from models.errors import InputError
 from utils.disk.record import record
+from utils.disk.regular import require_regular
 from utils.images.names import name_of
 
 
@@ -29,6 +31,19 @@ def describe(root: Path, sources: Mapping[str, Sequence[Path]], settings: dict) 
     }
 
 
+def require_made(file: Path, description: dict, pictures: Iterable[Path]) -> None:
+    """Raise an `InputError` where one of `pictures` is none of ours: neither noted nor described.
+
+    Args:
+        file, description: as `outdated`.
+    """
+    ours = {*_read(file)["composites"], *description["composites"]}
+    strangers = sorted(path for path in pictures if name_of(path) not in ours)
+    if strangers:
+        more = f" (as are {len(strangers) - 1} more)" if len(strangers) > 1 else ""
+        raise InputError(f"{strangers[0]}: was not made here{more}; move it to another folder")
+
+
 def outdated(file: Path, description: dict, pictures: Iterable[Path]) -> list[Path]:
     """Those of `pictures` that belong to no composite, or were made otherwise or of other files.
 
@@ -39,8 +54,8 @@ def outdated(file: Path, description: dict, pictures: Iterable[Path]) -> list[Pa
     noted = _read(file)
     if _settings(noted) != _settings(description):
         return list(pictures)
-    before, now = noted.get("composites", {}), description["composites"]
-    old, new = noted.get("sources", {}), description["sources"]
+    before, now = noted["composites"], description["composites"]
+    old, new = noted["sources"], description["sources"]
     same = {
         name
         for name, places in now.items()
@@ -64,7 +79,14 @@ def _settings(description: dict) -> dict:
 
 
 def _read(file: Path) -> dict:
+    """What was noted; of a file that is not there, damaged or no note, nothing."""
+    require_regular(file)
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+        noted = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        noted = None
+    noted = noted if isinstance(noted, dict) else {}
+    for key in ("composites", "sources"):
+        if not isinstance(noted.get(key), dict):
+            noted[key] = {}
+    return noted

@@ -12,7 +12,7 @@ import numpy as np
 from models.errors import InputError
 from utils.data.compose.arithmetic import compose, fit_background
 from utils.data.compose.composites import Composition, compositions, pixels, read_pair
-from utils.data.compose.made import describe, note, outdated
+from utils.data.compose.made import describe, note, outdated, require_made
 from utils.data.folders import Foreground
 from utils.disk.lock import alone
 from utils.disk.room import MATTE, PHOTOGRAPH, require_room
@@ -66,7 +66,8 @@ def compose_test_set(
     Raises:
         InputError: a picture cannot be used; a matte or a trimap is of another size than its
             foreground, has no unknown pixel, or contradicts it; a trimap is of none; the disk is
-            too small; another process composes this set.
+            too small; `composed` holds pictures that were not made here; another process composes
+            this set.
     """
     root = Path(root)
     draw_radius(np.random.default_rng(0), *radius)  # complain now, not after half of the work
@@ -104,6 +105,7 @@ def _due(
     description = describe(root, sources, {"radius": list(radius), "seed": seed})
     file = composed / "settings.json"
     pictures = [path for folder in FOLDERS for path in (composed / folder).glob("*.png")]
+    require_made(file, description, pictures)
     old = set(outdated(file, description, pictures))
     there = Counter(name_of(path) for path in pictures if path not in old)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from models.errors import InputError
 from utils.data.compose.arithmetic import compose, fit_background
 from utils.data.compose.composites import Composition, compositions, pixels, read_pair
-from utils.data.compose.made import describe, note, outdated
+from utils.data.compose.made import describe, note, outdated, require_made
 from utils.disk.lock import alone
 from utils.disk.room import PHOTOGRAPH, in_words, require_room
 from utils.images.reading import read_image
@@ -98,7 +98,9 @@ def _due(root: Path, merged: Path, wanted: list[Composition], suffix: str) -> li
     file = merged / "settings.json"
     pictures = [path for path in merged.glob("*") if path.suffix in PHOTOGRAPH]
     old = outdated(file, description, pictures)
-    if old and not file.exists():
+    if file.exists():
+        require_made(file, description, pictures)
+    elif old:
         raise InputError(
             f"{merged}: holds pictures that were not made here, such as {old[0].name}; "
             "move them away"

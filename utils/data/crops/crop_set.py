@@ -180,7 +180,11 @@ class CropSet(Dataset):
         scale = data.crop_scales[rng.integers(len(data.crop_scales))]
         side = max(1, min(round(data.crop * scale), *canvas.size))
         radii = self._in_pixels(radii, canvas.scale * side / data.crop)
-        return view_at(canvas, unknown_place(stored, radii, rng), side, data.crop)
+        try:
+            place = unknown_place(stored, radii, rng)
+        except IndexError:
+            raise self._store.damaged(source) from None
+        return view_at(canvas, place, side, data.crop)
 
     def _layer(
         self, stored: Stored, radii: Radii, view: View, interpolation: int | None

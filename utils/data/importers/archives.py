@@ -11,6 +11,7 @@ from models.atomic import atomic
 from models.errors import InputError
 from utils.data.importers.entries import Entry, entries, read
 from utils.disk.record import Record, record
+from utils.disk.regular import require_regular
 from utils.disk.room import require_room
 from utils.progress import progress_bar
 
@@ -62,6 +63,7 @@ def unpack(
     """
     if not archive.exists():
         raise InputError(f"{archive}: no such file or folder; check --from")
+    require_regular(archive)
     stamp = record(archive).time
     note = folder / NOTE
     with entries(archive) as everything:

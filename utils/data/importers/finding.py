@@ -9,6 +9,7 @@ from typing import NamedTuple, get_args
 from models.errors import InputError
 from utils.data.folders import Part
 from utils.data.importers.lists import list_name
+from utils.disk.regular import require_regular
 from utils.images.layouts import (
     ALPHA_NAMES,
     FG_NAMES,
@@ -129,7 +130,10 @@ def pictures(folder: Path, base: Path, faults: list[str]) -> list[Path]:
     gone = [path for path in found if not path.exists()]
     told = [*unread_in(folder), *(f"{path}: is a link to what is gone" for path in gone)]
     faults += [one.replace(f"{base}{os.sep}", "") for one in told]
-    return [path for path in found if path not in gone]
+    found = [path for path in found if path not in gone]
+    for path in found:
+        require_regular(path)
+    return found
 
 
 def visible_files(source: Path) -> Iterator[Path]:

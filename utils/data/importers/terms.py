@@ -18,6 +18,9 @@ def keep_terms(request: Request) -> None:
         if target.exists() and not same_content(path, target):  # those of another source
             inner = path.relative_to(request.folder).parts
             target = request.root / clean("-".join((request.source.stem, *inner)))
+        if target.exists() and not same_content(path, target):
+            log.warning("%s: is another file already; the terms are %s", target, path.name)
+            continue
         with atomic(target) as temporary:
             temporary.write_bytes(path.read_bytes())
         log.info("%s: the terms of these data", target)

@@ -1,6 +1,7 @@
 """Build the training store: in several processes, resumed, checked against its sources."""
 
 import logging
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,10 +12,18 @@ from safetensors.numpy import save
 from models.atomic import atomic
 from models.errors import InputError
 from utils.data.folders import Foreground, foregrounds
-from utils.data.store.files import RADII, describe, fault, file_of, sources_of, store_folder
+from utils.data.store.files import (
+    RADII,
+    describe,
+    fault,
+    file_of,
+    made_here,
+    sources_of,
+    store_folder,
+)
 from utils.disk.lock import alone
 from utils.disk.room import in_words, require_room
-from utils.images.names import name_of
+from utils.images.names import composed
 from utils.images.reading import read_alpha, read_image
 from utils.images.sizes import check_sizes, image_size
 from utils.problems import refuse, tolerate
@@ -23,6 +32,7 @@ from utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
+LEFT = re.compile(r"\..+\.\d+(-\w+)?\.safetensors")  # by a build that was killed
 WIDEST = 65535  # what a count of 16 bits can tell of a row
 
 
@@ -30,8 +40,8 @@ def build_store(root: Path | str, workers: int = 0, snap: int = 0) -> Path:
     """Decode every training foreground of `root` into its store.
 
     What is there, whole, of this version and made from the sources as they are now, stays; what
-    belongs to no foreground is removed. The size is logged before the work starts. A foreground
-    that cannot be read is logged and left out.
+    was made of other foregrounds is removed, what was not made here stays. The size is logged
+    before the work starts. A foreground that cannot be read is logged and left out.
 
     Args:
         workers: processes; 0 decodes in this one.
@@ -44,8 +54,8 @@ def build_store(root: Path | str, workers: int = 0, snap: int = 0) -> Path:
 
     Raises:
         InputError: a foreground and its matte differ in size (all such pairs are logged), more than
-            1 % of the foregrounds cannot be read, the disk is too small, or another process builds
-            this store.
+            1 % of the foregrounds cannot be read, the disk is too small, a file that was not made
+            here is in the way, or another process builds this store.
     """
     sources = foregrounds(root, "train")
     folder = store_folder(root)
@@ -56,8 +66,11 @@ def build_store(root: Path | str, workers: int = 0, snap: int = 0) -> Path:
 def _build(folder: Path, sources: list[Foreground], workers: int, snap: int) -> Path:
     pixels, bad = _sizes(sources)
     due = [one for one in sources if one.name in pixels and fault(folder, one, "", snap)]
+    others = [path for path in (file_of(folder, one) for one in due) if made_here(path) is False]
+    refuse([f"{path}: was not made here; move it to another folder" for path in others])
+    kept = {composed(file_of(folder, one).name) for one in sources if one.name in pixels}
     for path in folder.glob("*.safetensors"):
-        if name_of(path) not in pixels:
+        if composed(path.name) not in kept and (LEFT.fullmatch(path.name) or made_here(path)):
             path.unlink()
     needed = _bytes(pixels[one.name] for one in due)
     log.info(

@@ -10,16 +10,21 @@ Its metadata name the version of this layout, the sources it was made from and h
 """
 
 import json
+import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
+from zlib import crc32
 
 import numpy as np
 
+from models.atomic import LONGEST, fitting
 from models.errors import InputError
+from utils.data.commands import command
 from utils.data.folders import Foreground
 from utils.disk.record import record, unchanged
+from utils.disk.regular import require_regular
 from utils.images.trimap import reach
 from utils.problems import tolerate
 
@@ -55,7 +60,7 @@ class Store:
 
     def __init__(self, root: Path | str) -> None:
         self._folder = store_folder(root)
-        self._cure = f"run python pre_process.py --dataset {Path(root).name}"
+        self._cure = f"run {command('pre_process.py', root)}"
         self._maps: OrderedDict[str, Stored] = OrderedDict()
         if not self._folder.is_dir():
             raise InputError(f"{self._folder}: no training store; {self._cure}")
@@ -95,6 +100,11 @@ class Store:
         sizes = [path.stat().st_size for path in (source.fg, source.alpha)]
         return [source.name, *sizes, metadata["version"], metadata["snap"]]
 
+    def damaged(self, source: Foreground) -> InputError:
+        """The error of a file whose arrays contradict each other, which opening it cannot see."""
+        path = file_of(self._folder, source)
+        return InputError(f"{path}: damaged; remove it and {self._cure}")
+
 
 def store_folder(root: Path | str) -> Path:
     """Where the store of a data set is."""
@@ -102,8 +112,11 @@ def store_folder(root: Path | str) -> Path:
 
 
 def file_of(folder: Path, source: Foreground) -> Path:
-    """Where the store in `folder` keeps a foreground."""
-    return folder / f"{source.name}.safetensors"
+    """Where the store in `folder` keeps a foreground, of a legal name also where that is long."""
+    name = f"{source.name}.safetensors"
+    if len(os.fsencode(name)) > LONGEST:
+        name = fitting(source.name, f"-{crc32(source.name.encode()):08x}.safetensors")
+    return folder / name
 
 
 def sources_of(source: Foreground) -> dict[str, str]:
@@ -126,26 +139,46 @@ def fault(folder: Path, source: Foreground, cure: str, snap: int | None = None) 
     return None
 
 
+def made_here(path: Path) -> bool | None:
+    """Whether a file is one of a store, of any version; None where that cannot be told of it."""
+    require_regular(path)
+    try:
+        with path.open("rb") as file:
+            return {"version", "fg", "alpha"} <= set(_header(file)[1].get("__metadata__", ()))
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _header(file: IO[bytes]) -> tuple[int, dict]:
+    """How long the header of a safetensors file is, and what is in it."""
+    length = int.from_bytes(file.read(8), "little")
+    if length > LARGEST_HEADER:
+        raise ValueError("no header")
+    return length, json.loads(file.read(length))
+
+
 def _map(path: Path, cure: str) -> tuple[Stored, dict[str, str]]:
     """The arrays and the metadata of a file.
 
     Not `safetensors.safe_open`: it copies a window fifteen times slower than NumPy.
     """
+    require_regular(path)
     try:
         with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if length > LARGEST_HEADER:
-                raise ValueError("no header")
-            header = json.loads(file.read(length))
+            length, header = _header(file)
         metadata = header["__metadata__"]
         if metadata["version"] != VERSION:
             raise InputError(f"{path}: made by another version of Matting Prune; {cure}")
         content = np.asarray(np.memmap(path, np.uint8, "r", offset=8 + length))
         arrays = (_array(content, header[name]) for name in Stored._fields)
-        return Stored(*arrays), metadata
+        stored = Stored(*arrays)
+        size = stored.reach.shape
+        if stored.rgba.shape != (*size, 4) or stored.counts.shape != (RADII, size[0]):
+            raise ValueError("its arrays are of different pictures")
+        return stored, metadata
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {cure}") from None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise InputError(f"{path}: damaged or not whole; {cure}") from None
 
 

@@ -1,0 +1,124 @@
+"""Options are refused before the work: too large, idle in a task, or a place that cannot be."""
+
+from pathlib import Path
+
+import pytest
+
+import models
+from models.files import save_network
+from tests.scripts import main, refusal
+from tests.sets import write_set, write_test_set
+
+PICTURES = "--image T/image --alpha T/alpha --trimap T/trimap"
+SAVED = "test.py --pred T/pred --alpha T/alpha --trimap T/trimap"
+NETWORK = f"test.py --network tiny.tar {PICTURES} device=cpu"
+FIGURE = f"figure.py {PICTURES} --pred T/pred"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_test_set(tmp_path / "T")
+    write_set(tmp_path / "data" / "set", train=2, test=1)
+    save_network(tmp_path / "tiny.tar", models.build("dim", models.scaled_plan("dim", 1 / 32)))
+    for name in ("folder", "folder.png"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "file").write_text("mine")
+
+
+def files() -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (f"{SAVED} --json folder", "--json folder: is a folder; name a file"),
+        (f"{SAVED} --json file", "--json file: is there and holds no scores; name another"),
+        (f"{NETWORK} --json file/s.json", "file is no folder; name another"),
+        (f"{SAVED} --out file", "--out file: is a file; name a folder"),
+        (f"{FIGURE} --out folder.png", "--out folder.png: is a folder; name a file"),
+        (f"{FIGURE} --out T/pred/a.png", "--out T/pred/a.png: is read, too, and would be replaced"),
+        ("convert.py tiny.tar folder", "OUT folder: is a folder; name a file"),
+        ("convert.py tiny.tar tiny.tar", "OUT tiny.tar: is read, too, and would be replaced"),
+        ("train.py --sheet folder", "--sheet folder: is a folder; name a file"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_the_work(line, words):
+    before = files()
+    assert words in refusal(*line.split())
+    assert files() == before
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (f"{SAVED} --mode tile", "--mode does nothing with --pred; leave it out"),
+        (f"{SAVED} --precision float32", "--precision does nothing with --pred"),
+        (f"{SAVED} --memory-mb 9", "--memory-mb does nothing with --pred"),
+        (f"{SAVED} --worst MSE", "--worst is for a sheet in --out"),
+        (f"{NETWORK} --tile 512", "tile goes with tile and auto, not with whole"),
+        (f"{NETWORK} --batch 2", "batch goes with tile and auto, not with whole"),
+        (f"{NETWORK} --mode tile --memory-mb 9", "memory_mb goes with auto, not with tile"),
+        ("pre_process.py --dataset set --check --snap 5", "--snap does nothing with --check"),
+        ("pre_process.py --dataset set --check --per-foreground 5", "--per-foreground does nothin"),
+        ("pre_process.py --dataset set --merged --seed 1", "--seed does nothing with --merged"),
+        (
+            "pre_process.py --dataset a --from T --kind pairs --trimap-radius 1 2",
+            "--trimap-radius does nothing with --from",
+        ),
+        ("pre_process.py --dataset=", "--dataset is empty; name a folder"),
+        (f"{FIGURE} --out f.png --picture a --rows 2", "--rows does nothing with --picture"),
+        ("train.py --sheet s.png --resume", "--resume does nothing with --sheet"),
+    ],
+)
+def test_options_that_do_nothing_in_a_task_are_refused(line, words):
+    assert words in refusal(*line.split())
+
+
+HUGE = "9" * 20
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{SAVED} --workers {HUGE}",
+        f"{NETWORK} --mode tile --tile {HUGE}",
+        f"{NETWORK} --mode tile --batch {HUGE}",
+        f"pre_process.py --dataset set --per-foreground {HUGE}",
+        f"pre_process.py --dataset set --trimap-radius 1 {HUGE}",
+        f"pre_process.py --dataset set --seed {HUGE}",
+        f"data_gen.py --dataset set --seed {HUGE}",
+        f"{FIGURE} --out f.png --width {HUGE}",
+        f"{FIGURE} --out f.png --rows {HUGE}",
+        f"{FIGURE} --out f.png --inches inf",
+        f"{FIGURE} --out f.png --inches nan",
+        f"{FIGURE} --out f.png --inset 1,1,{HUGE}",
+        f"{FIGURE} --out f.pdf --width 8192 --pred b=T/pred --pred c=T/pred --pred d=T/pred "
+        "--pred e=T/pred --pred f=T/pred",
+        f"train.py --feature_layer [{'9' * 5000}]",
+        f"train.py train.batch_size={HUGE}",
+        "train.py data.crop=1000000",
+        "train.py network.width=1e9",
+        f"train.py seed=0x{'f' * 5000}",
+    ],
+)
+def test_numbers_have_upper_bounds(line):
+    assert len(refusal(*line.split())) < 6000
+
+
+def test_a_name_list_of_endless_numbers_is_one_of_other_names():
+    Path("data/set/train_names.txt").write_text(f"train0_{'9' * 5000}\n")
+    Path("data/set/valid_names.txt").write_text("train1\n")
+    assert "1 problems" in refusal("pre_process.py", "--dataset", "set", "--check", "--workers", 0)
+
+
+def test_advised_commands_name_the_data_root_and_the_set(tmp_path, capsys):
+    Path("data").rename("my data")
+    more = ("--data-root", "my data", "--dataset", "set", "--workers", 0, "--per-foreground", 1)
+    main("pre_process.py", *more)
+    told = capsys.readouterr().out.splitlines()[-1]
+    assert told == "next: python data_gen.py --dataset set --data-root 'my data'"
+    config = ("data.root=my data", "data.dataset=set")
+    wanted = "run python data_gen.py --dataset set --data-root 'my data' first"
+    assert wanted in refusal("train.py", "--sheet", "s.png", *config)

@@ -1,0 +1,188 @@
+"""We replace and remove what we made; what is the user's stays as it is."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+import models
+from models.errors import InputError
+from models.files import save_network
+from tests.refusals import refused
+from tests.scripts import main, refusal
+from tests.sets import disc, picture, write_set, write_test_set
+from utils.data.compose.testing import compose_test_set
+from utils.data.compose.training import compose_training_set
+from utils.data.folders import backgrounds
+from utils.data.split import write_split
+from utils.data.store.building import build_store
+from utils.disk.lock import alone
+from utils.images.writing import write_image
+from utils.render import render
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    return write_set(tmp_path / "set", train=2, test=2)
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch) -> dict[str, Path]:
+    """A test set, and tiny networks `alpha` and `small`, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    network = models.build("dim", models.scaled_plan("dim", 1 / 32))
+    for name in ("alpha", "small"):
+        save_network(tmp_path / f"{name}.safetensors", network)
+    return write_test_set(tmp_path / "T")
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def compose(root: Path) -> Path:
+    return compose_test_set(root, backgrounds(root, "test"), per_foreground=2)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_picture_among_the_composites_of_the_test_set_stays(root, when):
+    mine = root / "test" / "composed" / "image" / "mine.png"
+    if when == "after":
+        compose(root)
+    write_image(mine, picture(1, 9, 9))
+    before = content(mine.parent)
+    assert "mine.png: was not made here" in refused(compose, root)
+    assert content(mine.parent) == before
+
+
+def test_a_picture_among_the_composites_of_the_training_set_stays(root):
+    def merge():
+        return compose_training_set(root, backgrounds(root, "train"), 2)
+
+    mine = merge() / "mine.jpg"
+    write_image(mine, picture(1, 9, 9))
+    assert "mine.jpg: was not made here" in refused(merge)
+    assert mine.exists()
+
+
+def test_files_of_others_in_the_store_stay(root):
+    store = build_store(root)
+    (store / "notes.txt").write_text("mine")
+    array = {"a": np.zeros(3)}
+    safetensors.numpy.save_file(array, store / "mine.safetensors")
+    (store / "garbage.safetensors").write_bytes(b"mine")
+    build_store(root)
+    assert len(content(store)) == 5
+    (store / "train0.safetensors").unlink()
+    safetensors.numpy.save_file(array, store / "train0.safetensors")
+    assert "train0.safetensors: was not made here" in refused(build_store, root)
+    assert safetensors.numpy.load_file(store / "train0.safetensors").keys() == {"a"}
+
+
+def test_the_sample_is_not_rendered_into_a_set_of_ones_own(root):
+    before = content(root)
+    assert "fg/train0.png: is none of the sample" in refused(render, root, workers=1)
+    assert content(root) == before
+
+
+def test_a_list_made_by_hand_is_kept_beside_the_one_that_replaces_it(root, caplog):
+    caplog.set_level("INFO")
+    (root / "train_names.txt").write_text("train0\ntrain1\n")
+    write_split(root, 0.5, seed=0)
+    assert (root / "train_names.before.txt").read_text() == "train0\ntrain1\n"
+    assert "another list was there, which is train_names.before.txt now" in caplog.text
+    caplog.clear()
+    write_split(root, 0.5, seed=0)
+    assert not caplog.text and not (root / "valid_names.before.txt").exists()
+
+
+@pytest.mark.parametrize("mine", [b"mine", b"\xff\0", b"two\nlines here (process 3)"])
+def test_a_lock_of_others_stays(tmp_path, mine):
+    (tmp_path / ".lock").write_bytes(mine)
+    with pytest.raises(InputError, match=r"\.lock: is a file of others"), alone(tmp_path, "x"):
+        pass
+    assert (tmp_path / ".lock").read_bytes() == mine
+    (tmp_path / ".lock").write_text("scoring here (process 1234567)")  # left by one that was killed
+    with alone(tmp_path, "x"):
+        pass
+    assert not (tmp_path / ".lock").exists()
+
+
+def test_half_an_item_of_the_sample_is_completed_and_not_replaced(tmp_path):
+    mine = tmp_path / "train" / "fg" / "hair_000.png"
+    write_image(mine, picture(0, 9, 9))
+    before = mine.read_bytes()
+    render(tmp_path, workers=1, foregrounds=(1, 0), backgrounds=(0, 0), size=64, progress=False)
+    assert mine.read_bytes() == before and (tmp_path / "train/alpha/hair_000.png").exists()
+
+
+@pytest.mark.parametrize("named", [(), ("--dataset", "sample")])
+def test_an_import_says_which_data_set_it_is_for(tmp_path, root, named):
+    source = ("--from", root / "train", "--kind", "pairs", "--part", "train")
+    told = refusal("pre_process.py", "--data-root", tmp_path / "data", *source, *named)
+    assert "goes to a data set of your own; name it with --dataset" in told
+    assert not (tmp_path / "data").exists()
+
+
+def network_test(network: str, place: str, *more: object) -> tuple[object, ...]:
+    kinds = ("image", "alpha", "trimap")
+    pictures = [one for kind in kinds for one in (f"--{kind}", f"{place}/{kind}")]
+    return ("test.py", "--network", network, *pictures, *more, "device=cpu")
+
+
+def test_mattes_do_not_replace_the_truth_that_they_are_scored_by(folders):
+    before = content(Path("T"))
+    told = refusal(*network_test("alpha.safetensors", "T", "--out", "T"))
+    assert "T/alpha: pictures are read from there; choose another --out" in told
+    told = refusal(*network_test("small.safetensors", "T", "--out", "T/image"))
+    assert "T/image: pictures are read from there" in told
+    assert content(Path("T")) == before
+
+
+def test_mattes_of_others_in_the_place_of_a_networks_stay(folders):
+    mine = Path("out/small/a.png")
+    write_image(mine, disc(9, 9))
+    before = mine.read_bytes()
+    assert "small/a.png: was not left by" in refusal(
+        *network_test("small.safetensors", "T", "--out", "out")
+    )
+    assert mine.read_bytes() == before
+
+
+def saved_test(pred: Path, place: str, *more: object) -> tuple[object, ...]:
+    truth = ("--alpha", f"{place}/alpha", "--trimap", f"{place}/trimap")
+    return ("test.py", "--pred", pred, *truth, "--out", "out", *more)
+
+
+def test_scores_of_another_method_of_that_name_stay_and_those_of_the_same_are_renewed(folders):
+    for name in ("A", "B"):
+        for path in folders["pred"].iterdir():
+            write_image(Path(name) / "mattes" / path.name, disc(*_size(path), softness=ord(name)))
+    main(*saved_test("A/mattes", "T"))
+    before = content(Path("out"))
+    told = refusal(*saved_test("B/mattes", "T"))
+    assert "mattes.rows.jsonl: scores of other method (../A/mattes" in told
+    assert "choose another --out" in told and content(Path("out")) == before
+    folders["alpha"].parent.rename("U")
+    assert "scores of other pictures (../T/alpha, ../T/trimap" in refusal(
+        *saved_test("A/mattes", "U")
+    )
+    Path("U").rename("T")
+    main(*saved_test("A/mattes", "T"))
+    main(*saved_test("A/mattes", "T", "--resume"))
+    assert content(Path("out")) == before
+
+
+@pytest.mark.parametrize("name", ["pred.json", "pred.csv", "pred.md", "pred_worst.png"])
+def test_files_of_others_in_the_place_of_scores_stay(folders, name):
+    Path("out").mkdir()
+    (Path("out") / name).write_text("mine")
+    assert f"{name}: was not left by test.py" in refusal(*saved_test("T/pred", "T"))
+    assert content(Path("out")) == {f"out/{name}": b"mine"}
+
+
+def _size(path: Path) -> tuple[int, int]:
+    from utils.images.reading import read_alpha
+
+    return read_alpha(path).shape
