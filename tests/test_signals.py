@@ -1,9 +1,11 @@
 """Signals while a training starts, steps, validates and saves: it saves whole files and ends."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 
@@ -16,6 +18,7 @@ from models import files
 from tests.scripts import REPOSITORY
 from tests.test_resume import content, same
 from tests.trainings import Training, tiny_config, tiny_training
+from utils.data import loader
 from utils.signals import CODES, StopRequest, withheld_from_workers
 from utils.tasks.matting import Matting
 
@@ -68,7 +71,7 @@ def ends_as(whole: Training, training: Training) -> bool:
     )
 
 
-def test_a_signal_while_the_loader_starts_ends_it_after_a_step(data, tmp_path, monkeypatch):
+def test_a_signal_while_the_loader_starts_ends_it_before_the_first_step(data, tmp_path, monkeypatch):
     config = tiny_config(data, "data.workers=1")
     withheld = []
 
@@ -80,7 +83,7 @@ def test_a_signal_while_the_loader_starts_ends_it_after_a_step(data, tmp_path, m
         before_call(patch, DataLoader, "__iter__", 1, start)
         training = tiny_training(config, tmp_path)
         stops(training)
-    assert files.read(training.last)["training"]["step"] == 1
+    assert files.read(training.last)["training"]["step"] == 0
     assert set(CODES) <= set(withheld)
 
 
@@ -210,3 +213,24 @@ def test_a_second_signal_at_the_end_of_a_script_prints_nothing(name, said):
     ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert ended.returncode == -getattr(signal, name)
     assert ended.stderr.startswith(said) and ended.stderr.count("\n") == bool(said)
+
+
+def test_a_stop_is_granted_while_a_batch_is_waited_for(config, whole, tmp_path, monkeypatch):
+    waiting = config.model_copy(update={"data": config.data.model_copy(update={"workers": 1})})
+    go_on = multiprocessing.Event()
+    collate = loader._stacked
+    with monkeypatch.context() as patch:
+        patch.setattr(loader, "_stacked", lambda parts: go_on.wait(60) and collate(parts))
+        threading.Timer(0.5, terminate).start()
+        threading.Timer(2, go_on.set).start()  # or the worker would be waited for
+        training = tiny_training(waiting, tmp_path)
+        stops(training)
+    assert files.read(training.last)["training"]["step"] == 0
+    again = tiny_training(config, tmp_path)
+    again.fit(resume=True)
+    assert same_weights(again, whole)
+
+
+def same_weights(one: Training, other: Training) -> bool:
+    ours, theirs = one.network.state_dict(), other.network.state_dict()
+    return all(torch.equal(ours[key], theirs[key]) for key in ours)

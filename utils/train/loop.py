@@ -83,17 +83,31 @@ def fit(
     )
 
     ledger = Ledger()
+
+    def save() -> None:
+        """All that continues this training, as it is now."""
+        ledger.settle()
+        if not all(parameter.isfinite().all() for parameter in parameters):
+            check_finite("a weight", math.nan, step)
+        with stop.whole():
+            reached = Progress(step, best_score, due, rate)
+            checkpoint.save_training(last, network, config, decided, state, reached)
+
     with (
         StopRequest() as stop,
         Board(config.folder / "board" / script, step) as board,
         progress_bar(total=total, initial=step, unit="step", dynamic_ncols=True) as bar,
-        training.batches() as batches,
+        training.batches(stop) as batches,
     ):
         while due or step < total:  # a validation that was broken off comes first
             if not due:
+                sample = next(batches, None)
+                if sample is None:  # a stop was asked for while it was waited for
+                    save()
+                    break
                 rate = schedule.rate(options, step, total)
                 set_rate(optimizer, rate)
-                batch = task.batch(next(batches), device, layout)
+                batch = task.batch(sample, device, layout)
                 with autocast(device, options.precision):
                     terms, _ = objective(batch)
                 optimizer.zero_grad(set_to_none=True)
@@ -145,12 +159,7 @@ def fit(
                 bar.write(f"epoch {epoch}: {left_out}")
             # Asked once: a signal may come between two questions.
             if saves := stop or ends or (ends_epoch and epoch % options.save_every == 0):
-                ledger.settle()
-                if not all(parameter.isfinite().all() for parameter in parameters):
-                    check_finite("a weight", math.nan, step)
-                with stop.whole():
-                    reached = Progress(step, best_score, due, rate)
-                    checkpoint.save_training(last, network, config, decided, state, reached)
+                save()
             if saves and stop:
                 break
     if stop:
