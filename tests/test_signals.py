@@ -71,7 +71,9 @@ def ends_as(whole: Training, training: Training) -> bool:
     )
 
 
-def test_a_signal_while_the_loader_starts_ends_it_before_the_first_step(data, tmp_path, monkeypatch):
+def test_a_signal_while_the_loader_starts_ends_it_before_the_first_step(
+    data, tmp_path, monkeypatch
+):
     config = tiny_config(data, "data.workers=1")
     withheld = []
 
