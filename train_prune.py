@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from models import files
     from utils.cost import comparison
     from utils.networks import open_teacher
-    from utils.prune import Sparsity, cut, open_gates, reached, scores, select
+    from utils.prune import Sparsity, cut, open_gates, scores, select, tell_rate
     from utils.train.claim import claimed
     from utils.train.loop import fit
     from utils.train.objective import Objective
@@ -56,11 +56,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         sparsity = Sparsity(network, wanted.sparsity, wanted.encoder_factor, fixed=released)
         fit(objective, config, "train_prune", last=last, sparsity=sparsity, resume=resume)
 
-        floors = {"min_channels": wanted.min_channels, "round_to": wanted.round_to}
-        keep = select(network, wanted.rate, ties=wanted.ties, **floors)
-        for part, rate in reached(network, keep).items():
-            if abs(rate - wanted.rate) > 0.01:
-                print(f"{part}: {rate:.3f} of its channels are cut, not prune.rate={wanted.rate}")
+        how = {key: getattr(wanted, key) for key in ("ties", "min_channels", "round_to")}
+        keep = select(network, wanted.rate, **how)
+        if line := tell_rate(network, keep, wanted.rate, **how):
+            print(line)
         small = cut(network.eval(), keep)
         ranked = {group: score.cpu() for group, score in scores(network).items()}
         path = config.folder / pruned

@@ -9,7 +9,7 @@ from models.channels import Conv, Norm
 from models.network import Network
 from tests.refusals import refused
 from tests.silencing import check_cut, picture, randomised
-from utils.prune import Sparsity, cut, gates, open_gates, reached, scores, select
+from utils.prune import Sparsity, cut, gates, open_gates, reached, scores, select, tell_rate
 
 PLAN = {group: 6 + i for i, group in enumerate(models.build("dim").plan)}
 
@@ -179,6 +179,17 @@ def test_the_rate_that_was_reached_counts_the_floors():
     tied = [group for group, members in gates(network).items() if len(members) == 2]
     whole = sum(PLAN[group] for group in tied)
     assert parts["decoder"] == pytest.approx(1 - 6 * len(tied) / whole)
+
+
+def test_a_rate_that_floors_do_not_allow_is_told_with_what_was_reached():
+    network = models.build("dim", models.scaled_plan("dim", 0.25))
+    how = {"ties": "joint", "min_channels": 8, "round_to": 1}
+    keep = select(network, 0.97, **how)
+    line = tell_rate(network, keep, 0.97, **how)
+    assert "asks for 97% of the channels, but " in line and "prune.min_channels=8" in line
+    for part, share in reached(network, keep).items():
+        assert f"{share:.0%} of the {part}'s" in line and share < 0.95
+    assert tell_rate(network, select(network, 0.5, **how), 0.5, **how) == ""
 
 
 def test_max_count_is_the_released_count():

@@ -2,7 +2,7 @@
 
 from utils.prune.cut import cut
 from utils.prune.gates import gates, open_gates
-from utils.prune.select import reached, scores, select
+from utils.prune.select import reached, scores, select, tell_rate
 from utils.prune.sparsity import Sparsity
 
-__all__ = ["Sparsity", "cut", "gates", "open_gates", "reached", "scores", "select"]
+__all__ = ["Sparsity", "cut", "gates", "open_gates", "reached", "scores", "select", "tell_rate"]

@@ -77,6 +77,26 @@ def reached(network: Network, keep: Keep) -> dict[Part, float]:
     return {part: 1 - kept[part] / full[part] for part in full}
 
 
+def tell_rate(
+    network: Network, keep: Keep, rate: float, *, ties: str, min_channels: int, round_to: int
+) -> str:
+    """What was cut of each part where that is not `rate`, by more than 1 %, and why; else nothing.
+
+    The options are those of `select`.
+    """
+    parts = reached(network, keep)
+    if all(abs(share - rate) <= 0.01 for share in parts.values()):
+        return ""
+    shares = " and ".join(f"{share:.0%} of the {part}'s" for part, share in parts.items())
+    causes = [f"prune.min_channels={min_channels}"]
+    causes += [f"prune.round_to={round_to}"] if round_to > 1 else []
+    causes += ["prune.ties=max_count"] if ties == "max_count" else []
+    return (
+        f"prune.rate={rate} asks for {rate:.0%} of the channels, but {shares} are cut: "
+        f"{' and '.join(causes)} decided the rest"
+    )
+
+
 class _Block(NamedTuple):
     """Channels of one group that are kept or cut together, the best first."""
 
