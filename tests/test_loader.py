@@ -245,6 +245,13 @@ def test_what_a_worker_cannot_send_is_an_error_not_a_wait(data, monkeypatch):
     assert "data.workers: one was killed" in refused(list, loader)
 
 
+def test_workers_end_with_the_context_though_no_batch_was_asked_for(data):
+    loader = training_loader(sources(data, "data.workers=1"), 5, epochs=1, pin=False)
+    with loader.batches():
+        assert multiprocessing.active_children()
+    assert not multiprocessing.active_children()
+
+
 def test_a_stop_is_granted_while_waiting_for_a_batch(data, monkeypatch):
     go_on = multiprocessing.Event()
     monkeypatch.setattr(loader_module, "_stacked", lambda _: go_on.wait(60))

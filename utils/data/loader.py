@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import contextmanager
 from multiprocessing.queues import Queue
 
 import cv2
@@ -77,17 +77,22 @@ class Loader(DataLoader):
         self.failures = failures
 
     def __iter__(self) -> Iterator[Sample]:
-        return self._batches(stop=None)
+        return _one_line_errors(self._made(stop=None), self.failures)
 
-    def batches(self, stop: object = None) -> AbstractContextManager[Iterator[Sample]]:
+    @contextmanager
+    def batches(self, stop: object = None) -> Iterator[Iterator[Sample]]:
         """The batches, as a context: it ends the workers, which no signal does.
 
         Args:
             stop: what becomes true when a batch is no longer to be waited for; they end then.
         """
-        return closing(self._batches(stop))
+        made = self._made(stop)
+        try:
+            yield _one_line_errors(made, self.failures)
+        finally:
+            _end_workers(made)  # here, too: a generator that was never asked has no end
 
-    def _batches(self, stop: object) -> Iterator[Sample]:
+    def _made(self, stop: object) -> Iterator[Made]:
         if self.num_workers:
             try:
                 multiprocessing.Queue().close()  # its locks are files in /dev/shm
@@ -98,7 +103,7 @@ class Loader(DataLoader):
             batches = super().__iter__()
         if hasattr(batches, "_try_get_data"):
             batches._try_get_data = _Wait(batches._try_get_data, stop)
-        return _one_line_errors(batches, self.failures)
+        return batches
 
 
 class _Stopped(Exception):
@@ -167,10 +172,14 @@ def _one_line_errors(batches: Iterator[Made], failures: Failures) -> Iterator[Sa
             "or give /dev/shm more room (docker run --shm-size=1g)"
         ) from None
     finally:
-        # Workers ignore signals, and a traceback may keep their iterator alive: without this the
-        # interpreter would wait for them for ever at its end.
-        if hasattr(batches, "_shutdown_workers"):
-            batches._shutdown_workers()
+        _end_workers(batches)
+
+
+def _end_workers(batches: Iterator[Made]) -> None:
+    # Workers ignore signals, and a traceback may keep their iterator alive: without this the
+    # interpreter would wait for them for ever at its end.
+    if hasattr(batches, "_shutdown_workers"):
+        batches._shutdown_workers()
 
 
 def training_loader(sources: Sources, batch_size: int, epochs: int, pin: bool) -> Loader:
