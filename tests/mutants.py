@@ -43,7 +43,7 @@ TESTS = {  # the quick ones first
         "method",
         "loop",
     ),
-    "train.py": ("method", "resume", "scripts"),
+    "train.py": ("arguments", "method", "resume", "scripts"),
     "train_prune.py": ("method", "resume", "scripts"),
     "train_pruned.py": ("method", "resume", "scripts"),
 }

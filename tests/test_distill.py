@@ -310,7 +310,8 @@ def test_other_shapes_are_refused(name):
     if name == "channel_similarity":
         wrong.append(torch.zeros(2, 3, 5, 5))
     for student in wrong:
-        with pytest.raises(ValueError) as error:
+        told = "must be" if student.ndim != 4 else "must have the same"
+        with pytest.raises(ValueError, match=f"feature maps {told}") as error:
             LOSSES[name](student, teacher)
         assert str(tuple(student.shape)) in str(error.value)
         assert "(2, 4, 5, 5)" in str(error.value)
