@@ -186,7 +186,11 @@ def test_a_rate_that_floors_do_not_allow_is_told_with_what_was_reached():
     how = {"ties": "joint", "min_channels": 8, "round_to": 1}
     keep = select(network, 0.97, **how)
     line = tell_rate(network, keep, 0.97, **how)
-    assert "asks for 97% of the channels, but " in line and "prune.min_channels=8" in line
+    assert "asks for 97% of the channels, but " in line
+    assert line.endswith(": prune.min_channels=8 decided the rest")
+    others = {"ties": "max_count", "min_channels": 8, "round_to": 2}
+    line_of_others = tell_rate(network, keep, 0.97, **others)
+    assert "prune.min_channels=8 and prune.round_to=2 and prune.ties=max_count" in line_of_others
     for part, share in reached(network, keep).items():
         assert f"{share:.0%} of the {part}'s" in line and share < 0.95
     assert tell_rate(network, select(network, 0.5, **how), 0.5, **how) == ""
