@@ -189,6 +189,11 @@ def test_a_published_training_set_is_drawn_on_a_sheet(here, config):
     [
         ("train.py", ["train.lrate=1"], "unknown key"),
         ("train.py", ["data.dataset=gone", "save_dir=new"], "data/gone"),
+        (
+            "train.py",
+            ["data.dataset=gone", "save_dir=new", "network.pretrained=none.pth"],
+            "data/gone",
+        ),
         ("train_prune.py", ["save_dir=new"], "no teacher there"),
         ("train_pruned.py", ["save_dir=new"], "no teacher there"),
         ("train.py", [], "checkpoint.tar: is there already; go on with --resume, begin anew"),
