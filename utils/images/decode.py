@@ -14,8 +14,9 @@ from PIL import Image
 
 from models.errors import InputError
 from utils.disk.regular import require_regular
-from utils.images import tiff, wholeness
+from utils.images import tags, wholeness
 from utils.images.overheard import damage_raises
+from utils.images.tiff import Tiff
 
 # What it has to say about a file we cannot use, we say ourselves, in one line.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -52,16 +53,18 @@ def decode(path: Path | str, shrink: int = 1) -> np.ndarray:
         elif data.startswith(wholeness.JPEG_START):
             wholeness.check_jpeg(data)
             flags = SHRUNK[shrink]
-        elif data.startswith(tiff.STARTS):
-            picture = tiff.Tiff(data)
+        elif data.startswith(tags.STARTS):
+            picture = Tiff(data)
             if fault := picture.fault():
                 raise InputError(f"{path}: {fault}")
             data, inverted = picture.data, picture.white_is_zero
         with damage_raises(opencv=picture is not None):
-            pixels = picture.with_alpha() if picture else None
-            if pixels is not None:
-                return pixels
             pixels = _decoded(path, data, flags)
+        if picture:
+            with damage_raises():
+                with_alpha = picture.with_alpha()
+            if with_alpha is not None:
+                return with_alpha
     except (struct.error, IndexError, *PILLOW_ERRORS):
         raise InputError(f"{path}: the file is truncated or damaged; copy it again") from None
     if pixels.ndim == 3 and pixels.shape[2] == 1:
@@ -90,8 +93,8 @@ def size_in_header(path: Path) -> tuple[int, int] | None:
     require_regular(path)
     try:
         with path.open("rb") as file:
-            if file.read(4) in tiff.STARTS:
-                return tiff.size(path)
+            if file.read(4) in tags.STARTS:
+                return tags.size(path)
         with Image.open(path) as image:
             return image.height, image.width
     except FileNotFoundError:

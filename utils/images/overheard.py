@@ -1,6 +1,7 @@
 """Decoders fill in what is missing or damaged, and only say so on stderr: what did they say?"""
 
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -10,13 +11,15 @@ import cv2
 
 STDERR = 2
 # What libjpeg, and libtiff in Pillow, write there of damage, always with the same beginnings.
-DAMAGE = (
-    *(b"Corrupt JPEG data", b"Premature end of JPEG", b"Inconsistent progression sequence"),
-    *(b"tempfile.tif: ", b"JPEGLib: ", b"LZWDecode: ", b"PackBitsDecode: ", b"ZIPDecode: "),
+DAMAGE = re.compile(
+    rb"Corrupt JPEG data|Premature end of JPEG|Inconsistent progression sequence|"
+    rb"(tempfile\.tif|(_?TIFF|JPEG|LZW|PackBits|ZIP|Fax|MissingRequired)\w*): "
 )
-KNOWN_OTHERWISE = b"libpng "  # what it refuses is no picture, and of what it forgives all is there
+# libpng refuses what is no picture, and forgives where all is there; libjpeg forgives these.
+KNOWN_OTHERWISE = (b"libpng ", b"Warning: unknown JFIF revision", b"Invalid SOS parameters")
 OPENCV = b"[ERROR:"
-SILENT, ERRORS = cv2.utils.logging.LOG_LEVEL_SILENT, cv2.utils.logging.LOG_LEVEL_ERROR
+OPENCV_WARNING = re.compile(rb"\[ WARN:.*?(\w+Decode|JPEGLib): ")
+SILENT, WARNINGS = cv2.utils.logging.LOG_LEVEL_SILENT, cv2.utils.logging.LOG_LEVEL_WARNING
 
 _one_at_a_time = threading.Lock()
 # A process that is forked meanwhile would keep the exchanged stderr.
@@ -48,7 +51,7 @@ def damage_raises(opencv: bool = False) -> Iterator[None]:
         try:
             os.dup2(scratch, STDERR)
             if opencv:
-                cv2.utils.logging.setLogLevel(ERRORS)
+                cv2.utils.logging.setLogLevel(WARNINGS)
             yield
         finally:
             if opencv:
@@ -70,8 +73,10 @@ def _understood(said: bytes, opencv: bool) -> tuple[bool, bytes]:
         damaged, said = True, said.partition(OPENCV)[0]
     others = []
     for line in said.splitlines(keepends=True):
-        if line.startswith(DAMAGE):
+        if DAMAGE.match(line) or (opencv and OPENCV_WARNING.match(line)):
             damaged = True
+        elif opencv and line.startswith(b"[ WARN:"):
+            continue
         elif not line.startswith(KNOWN_OTHERWISE):
             others.append(line)
     return damaged, b"".join(others)

@@ -1,76 +1,33 @@
 """What the tags of a TIFF say of its pixels, and what decoders would make of them otherwise."""
 
 import io
-import mmap
 import struct
-from pathlib import Path
-from typing import NamedTuple
+import warnings
 
 import numpy as np
 from PIL import Image
 
-STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-WIDTH, HEIGHT, BITS, COLOURS, ORIENTATION = 256, 257, 258, 262, 274
-CHANNELS, PLANES, EXTRA, SAMPLES = 277, 284, 338, 339
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, YCBCR = 0, 1, 2, 6
+from utils.images.strips import require_whole
+from utils.images.tags import (
+    BITS,
+    BLACK_IS_ZERO,
+    CHANNELS,
+    COLOURS,
+    EXTRA,
+    ORIENTATION,
+    PLANES,
+    RGB,
+    SAMPLES,
+    YCBCR,
+    Tag,
+    first,
+    tags,
+)
+
+WHITE_IS_ZERO = 0
 OTHER_COLOURS = {5: "CMYK", 8: "CIE Lab", 9: "ICC Lab", 10: "ITU Lab"}
 UNSPECIFIED, ASSOCIATED, STRAIGHT = 0, 1, 2  # what an extra channel is
 UNSIGNED = 1  # samples
-FORMS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # of the tags that are read here
-
-
-class Tag(NamedTuple):
-    """The values of a tag, and where and how they are stored."""
-
-    values: tuple[int, ...]
-    at: int
-    form: str
-
-
-def tags(data: bytes | mmap.mmap) -> dict[int, Tag]:
-    """The tags of the first picture of a TIFF or BigTIFF whose values are whole numbers.
-
-    Raises:
-        ValueError, IndexError or struct.error: the file is damaged.
-    """
-    order = "<" if data[:2] == b"II" else ">"
-    big = data[2:4] in (b"+\0", b"\0+")
-    offset, inline = ("Q", 8) if big else ("I", 4)
-    (at,) = struct.unpack_from(order + offset, data, 8 if big else 4)
-    count_form = "Q" if big else "H"
-    (count,) = struct.unpack_from(order + count_form, data, at)
-    at += struct.calcsize(order + count_form)
-    found = {}
-    for _ in range(min(count, 4096)):
-        tag, kind, length = struct.unpack_from(f"{order}HH{offset}", data, at)
-        place = at + 4 + inline
-        if kind in FORMS and tag in (
-            *(WIDTH, HEIGHT, BITS, COLOURS, ORIENTATION),
-            *(CHANNELS, PLANES, EXTRA, SAMPLES),
-        ):
-            form = f"{order}{min(length, 64)}{FORMS[kind]}"
-            if struct.calcsize(form) > inline:
-                (place,) = struct.unpack_from(order + offset, data, place)
-            found[tag] = Tag(struct.unpack_from(form, data, place), place, form)
-        at += 4 + 2 * inline
-    if not all(tag in found and found[tag].values for tag in (WIDTH, HEIGHT)):
-        raise ValueError("no size")
-    return found
-
-
-def size(path: Path) -> tuple[int, int] | None:
-    """The (height, width) of the pixels as they are stored; None of what is no whole TIFF."""
-    try:
-        with (
-            path.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        ):
-            if data[:4] not in STARTS:
-                return None
-            found = tags(data)
-            return found[HEIGHT].values[0], found[WIDTH].values[0]
-    except (OSError, ValueError, IndexError, struct.error):
-        return None
 
 
 class Tiff:
@@ -82,21 +39,18 @@ class Tiff:
 
     def __init__(self, data: bytes) -> None:
         found = tags(data)
-
-        def first(tag: int, default: int) -> int:
-            return found[tag].values[0] if tag in found and found[tag].values else default
-
-        self._bits, self._channels = first(BITS, 1), first(CHANNELS, 1)
-        self._colours, self._planes = first(COLOURS, BLACK_IS_ZERO), first(PLANES, 1)
+        require_whole(data, found)
+        self._bits, self._channels = first(found, BITS, 1), first(found, CHANNELS, 1)
+        self._colours, self._planes = first(found, COLOURS, BLACK_IS_ZERO), first(found, PLANES, 1)
         own = 3 if self._colours in (RGB, YCBCR) else 1
         # Some programs, OpenCV among them, leave out what a fourth channel is.
-        self._alpha = first(EXTRA, STRAIGHT if own == 3 else ASSOCIATED) or STRAIGHT
+        self._alpha = first(found, EXTRA, STRAIGHT if own == 3 else ASSOCIATED) or STRAIGHT
         self._has_alpha = self._channels == own + 1
         # OpenCV turns 8 bits round itself.
         self.white_is_zero = self._colours == WHITE_IS_ZERO and self._bits > 8
         # Which Pillow, that reads their alpha channels, does not know.
         self._unknown = data.startswith(b"MM\0+")
-        self._unsigned = first(SAMPLES, UNSIGNED) == UNSIGNED
+        self._unsigned = first(found, SAMPLES, UNSIGNED) == UNSIGNED
         self.data = _neutral(data, found)
 
     def fault(self) -> str | None:
@@ -127,7 +81,8 @@ class Tiff:
         """
         if self._bits != 8 or not self._has_alpha:
             return None
-        with Image.open(io.BytesIO(self.data)) as image:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(self.data)) as image:
+            warnings.simplefilter("ignore")  # of tags that have nothing to do with its pixels
             if "A" not in image.getbands():
                 raise ValueError("no alpha channel")
             return np.asarray(image.convert("RGBA"))

@@ -6,7 +6,7 @@ Each foreground is one safetensors file, `root/train/store/NAME.safetensors`, of
     reach   uint8 (H, W), the smallest trimap radius at which a pixel is unknown
     counts  uint16 (256, H), how many pixels of each row have at most that reach
 
-Its metadata name the version of this layout, the sources it was made from and how.
+Its metadata name the version of this layout and of its content, the sources it was made from and how.
 """
 
 import json
@@ -28,7 +28,9 @@ from utils.disk.regular import require_regular
 from utils.images.trimap import reach
 from utils.problems import tolerate
 
-VERSION = "1"  # of the layout; a store of another version is made anew
+# Of the layout and of what is decoded; a store of another version is made anew. 1 knew turned TIFF
+# files and mattes of 0 and 1, and held them as if they were right.
+VERSION = "2"
 RADII = 256
 LARGEST_HEADER = 1 << 16
 OPEN_FILES = 256  # a process may often have no more than 1024
