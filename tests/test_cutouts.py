@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.sets import disc, picture
 from tests.sources import files, refused, text
+from utils.data.importers import cutouts
 from utils.data.importers.cutouts import hidden_colours, suspicion
 from utils.data.importers.importing import import_set
 from utils.images.reading import read_alpha, read_image
@@ -135,6 +136,40 @@ def test_cutouts_that_do_not_fit_on_the_disk_are_refused_before_the_first(
     message = refused("cutouts", tmp_path / "in", tmp_path / "set", part="train")
     assert "in: needs 38.4 kB, but 1 kB are free on the disk of" in message
     assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["another source", "the same source"])
+def test_cutouts_of_an_import_that_was_killed_go_or_are_completed(
+    cutout, tmp_path, monkeypatch, again
+):
+    _, alpha, stored = cutout
+    root, first = tmp_path / "set", tmp_path / "first"
+    for name in ("a", "b"):
+        write_image(first / f"{name}.png", np.dstack((stored, alpha)))
+    (tmp_path / "new").mkdir()
+    for kind, content in (("fg", stored), ("alpha", alpha)):
+        write_image(root / "train" / kind / "mine.png", content)
+    write, count = cutouts.write_image, 0
+
+    def killed(*arguments, **options):
+        nonlocal count
+        count += 1
+        if count > 3:
+            raise KeyboardInterrupt
+        write(*arguments, **options)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(cutouts, "write_image", killed)
+        import_set("cutouts", first, root, part="train")
+    assert {"train/fg/a.png", "train/alpha/a.png", "train/fg/b.png"} < set(files(root))
+    write_image(root / "train/fg/b.png", read_image(root / "train/fg/b.png"))  # of the user, now
+    source = first if again else (first / "a.png").replace(tmp_path / "new" / "c.png").parent
+    import_set("cutouts", source, root, part="train")
+    names = "a b mine" if again else "b c mine"
+    assert sorted(path.stem for path in (root / "train/fg").iterdir()) == names.split()
+    mattes = names if again else "c mine"
+    assert sorted(path.stem for path in (root / "train/alpha").iterdir()) == mattes.split()
+    assert not (root / ".importing").exists()
 
 
 def test_cutouts_without_pymatting_say_how_to_get_it(tmp_path, monkeypatch):

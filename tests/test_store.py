@@ -131,7 +131,7 @@ def test_a_broken_file_or_one_of_another_version_is_never_read_and_made_again(ro
         "cut": whole[:-1],
         "emptied": b"",
         "garbage": bytes(range(256)) * 40,
-        "version": whole.replace(b'"version":"1"', b'"version":"0"'),
+        "version": whole.replace(b'"version":"2"', b'"version":"1"'),
         "headless": whole[8:],
     }[damage]
     assert broken != whole

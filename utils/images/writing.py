@@ -1,5 +1,6 @@
 """Saving pictures: whole under their name, or not at all."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -9,11 +10,14 @@ from models.atomic import atomic
 from models.errors import InputError
 
 
-def write_image(path: Path | str, array: np.ndarray, quality: int | None = None) -> None:
+def write_image(
+    path: Path | str, array: np.ndarray, quality: int | None = None, time: int | None = None
+) -> None:
     """Save uint8 (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA as PNG or JPEG, by the suffix.
 
     Args:
         quality: of a JPEG, 0 to 100; None is 95.
+        time: of its last change, in nanoseconds; None is now.
 
     Raises:
         InputError: another suffix, a full disk, a folder that cannot be written; the final name
@@ -33,3 +37,5 @@ def write_image(path: Path | str, array: np.ndarray, quality: int | None = None)
     _, data = cv2.imencode(suffix, array, options)
     with atomic(path) as temporary:
         temporary.write_bytes(data.tobytes())
+        if time is not None:
+            os.utime(temporary, ns=(time, time))

@@ -12,6 +12,8 @@ import numpy as np
 
 from models.errors import InputError
 from utils.data.importers.placing import CURE, by_name, require_own, taken
+from utils.data.importers.request import Request
+from utils.data.importers.unfinished import begin
 from utils.disk.room import MATTE, PHOTOGRAPH, require_room
 from utils.images.reading import read_alpha, read_cutout, read_image
 from utils.images.writing import write_image
@@ -28,18 +30,13 @@ FAR = 8  # pixels from what is visible, where no program smears colours to hide 
 TEXTURE = 1.0  # levels between neighbours, on average; smooth fillings have less
 
 
-def put_cutouts(
-    files: Mapping[str, Path], folder: Path, workers: int, source: Path, base: Path
-) -> tuple[int, int]:
-    """Write `folder/fg/NAME.png` and `folder/alpha/NAME.png` of each cut-out.
+def put_cutouts(files: Mapping[str, Path], request: Request) -> tuple[int, int]:
+    """Write `fg/NAME.png` and `alpha/NAME.png` of each cut-out, dated as it is.
 
     Those that are there, of the same matte and the same visible colours, stay.
 
     Args:
         files: cut-outs by name.
-        workers: processes; 0 works in this one.
-        source: what the user named, for messages.
-        base: the folder that stands for it; messages name files relative to it.
 
     Returns:
         How many were written, and how many were there.
@@ -49,12 +46,13 @@ def put_cutouts(
             that name is there; pymatting is not installed; the disk has no room.
     """
     if importlib.util.find_spec("pymatting") is None:
-        raise InputError(f"{source}: cut-outs need pymatting; run pip install pymatting")
+        raise InputError(f"{request.source}: cut-outs need pymatting; run pip install pymatting")
+    source, base, folder = request.source, request.folder, request.root / request.part
     jobs = [_Cutout(name, path, folder, base) for name, path in files.items()]
     _require_free_names(jobs, source)
     seen: dict[str, _Look] = {}
     with progress_bar(total=len(jobs), desc="reading", unit="image") as bar:
-        for name, look in run(_look, jobs, workers, folder):
+        for name, look in run(_look, jobs, request.workers, folder):
             seen[name] = look
             bar.update()
     refuse([seen[job.name].fault for job in jobs if seen[job.name].fault], source, CURE)
@@ -64,8 +62,11 @@ def put_cutouts(
     due = [job for job in jobs if not seen[job.name].done]
     needed = sum(seen[job.name].pixels for job in due) * (PHOTOGRAPH[".png"] + MATTE)
     require_room(folder, needed, source=source)
+    if due:
+        coming = {target: job.file for job in due for target in job.missing()}
+        begin(request.root, source, coming, made=True)
     with progress_bar(total=len(due), desc="colours", unit="image", disable=not due) as bar:
-        for _ in run(_write, due, workers, folder):
+        for _ in run(_write, due, request.workers, folder):
             bar.update()
     return len(due), len(jobs) - len(due)
 
@@ -143,6 +144,9 @@ class _Cutout(NamedTuple):
     def target(self, kind: str) -> Path:
         return self.folder / kind / f"{self.name}.png"
 
+    def missing(self) -> list[Path]:
+        return [path for path in map(self.target, ("fg", "alpha")) if not path.exists()]
+
 
 class _Look(NamedTuple):
     """What a first look at a cut-out shows: why it cannot be used, what is odd, is it done?"""
@@ -194,5 +198,6 @@ def _found(job: _Cutout) -> _Look:
 
 def _write(job: _Cutout) -> None:
     rgb, alpha = read_cutout(job.file)
-    write_image(job.target("fg"), hidden_colours(rgb, alpha))
-    write_image(job.target("alpha"), alpha)
+    for path in job.missing():
+        picture = alpha if path == job.target("alpha") else hidden_colours(rgb, alpha)
+        write_image(path, picture, time=job.file.stat().st_mtime_ns)

@@ -11,7 +11,7 @@ from utils.data.importers.own import PAIRS, import_cutouts, import_pairs, import
 from utils.data.importers.placing import How
 from utils.data.importers.published import PARTS, PUBLISHED, import_published
 from utils.data.importers.request import Request, Summary
-from utils.data.importers.unfinished import undo
+from utils.data.importers.unfinished import end, undo
 from utils.disk.lock import alone
 
 # Of each kind of source: what imports it, which files of an archive it takes, what these are.
@@ -72,4 +72,6 @@ def import_set(
     with alone(root, f"importing {kind}"), opened(source, root.resolve(), wanted, sought) as folder:
         undo(root, source)
         how: How = "link" if link else "copy" if folder == source else "move"
-        return import_kind(Request(kind, source, folder, root, part, how, workers))
+        summary = import_kind(Request(kind, source, folder, root, part, how, workers))
+        end(root)
+        return summary

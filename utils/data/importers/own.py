@@ -37,8 +37,7 @@ def import_pairs(request: Request) -> Summary:
 def import_cutouts(request: Request) -> Summary:
     """Import pictures whose alpha channel is the matte."""
     files = _gather_all(request)
-    folder = request.root / request.part
-    written, kept = put_cutouts(files, folder, request.workers, request.source, request.folder)
+    written, kept = put_cutouts(files, request)
     warn_unlisted(request.root / request.part, files)
     counts = {f"{request.part}/{kind}": len(files) for kind in ("fg", "alpha")}
     return Summary(counts, 2 * written, 2 * kept)

@@ -65,7 +65,6 @@ def put_files(
     for target, file in progress_bar(due.items(), desc="importing", unit="file", disable=not due):
         with atomic(target) as temporary:
             _put(file, temporary, how)
-    unfinished.end(root)
     return len(due), len(files) - len(due)
 
 

@@ -6,23 +6,27 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from models.atomic import atomic
-from utils.disk.record import record, unchanged
+from utils.disk.record import record
 
 log = logging.getLogger(__name__)
 
 NOTE = ".importing"
+ANY = -1  # the size of what is not made yet
 
 
-def begin(root: Path, source: Path, files: Mapping[Path, Path]) -> None:
+def begin(root: Path, source: Path, files: Mapping[Path, Path], made: bool = False) -> None:
     """Note what is put into `root` from `source`, before the first of it is.
 
     Args:
-        files: {target: where it is now}; they keep their sizes and times.
+        files: {target: the file that it is, or is made of}; it keeps the time of that.
+        made: the targets are made of these files, so that their sizes are others.
     """
-    coming = {
-        target.relative_to(root).as_posix(): str(record(file)._replace(name=target.name))
-        for target, file in files.items()
-    }
+    coming = {}
+    for target, file in files.items():
+        known = record(file)._replace(name=target.name)
+        coming[target.relative_to(root).as_posix()] = str(
+            known._replace(size=ANY) if made else known
+        )
     noted = _read(root)
     before = noted["files"] if noted.get("source") == _identity(source) else {}
     with atomic(root / NOTE) as temporary:
@@ -55,7 +59,8 @@ def undo(root: Path, source: Path) -> None:
 
 
 def _is(path: Path, known: str) -> bool:
-    return unchanged([path], [known])
+    now = record(path)
+    return now is not None and known in (str(now), str(now._replace(size=ANY)))
 
 
 def _identity(source: Path) -> str:

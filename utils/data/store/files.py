@@ -6,7 +6,7 @@ Each foreground is one safetensors file, `root/train/store/NAME.safetensors`, of
     reach   uint8 (H, W), the smallest trimap radius at which a pixel is unknown
     counts  uint16 (256, H), how many pixels of each row have at most that reach
 
-Its metadata name the version of this layout and of its content, the sources it was made from and how.
+Its metadata name the version of this layout and content, the sources it was made from and how.
 """
 
 import json
