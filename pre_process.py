@@ -52,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         print(f"{root}: {imported}; next: {command('pre_process.py', root)}")
     elif args.check:
-        problems = check_set(root, args.workers, args.backgrounds)
+        count = COMPOSITES.get(args.dataset, 20)
+        problems = check_set(root, args.workers, args.backgrounds, count)
         for problem in problems:
             print(problem)
         if problems:

@@ -477,3 +477,13 @@ def test_a_folder_may_have_an_equals_sign_in_its_name(command, folders, words):
     (folders / "bad").rename(folders / "lr=0.1")
     command("--alpha alpha --pred good --pred lr=0.1 --pred again=lr=0.1")
     assert words == ["Image", "Trimap", "Ground truth", "good", "lr=0.1", "again"]
+
+
+@pytest.mark.parametrize("folder", ["trimap", "alpha", "good"])
+def test_what_has_no_picture_is_named_unless_pictures_are_chosen(command, folders, folder):
+    write_image(folders / folder / "more.png", read_alpha(folders / folder / "a.png"))
+    with pytest.raises(
+        InputError, match=rf"^{folder}/more\.png: no file of the same name in image;"
+    ):
+        command(BOTH)
+    command(BOTH + " --picture a")

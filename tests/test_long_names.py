@@ -5,6 +5,7 @@ import pytest
 from tests.refusals import refused
 from tests.scripts import main
 from tests.sets import disc, picture
+from utils.data.check import check_set
 from utils.data.compose.testing import compose_test_set
 from utils.data.folders import backgrounds, foregrounds
 from utils.data.split import write_split
@@ -49,6 +50,13 @@ def test_a_name_too_long_for_its_composites_is_named_before_the_work(tmp_path):
     told = refused(compose_test_set, tmp_path, backgrounds(tmp_path, "test"), per_foreground=10)
     assert told.endswith(f"fg/{name}.png: too long a name for composites NAME_k.png; shorten it")
     assert not (tmp_path / "test" / "composed").exists()
+
+
+def test_a_check_names_what_is_too_long_for_its_composites(tmp_path):
+    names = lay_out(tmp_path, "test", 253)
+    assert check_set(tmp_path, per_foreground=10) == []
+    told = check_set(tmp_path, per_foreground=20)  # NAME_19.png
+    assert [name in line and "shorten it" in line for name, line in zip(names, told, strict=True)]
 
 
 def test_a_file_whose_name_is_too_long_is_told_so(tmp_path):

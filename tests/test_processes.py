@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import InputError
+from utils.problems import warn_once
 from utils.processes import AHEAD, run
 
 
@@ -18,6 +19,11 @@ def halve(number: int) -> int:
     if number % 2:
         raise InputError(f"{number}: is odd; add 1")
     return number // 2
+
+
+def warn(number: int) -> int:
+    warn_once("a.png: odd")
+    return number
 
 
 def die(_: int) -> None:
@@ -29,6 +35,12 @@ def test_each_job_is_done_once_whatever_the_number_of_workers(tmp_path):
     assert list(run(halve, jobs, 0, tmp_path)) == list(range(2 * AHEAD))
     assert sorted(run(halve, jobs, 1, tmp_path)) == list(range(2 * AHEAD))
     assert list(run(halve, [], 3, tmp_path)) == []
+
+
+def test_workers_warn_once_for_all(tmp_path, caplog, capfd):
+    assert sorted(run(warn, range(6), 2, tmp_path)) == list(range(6))
+    assert list(run(warn, range(3), 0, tmp_path)) == [0, 1, 2]
+    assert caplog.messages == ["a.png: odd"] and capfd.readouterr().err == ""
 
 
 def test_bad_input_in_a_worker_is_the_same_one_line(tmp_path):

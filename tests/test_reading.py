@@ -79,7 +79,8 @@ def test_a_warning_comes_once_a_file_however_often_it_is_read(tmp_path, caplog):
         cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((9, 9), 130, np.uint8))
         for _ in range(3):
             read_trimap(tmp_path / f"{name}.png")
-    assert [Path(record.args[0]).name for record in caplog.records] == ["a.png", "b.png"]
+    told = [Path(record.args[0].partition(": ")[0]).name for record in caplog.records]
+    assert told == ["a.png", "b.png"]
 
 
 def test_trimap_saved_as_jpeg_is_snapped(tmp_path):

@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from models.errors import InputError
 
 log = logging.getLogger(__name__)
+once = log.getChild("once")
 
 BAD_SHARE = 0.01  # so many of thousands of pictures may be bad
 
@@ -28,6 +30,27 @@ def naming(culprit: Path | str) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"{culprit}: {error}") from error
+
+
+@cache  # a file may be read for its scores, for a sheet and for another network
+def warn_once(line: str) -> None:
+    """Log a warning, unless it was logged before, here or by a worker of `utils.processes`."""
+    once.warning("%s", line)
+
+
+@contextmanager
+def collected() -> Iterator[list[str]]:
+    """Collect the lines of `warn_once` instead of logging them, for another process to log."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())
+    once.addHandler(handler)
+    once.propagate = False
+    try:
+        yield lines
+    finally:
+        once.propagate = True
+        once.removeHandler(handler)
 
 
 def refuse(

@@ -14,6 +14,7 @@ from typing import TypeVar
 import cv2
 
 from models.errors import InputError
+from utils.problems import collected, warn_once
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -42,18 +43,27 @@ def run(
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker)
     left = iter(jobs)
     try:
-        running = {pool.submit(function, job) for job in islice(left, AHEAD * workers)}
+        running = {pool.submit(_work, function, job) for job in islice(left, AHEAD * workers)}
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
-            running |= {pool.submit(function, job) for job in islice(left, len(done))}
+            running |= {pool.submit(_work, function, job) for job in islice(left, len(done))}
             for future in done:
-                yield future.result()
+                result, warnings = future.result()
+                for line in warnings:
+                    warn_once(line)
+                yield result
     except BrokenProcessPool:
         raise InputError(
             f"{place}: a worker was killed, probably for want of memory; use fewer --workers"
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _work(function: Callable[[Job], Result], job: Job) -> tuple[Result, list[str]]:
+    """The result of a job, and what there is to warn of, once for all processes."""
+    with collected() as warnings:
+        return function(job), warnings
 
 
 def _start_worker() -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.errors import InputError
+from utils.data.compose.composites import too_long
 from utils.data.folders import Part, backgrounds, foregrounds, parts
 from utils.data.split import split_problems
 from utils.images.agreement import require_agreement
@@ -24,7 +25,10 @@ log = logging.getLogger(__name__)
 
 
 def check_set(
-    root: Path | str, workers: int = 0, background_folder: Path | str | None = None
+    root: Path | str,
+    workers: int = 0,
+    background_folder: Path | str | None = None,
+    per_foreground: int = 20,
 ) -> list[str]:
     """All that is wrong with a data set, one line each, sorted.
 
@@ -36,6 +40,7 @@ def check_set(
         root: the folder of the data set.
         workers: processes; 0 does all in this one.
         background_folder: checked too; with it, the set needs no backgrounds of its own.
+        per_foreground: how many test composites each foreground will have.
 
     Returns:
         The problems; none when all is well.
@@ -47,6 +52,9 @@ def check_set(
     problems: list[str] = []
     jobs: list[_Job] = []
     for part in parts(root):
+        there = foregrounds(root, part, problems)
+        if part == "test":
+            problems += filter(None, (too_long(one, per_foreground) for one in there))
         jobs += _pair_jobs(root, part, problems)
         jobs += _background_jobs(root, part, background_folder, problems)
     names = list(list_images(root / "train" / "fg", []))
@@ -90,7 +98,6 @@ class _Found(NamedTuple):
 
 def _pair_jobs(root: Path, part: Part, problems: list[str]) -> list[_Job]:
     """The foregrounds, mattes and trimaps of a part, also those that have no partner."""
-    foregrounds(root, part, problems)
     colours, mattes = (list_images(root / part / kind, []) for kind in ("fg", "alpha"))
     partner = partners(colours, mattes)
     own = {name: mattes.get(partner.get(name)) for name in colours}

@@ -87,8 +87,9 @@ def find_examples(
         methods: title -> folder of saved mattes.
 
     Raises:
-        InputError: a folder is missing or empty, there is no such picture, or a picture lacks its
-            trimap, its truth or a method's matte.
+        InputError: a folder is missing or empty, there is no such picture, a picture lacks its
+            trimap, its truth or a method's matte, or, where none is named, one of these its
+            picture.
     """
     images = list_images(image)
     lookup = Lookup(images)
@@ -98,12 +99,14 @@ def find_examples(
         if name is None:
             raise InputError(f"{image}: no picture {text}; --picture takes a name without suffix")
         chosen[name] = images[name]
-    trimaps = _partners(chosen, trimap)
-    alphas = _partners(chosen, alpha) if alpha else dict.fromkeys(chosen)
-    mattes = {
-        title: find_partners(chosen, list_mattes(folder), folder)
-        for title, folder in methods.items()
-    }
+    own = None if names else image
+
+    def partners(files: dict[str, Path], folder: Path) -> dict[str, Path]:
+        return find_partners(chosen, files, folder, own=own)
+
+    trimaps = partners(list_images(trimap), trimap)
+    alphas = partners(list_images(alpha), alpha) if alpha else dict.fromkeys(chosen)
+    mattes = {title: partners(list_mattes(folder), folder) for title, folder in methods.items()}
     return [
         Example(
             name,
@@ -181,7 +184,3 @@ def read_photograph(example: Example, mattes: Mattes) -> np.ndarray:
 def _check_rows(count: int) -> None:
     if count < 1:
         raise InputError(f"--rows {count}: choose 1 or more")
-
-
-def _partners(pictures: Mapping[str, Path], folder: Path) -> dict[str, Path]:
-    return find_partners(pictures, list_images(folder), folder)

@@ -1,13 +1,11 @@
 """Does a trimap belong to a matte? Its known pixels tell."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
 
 from models.errors import InputError
-
-log = logging.getLogger(__name__)
+from utils.problems import warn_once
 
 # Of the known pixels. Those of 14 photographs of alphamatting.com with two trimaps each contradict
 # nowhere; mirrored, or with the trimap of another of these photographs, in 2 % and more.
@@ -44,4 +42,4 @@ def require_agreement(
         raise InputError(
             f"{told}; were foreground and background exchanged, or is it of another picture?"
         )
-    log.warning("%s", told)
+    warn_once(told)

@@ -1,7 +1,5 @@
 """Strict reading of pictures, mattes and trimaps: right, or one line that says why not."""
 
-import logging
-from functools import cache
 from pathlib import Path
 
 import cv2
@@ -10,8 +8,7 @@ import numpy as np
 from models.errors import InputError
 from utils.images.decode import decode, unfit_depth
 from utils.images.levels import UNKNOWN
-
-log = logging.getLogger(__name__)
+from utils.problems import warn_once
 
 GREY_TOLERANCE = 8  # channels of a grey matte may differ by this much, as lossy formats make them
 TRIMAP_TOLERANCE = 16  # a value this near to 0, 128 or 255 is that level, blurred by a lossy format
@@ -87,16 +84,11 @@ def read_trimap(path: Path | str) -> np.ndarray:
             f"{path}: no trimap, {_share(stray, grey.size)} of its pixels are far from 0, 128 and "
             "255; is it a matte? (resize trimaps with nearest neighbour and save them as PNG)"
         )
-    _tell_snapped(path, off, _share(off, grey.size))
-    return trimap
-
-
-@cache  # a file may be read for its scores, for a sheet and for another network
-def _tell_snapped(path: Path, count: int, share: str) -> None:
-    log.warning(
-        "%s: %d pixels (%s) are not 0, 128 or 255; snapped to the nearest of these",
-        *(path, count, share),
+    share = _share(off, grey.size)
+    warn_once(
+        f"{path}: {off} pixels ({share}) are not 0, 128 or 255; snapped to the nearest of these"
     )
+    return trimap
 
 
 def require_unknown(path: Path | str, trimap: np.ndarray) -> None:

@@ -49,14 +49,21 @@ def compositions(
     found = []
     for i, one in enumerate(foregrounds(root, part)):
         composites = []
-        names = composite_names(one.name, per_foreground)
-        if len(os.fsencode(f"{names[-1]}.png")) > LONGEST:
-            raise InputError(f"{one.fg}: too long a name for composites NAME_k.png; shorten it")
-        for k, name in enumerate(names):
+        if fault := too_long(one, per_foreground):
+            raise InputError(fault)
+        for k, name in enumerate(composite_names(one.name, per_foreground)):
             background = backgrounds[(i * per_foreground + k) % len(backgrounds)]
             composites.append(Composite(name, Path(background)))
         found.append(Composition(one, composites))
     return found
+
+
+def too_long(foreground: Foreground, per_foreground: int) -> str | None:
+    """What is wrong with a name that leaves no room for those of so many composites."""
+    last = composite_names(foreground.name, per_foreground)[-1]
+    if len(os.fsencode(f"{last}.png")) <= LONGEST:
+        return None
+    return f"{foreground.fg}: too long a name for composites NAME_k.png; shorten it"
 
 
 def read_pair(foreground: Foreground) -> tuple[np.ndarray, np.ndarray]:
