@@ -2,6 +2,7 @@
 
 import io
 import random
+import struct
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from tests.refusals import refused
 from tests.sets import disc, picture
 from tests.tiffs import tiff
 from utils.images.decode import decode
+from utils.images.reading import read_image
 
 SIZE = (120, 160)
 DAMAGED = "the file is truncated or damaged; copy it again"
@@ -125,3 +127,29 @@ def test_a_bmp_or_webp_that_is_cut(tmp_path, kind):
         data = saved(photograph(mode), kind)
         cut = [data[: len(data) * k // 20] for k in range(20)] + [data[:-1]]
         assert unseen(tmp_path / "a.bmp", data, cut) == 0
+
+
+def runs(grey: np.ndarray) -> bytes:
+    """A BMP of runs."""
+    content = b""
+    for row in grey[::-1]:
+        starts = np.flatnonzero(np.diff(row, prepend=-1))
+        for start, count in zip(starts, np.diff(starts, append=len(row)), strict=True):
+            content += bytes((count, row[start]))
+        content += b"\0\0"
+    content += b"\0\1"
+    height, width = grey.shape
+    palette = bytes(level * (i < 3) for level in range(256) for i in range(4))
+    sizes = (40, width, height, 1, 8, 1, len(content), 0, 0, 256, 0)
+    start = 14 + 40 + len(palette)
+    head = struct.pack("<2sIII", b"BM", start + len(content), 0, start)
+    return head + struct.pack("<IiiHHIIiiII", *sizes) + palette + content
+
+
+def test_a_bmp_of_runs_with_zeros_or_an_end_that_is_missing(tmp_path):
+    grey = (disc(*SIZE).astype(int) // 16 * 16)[:, :200]
+    data = runs(grey)
+    (tmp_path / "a.bmp").write_bytes(data)
+    assert np.array_equal(read_image(tmp_path / "a.bmp")[..., 0], grey)
+    ends = [data[:at] + data[-2:] for at in range(1300, len(data) - 6, 101)]
+    assert unseen(tmp_path / "a.bmp", data, zeroed(data, 1100, 512) + ends) == 0

@@ -53,6 +53,8 @@ def decode(path: Path | str, shrink: int = 1) -> np.ndarray:
         elif data.startswith(wholeness.JPEG_START):
             wholeness.check_jpeg(data)
             flags = SHRUNK[shrink]
+        elif data.startswith(wholeness.BMP_START):
+            wholeness.check_bmp(data)
         elif data.startswith(tags.STARTS):
             picture = Tiff(data)
             if fault := picture.fault():

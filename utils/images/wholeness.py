@@ -1,4 +1,4 @@
-"""Is a PNG or a JPEG whole? Their own marks tell, before a decoder fills in what is missing."""
+"""Is a PNG, JPEG or BMP whole? Their own marks tell, before a decoder fills in what is missing."""
 
 import re
 import struct
@@ -6,6 +6,8 @@ import zlib
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+BMP_START = b"BM"
+BMP_RUNS = (1, 2)  # kinds of compression: of 8 and of 4 bits
 JPEG_START = b"\xff\xd8"
 JPEG_END = b"\xff\xd9"
 JPEG_SCAN, JPEG_TABLES = 0xDA, 0xC4
@@ -100,3 +102,37 @@ def _impossible(scan: bytes, shortest: dict[int, int]) -> bytes | None:
     if not last or not any(code & 15 for code in codes):
         return None
     return BITS if approximation >> 4 else ZEROS
+
+
+def check_bmp(data: bytes) -> None:
+    """Raise where the runs of a compressed BMP end before the picture does, or after.
+
+    Raises:
+        ValueError, IndexError or struct.error: it is damaged.
+    """
+    at, header, width, height = struct.unpack_from("<IIii", data, 10)
+    kind = struct.unpack_from("<I", data, 30)[0] if header >= 40 else 0
+    if kind not in BMP_RUNS:
+        return
+    x = y = 0
+    while y < height and (y, x) != (height - 1, width):  # an end marker may be missing
+        count, value = data[at], data[at + 1]
+        at += 2
+        if count:
+            x += count
+        elif value == 0:
+            x, y = 0, y + 1
+        elif value == 1 and y == height - 1:
+            return
+        elif value == 1:
+            raise ValueError("damaged")
+        elif value == 2:
+            x, y, at = x + data[at], y + data[at + 1], at + 2
+        else:
+            size = value if kind == BMP_RUNS[0] else (value + 1) // 2
+            x, at = x + value, at + size + size % 2
+        if x > width + 3:  # rows may be filled to four pixels
+            raise ValueError("damaged")
+    end = data[at : at + 4]
+    if len(end) == 4 and not end.startswith((b"\0\1", b"\0\0\0\1")):
+        raise ValueError("damaged")
