@@ -10,7 +10,6 @@ from utils.images.wholeness import check_jpeg
 
 PLAIN, JPEG, PACKBITS = 1, 7, 32773
 DEFLATE = (8, 32946)
-UNKNOWN = 1 << 40  # more bytes than any strip has
 PADDING = 3  # bytes that a writer may add to a strip
 
 
@@ -32,14 +31,15 @@ def require_whole(data: bytes, found: dict[int, Tag]) -> None:
     """
     compression = first(found, tags.COMPRESSION, PLAIN)
     tables = bytes(found[tags.JPEG_TABLES].values) if tags.JPEG_TABLES in found else b""
-    before = 0
+    last, end = None, 8  # of the header
     for one in sorted(set(_strips(found, compression))):
-        stored = data[one.start : one.start + one.size]
-        if not stored:  # left out, as empty places may be
+        if not one.size:  # left out, as empty places may be
             continue
-        if one.start < max(8, before - PADDING) or len(stored) < one.size:
+        stored = data[one.start : one.start + one.size]
+        overlaps = one.start != last and one.start < end  # equal ones may be stored once
+        if overlaps or len(stored) < one.size:
             raise ValueError("strips overlap, or lie outside the file")
-        before = one.start + one.size
+        last, end = one.start, one.start + one.size - PADDING
         if compression in DEFLATE:
             _require_inflated(stored, one)
         elif compression == PACKBITS and first(found, tags.FILL_ORDER, 1) == 1:
@@ -67,10 +67,11 @@ def _strips(found: dict[int, Tag], compression: int) -> Iterator[_Strip]:
     if len(starts) < down * across * apart:
         raise ValueError("too few strips")
     row = -(-columns * first(found, tags.BITS, 1) * channels // apart // 8)
-    mixed = first(found, tags.COLOURS, tags.BLACK_IS_ZERO) == tags.YCBCR  # of fewer bytes
+    # Of fewer bytes, in blocks that may reach over an edge.
+    mixed = first(found, tags.COLOURS, tags.BLACK_IS_ZERO) == tags.YCBCR
     for number, start in enumerate(starts[: down * across * apart]):
         here = rows if tiled else min(rows, height - number % down * rows)
-        least, most = (0, UNKNOWN) if mixed else (row * here, row * rows)
+        least, most = (0, 8 * row * rows) if mixed else (row * here, row * rows)
         told = lengths[number] if number < len(lengths) else 0
         # Without compression, what is told besides may be wrong, and is not needed.
         yield _Strip(start, least if compression == PLAIN and least and told else told, least, most)
