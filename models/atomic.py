@@ -48,20 +48,24 @@ def atomic(path: Path | str) -> Iterator[Path]:
         raise
 
 
-def remove_leftovers(path: Path | str) -> None:
-    """Remove what processes that were killed while they wrote `path` have left beside it.
+def remove_leftovers(*paths: Path | str) -> None:
+    """Remove what processes that were killed while they wrote `paths` have left beside them.
 
-    For large files: it looks through the whole folder. Files of living processes stay, and those of
-    other machines, of which nobody knows here.
+    For large files, or many: it looks through their whole folders. Files of living processes stay,
+    and those of other machines, of which nobody knows here.
     """
-    with suppress(OSError, RuntimeError):  # `atomic` says what is wrong with the path
-        final = _final(path)
-        stem, suffix = re.escape(final.stem), re.escape(final.suffix)
-        ours = re.compile(rf"\.{stem}\.(\d+)-{_machine()}{suffix}")
-        for file in final.parent.iterdir():
-            match = ours.fullmatch(file.name)
-            if match and not _lives(int(match[1])):
-                file.unlink(missing_ok=True)
+    ours = re.compile(rf"\.(.+)\.(\d+)-{_machine()}(\..*)?")
+    names: dict[Path, set[tuple[str, str]]] = {}
+    for path in paths:
+        with suppress(OSError, RuntimeError):  # `atomic` says what is wrong with a path
+            final = _final(path)
+            names.setdefault(final.parent, set()).add((final.stem, final.suffix))
+    for folder, known in names.items():
+        with suppress(OSError):
+            for file in folder.iterdir():
+                match = ours.fullmatch(file.name)
+                if match and (match[1], match[3] or "") in known and not _lives(int(match[2])):
+                    file.unlink(missing_ok=True)
 
 
 def _final(path: Path | str) -> Path:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models import atomic
 from tests.sets import disc, picture
 from tests.sources import files, refused, text
 from utils.data.importers import cutouts
@@ -163,13 +164,15 @@ def test_cutouts_of_an_import_that_was_killed_go_or_are_completed(
         import_set("cutouts", first, root, part="train")
     assert {"train/fg/a.png", "train/alpha/a.png", "train/fg/b.png"} < set(files(root))
     write_image(root / "train/fg/b.png", read_image(root / "train/fg/b.png"))  # of the user, now
+    part = root / "train" / "alpha" / f".b.{1 << 30}-{atomic._machine()}.png"
+    part.write_bytes(b"not whole")
     source = first if again else (first / "a.png").replace(tmp_path / "new" / "c.png").parent
     import_set("cutouts", source, root, part="train")
     names = "a b mine" if again else "b c mine"
     assert sorted(path.stem for path in (root / "train/fg").iterdir()) == names.split()
     mattes = names if again else "c mine"
     assert sorted(path.stem for path in (root / "train/alpha").iterdir()) == mattes.split()
-    assert not (root / ".importing").exists()
+    assert not (root / ".importing").exists() and not part.exists()
 
 
 def test_cutouts_without_pymatting_say_how_to_get_it(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from models.atomic import atomic
+from models.atomic import atomic, remove_leftovers
 from utils.disk.record import record
 
 log = logging.getLogger(__name__)
@@ -42,10 +42,14 @@ def end(root: Path) -> None:
 def undo(root: Path, source: Path) -> None:
     """Remove what came into `root` from another source by an import that did not end.
 
-    Of the same source, which goes on, it stays; and so does what has changed since.
+    Of the same source, which goes on, it stays, but for files that are not whole; and so does what
+    has changed since.
     """
     noted = _read(root)
-    if not noted or noted["source"] == _identity(source):
+    if not noted:
+        return
+    remove_leftovers(*(root / place for place in noted["files"]))
+    if noted["source"] == _identity(source):
         return
     found = [root / place for place, known in noted["files"].items() if _is(root / place, known)]
     for path in found:
