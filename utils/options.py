@@ -103,6 +103,7 @@ class AugmentConfig(Section):
     affine: bool = False  # flipped, scaled, turned, sheared (GCA)
     squash: Probability = 0.0  # resized to 640 x 640 first (GCA)
     random_interpolation: bool = False  # nearest, linear or cubic (GCA)
+    hide: Probability = 0.0  # an ellipse of the sample is unknown, too
     gamma: Probability = 0.0  # of the composite, as the next three
     blur: Probability = 0.0
     noise: Probability = 0.0

@@ -3,5 +3,6 @@
 from utils.data.augment.colour import jitter, jitter_foreground
 from utils.data.augment.degrade import blur, gamma, jpeg, noise
 from utils.data.augment.fuse import fuse
+from utils.data.augment.hide import hide
 
-__all__ = ["blur", "fuse", "gamma", "jitter", "jitter_foreground", "jpeg", "noise"]
+__all__ = ["blur", "fuse", "gamma", "hide", "jitter", "jitter_foreground", "jpeg", "noise"]

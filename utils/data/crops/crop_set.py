@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from models.errors import InputError
-from utils.data.augment import blur, fuse, gamma, jitter, jitter_foreground, jpeg, noise
+from utils.data.augment import blur, fuse, gamma, hide, jitter, jitter_foreground, jpeg, noise
 from utils.data.compose.arithmetic import compose
 from utils.data.crops.background import Backgrounds
 from utils.data.crops.radii import Radii, draw_radii, trimap_through, unknown_place
@@ -142,6 +142,8 @@ class CropSet(Dataset):
             if fused is not layer:
                 # Known foreground in either is known; what is background is so in both.
                 layer, trimap = fused, np.maximum(trimap, second_trimap)
+        if augment.hide and rng.random() < augment.hide:
+            trimap = hide(trimap, rng)
         colour, alpha = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB), cv2.extractChannel(layer, 3)
         if augment.jitter_foreground:
             colour = jitter_foreground(colour, alpha, rng)
