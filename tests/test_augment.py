@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from tests.sets import disc, picture
-from utils.data.augment import blur, fuse, gamma, jitter, jitter_foreground, jpeg, noise
+from utils.data.augment import blur, fuse, gamma, hide, jitter, jitter_foreground, jpeg, noise
 from utils.data.augment.degrade import BLUR, GAMMA, JPEG_QUALITY, NOISE
 
 GREY = np.array([0.299, 0.587, 0.114])
@@ -400,3 +400,15 @@ def test_blur_leaves_what_is_flat_and_draws_within_its_bounds():
     weakest, strongest = (blur(image, Drawn(sigma)).std() for sigma in BLUR)
     assert weakest >= max(spreads) > 0.97 * weakest
     assert strongest <= min(spreads) < 1.1 * strongest
+
+
+def test_an_ellipse_of_the_trimap_is_hidden_and_the_rest_stays():
+    trimap = np.zeros((100, 120), np.uint8)
+    trimap[:, 60:] = 255
+    values = Drawn(np.array([0.5, 0.5]), np.array([0.2, 0.4]), 90.0)
+    hidden = hide(trimap, values)
+    ys, xs = np.mgrid[:100, :120]
+    distance = ((ys - 50) / 20) ** 2 + ((xs - 60) / 40) ** 2  # turned by 90 degrees
+    assert (hidden[distance < 0.9] == 128).all()
+    assert (hidden[distance > 1.1] == trimap[distance > 1.1]).all()
+    assert set(np.unique(trimap)) == {0, 255}

@@ -16,16 +16,18 @@ SKIPS = {1: "encoder1", 3: "encoder2", 6: "encoder3", 13: "encoder4", 17: "encod
 PLAN = models.scaled_plan("mobile_unet", WIDTH)
 
 
-def small_unet() -> models.Network:
+def small_unet(**structure) -> models.Network:
     torch.manual_seed(0)
-    network = randomised(models.build("mobile_unet", PLAN))
+    network = randomised(models.build("mobile_unet", PLAN, **structure))
     network.matte.weight.data.mul_(3)  # else little comes out
     return network
 
 
-@pytest.mark.parametrize("group", [*PLAN, "all together"])
-def test_cut_computes_what_the_silenced_network_does(group):
-    network = small_unet().train(False)
+@pytest.mark.parametrize(
+    ("group", "guess"), [*((group, False) for group in [*PLAN, "all together"]), ("layer0", True)]
+)
+def test_cut_computes_what_the_silenced_network_does(group, guess):
+    network = small_unet(guess=guess).train(False)
     network.forward = lambda *inputs: network.compute(*inputs, None)  # clamping would hide errors
     check_cut(network, [*PLAN] if group == "all together" else [group], picture())
 
@@ -99,6 +101,23 @@ def test_the_decoder_can_be_wider_and_nonsense_is_refused():
     for value in (0, -1, True, "wide"):
         with pytest.raises(InputError, match=r"mobile_unet: decoder is .*; give a number above 0"):
             models.build("mobile_unet", decoder=value)
+
+
+def test_the_guess_of_colours_is_read_at_both_ends_and_nonsense_is_refused():
+    plain, guessing = small_unet(), small_unet(guess=True)
+    assert guessing.plan == plain.plan
+    image, trimap = picture()
+    image, trimap = image.float(), trimap.float()
+    guessing.float().eval()
+    kept = {name: value.clone() for name, value in guessing.state_dict().items()}
+    with torch.no_grad():
+        before = guessing.compute(image, trimap, None)
+        for entry in ("layer0.conv.weight", "detail.conv.weight"):
+            guessing.load_state_dict(kept)
+            guessing.state_dict()[entry][:, -7:] = 0
+            assert (guessing.compute(image, trimap, None) - before).abs().max() > 1e-4
+    with pytest.raises(InputError, match="guess is 1; give true or false"):
+        models.build("mobile_unet", guess=1)
 
 
 def test_it_costs_a_fortieth_of_dim_and_its_decoder_is_a_part():
