@@ -82,7 +82,8 @@ def test_frozen_norms_are_those_of_imagenet_and_stay_frozen_in_training_mode():
 def test_the_average_follows_weights_and_statistics():
     network = tiny_network()
     average = Average(network, 0.9)
-    average.update()
+    for _ in range(100):
+        average.update()
     before = network.encoder1.units[0].norm.running_mean.clone()
     with torch.no_grad():
         network.encoder1.units[0].norm.running_mean.add_(1)
@@ -92,6 +93,37 @@ def test_the_average_follows_weights_and_statistics():
     torch.testing.assert_close(kept.norm.running_mean, before + 0.1)
     torch.testing.assert_close(kept.conv.weight, network.encoder1.units[0].conv.weight * 0.55)
     assert Average(network, 0).network is network
+
+
+def test_the_average_of_a_short_training_is_not_its_start():
+    network = tiny_network()
+    average = Average(network, 0.99)
+    weight, statistic = network.decoder1.conv.weight, network.encoder1.units[0].norm.running_mean
+    expected = None
+    for step in range(20):
+        with torch.no_grad():
+            weight.fill_(step)
+            statistic.fill_(-step)
+        average.update()
+        kept = min(0.99, (1 + step) / (10 + step))
+        expected = 0.0 if step == 0 else kept * expected + (1 - kept) * step
+        copy = average.network
+        assert copy.decoder1.conv.weight.mean().item() == pytest.approx(expected, rel=1e-5)
+        copied = copy.encoder1.units[0].norm.running_mean
+        assert copied.mean().item() == pytest.approx(-expected, rel=1e-5)
+
+
+def test_gates_learn_at_a_rate_of_their_own():
+    network = small_unet()
+    options = TrainConfig(optimizer="adamw", pretrained_lr=0.3)
+    optimizer = make_optimizer(network, network, options, gate_lr=20)
+    set_rate(optimizer, 0.001)
+    rates = {id(p): g["lr"] for g in optimizer.param_groups for p in g["params"]}
+    assert len(rates) == len(list(network.parameters()))
+    assert rates[id(network.layer3[0].expand.norm.weight)] == pytest.approx(0.02)
+    assert rates[id(network.decoder1[0].norm.weight)] == pytest.approx(0.02)
+    assert rates[id(network.layer3[0].expand.norm.bias)] == pytest.approx(0.0003)
+    assert rates[id(network.decoder1[0].norm.bias)] == pytest.approx(0.001)
 
 
 def test_the_average_is_validated_kept_and_resumed(data, tmp_path):

@@ -143,6 +143,7 @@ class PruneConfig(Section):
     rate: Share = 0.5  # share of the channels to cut
     sparsity: Weight = 1e-5  # pull of the gates towards zero
     encoder_factor: Weight = 10.0  # this much stronger in the encoder
+    gate_lr: Positive = 1.0  # the rate of the gates in the pruning stage, times lr
     ties: Literal["joint", "max_count"] = "joint"  # max_count reproduces the release
     min_channels: Count = 8  # no group falls under it
     round_to: Count = 1  # widths are multiples of it

@@ -1,22 +1,36 @@
 """An exponential moving average of a network's weights."""
 
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from models import Network
+
+WARMUP = 10  # steps; see `Average`
 
 
 class Average:
     """Follows a network: weights and statistics become decay * old + (1 - decay) * new.
 
-    With decay 0 the average is the network itself.
+    The decay of step n is at most (1 + n) / (10 + n), so that a short training is no average with
+    its start. With decay 0 the average is the network itself.
     """
 
     def __init__(self, network: Network, decay: float) -> None:
         self._live = network
         self._copy = None
         if decay:
-            average = get_ema_multi_avg_fn(decay)
-            self._copy = AveragedModel(network, multi_avg_fn=average, use_buffers=True)
+
+            @torch.no_grad()
+            def follow(old: list[Tensor], new: list[Tensor], _: Tensor) -> None:
+                steps = int(self._copy.n_averaged)  # the argument would wait for the GPU
+                share = 1 - min(decay, (1 + steps) / (WARMUP + steps))
+                if old[0].is_floating_point():
+                    torch._foreach_lerp_(old, new, share)
+                else:
+                    torch._foreach_copy_(old, new)
+
+            self._copy = AveragedModel(network, multi_avg_fn=follow, use_buffers=True)
 
     @property
     def network(self) -> Network:

@@ -61,7 +61,8 @@ def fit(
     objective.to(device, memory_format=layout).train()
     if options.freeze_norms:
         freeze_norms(network)
-    optimizer = make_optimizer(objective, network, options)
+    gate_lr = config.prune.gate_lr if sparsity else 1.0
+    optimizer = make_optimizer(objective, network, options, gate_lr)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     scaler = torch.amp.GradScaler(device.type, enabled=options.precision == "float16")
     average = Average(network, options.ema)

@@ -9,27 +9,33 @@ from models import Network
 from models.channels import Norm
 from models.errors import InputError
 from utils.options import TrainConfig
+from utils.prune.gates import all_gates
 
 
 def make_optimizer(
-    objective: nn.Module, network: Network, options: TrainConfig
+    objective: nn.Module, network: Network, options: TrainConfig, gate_lr: float = 1.0
 ) -> torch.optim.Optimizer:
     """The optimiser of all that an objective trains; `network` is part of it.
 
     Each parameter group has a `factor`, by which the learning rate is multiplied.
 
+    Args:
+        gate_lr: the factor of the gates; 1 leaves them with the layers that they are part of.
+
     Raises:
         InputError: `pretrained_lr` for a network without an ImageNet encoder.
     """
-    slow = set()
+    factors: dict[int, float] = {}
     if options.pretrained_lr != 1:
-        slow = {id(parameter) for parameter in _pretrained(network, "train.pretrained_lr")}
-    trained = [parameter for parameter in objective.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in trained if id(p) not in slow], "factor": 1.0},
-        {"params": [p for p in trained if id(p) in slow], "factor": options.pretrained_lr},
-    ]
-    groups = [group for group in groups if group["params"]]
+        slow = _pretrained(network, "train.pretrained_lr")
+        factors |= {id(parameter): options.pretrained_lr for parameter in slow}
+    if gate_lr != 1:
+        factors |= {id(gate.scale): gate_lr for _, gate in all_gates(network)}
+    groups: dict[float, list[nn.Parameter]] = {1.0: []}
+    for parameter in objective.parameters():
+        if parameter.requires_grad:
+            groups.setdefault(factors.get(id(parameter), 1.0), []).append(parameter)
+    groups = [{"params": of, "factor": factor} for factor, of in groups.items() if of]
     decay = {"weight_decay": options.weight_decay}
     if options.optimizer == "sgd":
         return torch.optim.SGD(groups, options.lr, momentum=options.momentum, **decay)
@@ -41,7 +47,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
     """Continue with what an optimiser has gathered; rates, decays and such stay this run's.
 
     Raises:
-        InputError: its parameters were divided otherwise, which `pretrained_lr` does.
+        InputError: its parameters were divided otherwise, which `pretrained_lr` and `gate_lr` do.
     """
     settings = [
         {key: value for key, value in group.items() if key != "params"}
@@ -51,8 +57,8 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
         optimizer.load_state_dict(state)
     except ValueError:
         raise InputError(
-            "train.pretrained_lr: was 1 and is no longer, or the other way round; --resume "
-            "continues the same training, so restore it, or start without --resume"
+            "train.pretrained_lr or prune.gate_lr: was 1 and is no longer, or the other way round; "
+            "--resume continues the same training, so restore it, or start without --resume"
         ) from None
     for group, own in zip(optimizer.param_groups, settings, strict=True):
         group.update(own)
