@@ -21,9 +21,9 @@ from pathlib import Path
 
 from models.errors import InputError
 from utils import arguments
+from utils.advice import command
 from utils.bounds import SEED, at_most, refuse_given
 from utils.command import run
-from utils.data.commands import command
 from utils.images.levels import LARGEST_RADIUS
 
 SAMPLE = "sample"

@@ -132,7 +132,7 @@ def _scoring(args: argparse.Namespace, sets: "Sets") -> "Scoring":
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = arguments.parser(__doc__)
-    arguments.add_arguments(parser, "student_SPKD.yaml")
+    arguments.add_arguments(parser, "train_SPKD.yaml")
     parser.add_argument("--network", action="append", metavar="NAME_OR_FILE", help="repeatable")
     parser.add_argument("--pred", type=Path, metavar="DIR", help="saved mattes, without a network")
     for name, what in (("image", "images"), ("alpha", "ground truth"), ("trimap", "trimaps")):

@@ -9,6 +9,9 @@ config names a teacher, and the student imitates it,
 
     L = alpha A(s, truth) + alpha_teacher A(s, teacher) + kd sum of KD(stages of s, of the teacher)
 
+Without --config, this is configs/student_SPKD.yaml, whose flags these are; the scripts that follow
+take configs/train_SPKD.yaml.
+
 Reads the data set that pre_process.py and data_gen.py have prepared. Writes BEST_checkpoint.tar,
 the best by validation, into result/<save_dir>, and what TensorBoard shows into board/ there;
 --resume continues from checkpoint.tar there, --overwrite begins anew.
@@ -19,6 +22,7 @@ from pathlib import Path
 
 from models.errors import InputError
 from utils import arguments
+from utils.advice import with_config
 from utils.command import run
 from utils.disk.regular import require_target
 from utils.threads import choose_threads
@@ -61,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         network = new_network(config, resume)
         objective = Objective(network, config, teacher)
         fit(objective, config, "train", last=last, best=best, resume=resume)
-    print(f"the best network is {config.folder / best}")
+    score = with_config("test.py", config)
+    print(f"the best network is {config.folder / best}; score it with {score}")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ result/<save_dir>; --resume continues from checkpoint_prune.tar there, --overwri
 from collections.abc import Sequence
 
 from utils import arguments
+from utils.advice import with_config
 from utils.command import run
 from utils.table import table
 from utils.threads import choose_threads
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     widths = [(group, width, small.plan[group]) for group, width in network.plan.items()]
     print(table(("group", "before", "after"), widths))
     print(comparison({"teacher": teacher, "pruned": small}))
-    print(f"the cut network is {path}")
+    print(f"the cut network is {path}; train it with {with_config('train_pruned.py', config)}")
 
 
 if __name__ == "__main__":

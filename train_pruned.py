@@ -13,6 +13,7 @@ beside it; --resume continues from checkpoint_pruned.tar there, --overwrite begi
 from collections.abc import Sequence
 
 from utils import arguments
+from utils.advice import with_config
 from utils.command import run
 from utils.threads import choose_threads
 
@@ -42,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         objective = Objective(network, config, teacher)
         names = {"last": last, "best": best}
         fit(objective, config, "train_pruned", **names, origin=origin, resume=resume)
-    print(f"the best network is {config.folder / best}")
+    score = with_config("test.py", config)
+    print(f"the best network is {config.folder / best}; score it with {score}")
 
 
 if __name__ == "__main__":

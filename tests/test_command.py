@@ -2,8 +2,10 @@
 
 import logging
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -76,16 +78,39 @@ def test_flags_of_distillation_without_a_teacher_are_refused():
 
 def test_messages_hold_the_whole_command(tmp_path, monkeypatch):
     from utils import config as configs
-    from utils.networks import open_teacher, trained_networks
+    from utils.networks import open_pruned, open_teacher, trained_networks
 
     monkeypatch.chdir(tmp_path)
-    student = configs.load(CONFIGS / "student_SPKD.yaml")
-    command = "python train.py --config configs/train_SPKD.yaml, or set teacher=FILE"
-    assert command in refused(open_teacher, student)
-    command = "with python train.py --config configs/student_SPKD.yaml, or name a network"
-    assert command in refused(trained_networks, student)
-    own = configs.load(None, ["save_dir=own"])
-    assert "with python train.py and the config of this save_dir" in refused(open_teacher, own)
+    given = ("data.root=my data", "data.dataset=set", "train.lr=0.1")
+    words = "'data.root=my data' data.dataset=set"
+    student = configs.load(CONFIGS / "student_SPKD.yaml", given)
+    told = f"train one with python train.py --config {CONFIGS}/train_SPKD.yaml {words}, or set"
+    assert told in refused(open_teacher, student)
+    told = f"with python train.py --config {CONFIGS}/student_SPKD.yaml {words} train.lr=0.1, or"
+    assert told in refused(trained_networks, student)
+    Path("own.yaml").write_text("save_dir: own")
+    own = configs.load(tmp_path / "own.yaml", given)
+    words = f"--config own.yaml {words} train.lr=0.1"
+    assert f"train one with python train.py {words}, or set teacher" in refused(open_teacher, own)
+    assert f"run python train_prune.py {words} first" in refused(open_pruned, own)
+    other = configs.load(None, ["teacher=elsewhere/a.tar"])
+    assert "with python train.py and the config of this save_dir" in refused(open_teacher, other)
+
+
+def test_advised_scripts_are_found_where_the_one_that_runs_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [f"{REPOSITORY}/test.py"])
+    told = refusal("test.py")
+    assert f"train first, with python {REPOSITORY}/train.py --config {CONFIGS}/train_SPKD" in told
+
+
+def test_the_scripts_of_one_path_have_one_config_and_train_says_how_to_score_its_own():
+    defaults = {}
+    for script in ("train.py", "train_prune.py", "train_pruned.py", "test.py"):
+        told = (REPOSITORY / script).read_text(encoding="utf-8")
+        (defaults[script],) = re.findall(r'"(\w+_SPKD\.yaml)"', told)
+    assert defaults.pop("train.py") == "student_SPKD.yaml"  # whose flags it has
+    assert set(defaults.values()) == {"train_SPKD.yaml"}
 
 
 def test_a_missing_data_set_is_told_before_weights_are_downloaded(tmp_path, monkeypatch):

@@ -188,7 +188,7 @@ def test_a_resumed_training_has_the_threads_of_before(data, tmp_path, caplog):
 def test_a_network_of_another_plan_or_a_file_without_training_is_refused(data, tmp_path):
     training = tiny_training(tiny_config(data, "train.epochs=1"), tmp_path)
     files.save_network(training.last, tiny_network())
-    with pytest.raises(InputError, match="no interrupted training; start without --resume"):
+    with pytest.raises(InputError, match="no interrupted training; begin anew with --overwrite"):
         training.fit(resume=True)
     training.fit()
     other = tiny_training(training.config, tmp_path)

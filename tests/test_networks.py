@@ -59,6 +59,6 @@ def test_a_network_that_was_trained_from_another_pruned_one_is_not_scored(tmp_pa
         files.save_network(folder / "pruned.tar", other)
         line = refused(networks.trained_networks, config)
         assert line.startswith("result/here/BEST_pruned.tar: was not trained from the pruned.tar")
-        assert "train_pruned.py --overwrite" in line and "--network" in line
+        assert "run python train_pruned.py save_dir=here --overwrite, or name what" in line
     (folder / "pruned.tar").unlink()
     assert list(networks.trained_networks(config)) == ["pruned"]

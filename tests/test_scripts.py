@@ -106,13 +106,24 @@ def test_the_pruning_stage_prints_every_width(path, place):
         )
 
 
+def test_each_training_says_the_whole_command_that_follows(path):
+    told = {script: ended.stdout.splitlines()[-1] for script, ended in path.items()}
+    for script, best, following in (
+        ("train.py", "the best network is result/tiny/BEST_checkpoint.tar; score it", "test"),
+        ("train_prune.py", "the cut network is result/tiny/pruned.tar; train it", "train_pruned"),
+        ("train_pruned.py", "the best network is result/tiny/BEST_pruned.tar; score it", "test"),
+    ):
+        command = f"python {REPOSITORY / following}.py --config tiny.yaml"
+        assert told[script] == f"{best} with {command}"
+
+
 def test_a_bare_test_scores_the_best_checkpoint(place, path, monkeypatch):
     composed = place / "data" / "tiny" / "test" / "composed"
     folders = [
         one for kind in ("image", "alpha", "trimap") for one in (f"--{kind}", composed / kind)
     ]
     checkpoint = place / "result" / "tiny" / "BEST_checkpoint.tar"
-    target = place / "bare" / "result" / "student" / "BEST_checkpoint.tar"
+    target = place / "bare" / "result" / "SPKD" / "BEST_checkpoint.tar"
     target.parent.mkdir(parents=True)
     target.write_bytes(checkpoint.read_bytes())
     monkeypatch.chdir(place / "bare")

@@ -8,6 +8,7 @@ import difflib
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -38,9 +39,18 @@ def load(path: Path | str | None, overrides: Sequence[str] = ()) -> Config:
             raise InputError(f"{text!r}: override one key at a time, {key}.KEY=value")
         _set(content, key.split("."), value, text)
     try:
-        return Config.model_validate(content)
+        return Config.model_validate(content).named(_words(path, overrides))
     except ValidationError as error:
         raise InputError(_one_line(error, path, overrides)) from error
+
+
+def _words(path: Path | str | None, overrides: Sequence[str]) -> list[str]:
+    if path is None:
+        return list(overrides)
+    path = Path(path)
+    with suppress(ValueError):  # one of configs/ is found from any folder
+        path = path.relative_to(Path.cwd())
+    return ["--config", str(path), *overrides]
 
 
 def _read(path: Path) -> dict:

@@ -11,6 +11,7 @@ from models.errors import InputError
 from models.files import fingerprint
 from models.imagenet import load_encoder
 from utils import config as configs
+from utils.advice import with_config
 from utils.arguments import CONFIGS
 from utils.cost import parameters
 from utils.device import choose
@@ -18,6 +19,7 @@ from utils.options import Config
 
 log = logging.getLogger(__name__)
 
+OF_THE_PLACE = ("data.root=", "data.dataset=", "data.backgrounds=", "device=")  # not of a network
 PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
 
 
@@ -66,7 +68,8 @@ def open_teacher(config: Config) -> Network:
     path = config.teacher_path
     if not path.is_file():
         raise InputError(
-            f"{path}: no teacher there; train one with {_training(path)}, or set teacher=FILE"
+            f"{path}: no teacher there; train one with {_training(path, config)}, or set "
+            "teacher=FILE"
         )
     teacher = models.load(path).requires_grad_(False)
     layout = torch.channels_last if config.train.channels_last else torch.contiguous_format
@@ -82,7 +85,9 @@ def open_pruned(config: Config) -> tuple[Network, dict[str, str]]:
     """
     path = config.folder / "pruned.tar"
     if not path.is_file():
-        raise InputError(f"{path}: nothing pruned yet; run train_prune.py with this config first")
+        raise InputError(
+            f"{path}: nothing pruned yet; run {with_config('train_prune.py', config)} first"
+        )
     network = models.load(path)
     return network, {path.name: fingerprint(network)}
 
@@ -104,7 +109,7 @@ def trained_networks(config: Config) -> dict[str, str]:
     if not found:
         raise InputError(
             f"{config.folder}: neither BEST_checkpoint.tar nor BEST_pruned.tar; train first, with "
-            f"{_training(candidates['student'])}, or name a network with --network"
+            f"{with_config('train.py', config)}, or name a network with --network"
         )
     if "pruned" in found and (config.folder / "pruned.tar").is_file():
         _check_fresh(candidates["pruned"], config)
@@ -118,7 +123,8 @@ def _check_fresh(path: Path, config: Config) -> None:
     if content.get("plan") != pruned.plan or (noted and not noted.items() >= origin.items()):
         raise InputError(
             f"{path}: was not trained from the pruned.tar beside it, which is another network; run "
-            "train_pruned.py --overwrite, or name what to score with --network"
+            f"{with_config('train_pruned.py', config, '--overwrite')}, or name what to score with "
+            "--network"
         )
 
 
@@ -138,9 +144,13 @@ def named_networks(names: list[str]) -> dict[str, str]:
     return labels
 
 
-def _training(path: Path) -> str:
-    """The command that trains the network `path`, with the config of ours that writes it."""
+def _training(path: Path, config: Config) -> str:
+    """The command that trains a config's teacher `path`: by itself, or by one of our configs."""
+    if path.parent == config.folder:
+        return with_config("train.py", config)
+    same = [word for word in config.words if word.startswith(OF_THE_PLACE)]
     for file in sorted(CONFIGS.glob("*.yaml")):
-        if configs.load(file).folder == path.parent:
-            return f"python train.py --config configs/{file.name}"
+        other = configs.load(file, same)
+        if other.folder == path.parent:
+            return with_config("train.py", other)
     return "python train.py and the config of this save_dir"

@@ -1,9 +1,10 @@
 """Every option of every script: its name, type, bounds, default and meaning, in this one place."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from models import NETWORKS
@@ -200,6 +201,21 @@ class Config(Section):
     train: TrainConfig = TrainConfig()
     train_prune: TrainConfig = TrainConfig()  # only what is set here counts, over train
     train_pruned: TrainConfig = TrainConfig()  # likewise
+    _words: tuple[str, ...] = PrivateAttr(())
+
+    def __eq__(self, other: object) -> bool:
+        """Equal options are the same config, however they were given."""
+        return isinstance(other, Config) and self.model_dump() == other.model_dump()
+
+    def named(self, words: Sequence[str]) -> "Config":
+        """Itself, noting the `words` of a command line that give it."""
+        self._words = tuple(words)
+        return self
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """`--config FILE` and overrides, as they were given; empty where none were."""
+        return self._words
 
     @property
     def folder(self) -> Path:

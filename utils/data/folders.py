@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from models.errors import InputError
+from utils.advice import command
 from utils.images.listing import list_images, read_names
 from utils.images.pairing import find_partners, follow
 from utils.problems import complain
@@ -29,9 +30,11 @@ def parts(root: Path | str) -> list[Part]:
     """
     found = [part for part in get_args(Part) if (Path(root) / part).is_dir()]
     if not found:
+        layout = LAYOUT.format(part="train")
+        importing = command("pre_process.py", root, "--kind", "KIND", "--from", "SOURCE")
         raise InputError(
-            f"{root}: neither train nor test is in it; {LAYOUT.format(part='train')}, or import a "
-            "data set with pre_process.py --from (see data/README.md)"
+            f"{root}: neither train nor test is in it; {layout}, or import a data set with "
+            f"{importing} (see data/README.md)"
         )
     return found
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from models.atomic import atomic
 from models.errors import InputError
-from utils.data.commands import command
+from utils.advice import command
 from utils.data.folders import foregrounds
 from utils.disk.lock import alone
 from utils.images.listing import EMPTY, read_names, write_names

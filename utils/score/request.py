@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from models.errors import InputError
-from utils.data.commands import command
+from utils.advice import command
 from utils.options import RESULT, Config
 from utils.score.folders import check_folders
 from utils.score.pictures import RADIUS, Picture, match, match_saved

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from models.errors import InputError
+from utils.advice import command
 from utils.images.layouts import LAYOUTS, TRIMAP_KINDS, Layout, child, children, descend, folder_key
 from utils.score.pictures import RADIUS, Picture, match, with_mattes
 
@@ -33,9 +34,11 @@ def open_set(
                 key: match(images, alphas, path, shared, radius) for key, path in trimaps.items()
             }
     wanted = _told(LAYOUTS[layout]) if layout else f"tried {', '.join(LAYOUTS)}"
+    ours = (folder / "test" / "fg").is_dir()
+    how = f", or compose the set with {command('pre_process.py', folder)}" if ours else ""
     raise InputError(
         f"{folder}: holds the folders of no test set ({wanted}); name them with --image, --alpha "
-        "and --trimap, or compose the set with pre_process.py first"
+        f"and --trimap{how}"
     )
 
 

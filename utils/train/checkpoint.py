@@ -79,18 +79,18 @@ def resume(path: Path, network: Network, identity: Identity, state: State, total
     content = files.read(path)
     training = content.get("training", {}) if content else {}
     if "optimizer" not in training:
-        raise InputError(f"{path}: holds no interrupted training; start without --resume")
+        raise InputError(f"{path}: holds no interrupted training; begin anew with --overwrite")
     for key in ("name", "structure", "plan"):
         if content[key] != getattr(network, key):
             raise InputError(
                 f"{path}: its network has another {key} than this run's; "
-                "start without --resume, or restore the config it was trained with"
+                "begin anew with --overwrite, or restore the config it was trained with"
             )
     check_same(path, training, identity)
     if training["step"] > total:
         raise InputError(
             f"{path}: has done {training['step']} steps, more than the {total} of train.epochs; "
-            "raise it, or start without --resume"
+            "raise it, or begin anew with --overwrite"
         )
     network.load_state_dict(content["weights"])
     for name, part in state.items():

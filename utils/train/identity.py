@@ -55,13 +55,13 @@ def check_same(path: Path, before: Identity, now: Identity) -> None:
     """
     if not before.keys() >= now.keys():
         raise InputError(
-            f"{path}: saved by another version of Matting Prune; start without --resume"
+            f"{path}: saved by another version of Matting Prune; begin anew with --overwrite"
         )
     for name in {**now["content"], **before["content"]}:
         if before["content"].get(name) != now["content"].get(name):
             raise InputError(
                 f"{path}: trained with another {name} than this run's; --resume continues the same "
-                "training, so restore it, or start without --resume"
+                "training, so restore it, or begin anew with --overwrite"
             )
     for key in {**now["options"], **before["options"]}:
         old = before["options"][key] if key in before["options"] else _default(key)
@@ -69,7 +69,7 @@ def check_same(path: Path, before: Identity, now: Identity) -> None:
         if old != new:
             raise InputError(
                 f"{path}: {key} was {old} and is now {new}; --resume continues the same "
-                "training, so restore it, or start without --resume"
+                "training, so restore it, or begin anew with --overwrite"
             )
 
 

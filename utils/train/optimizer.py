@@ -58,7 +58,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
     except ValueError:
         raise InputError(
             "train.pretrained_lr or prune.gate_lr: was 1 and is no longer, or the other way round; "
-            "--resume continues the same training, so restore it, or start without --resume"
+            "--resume continues the same training, so restore it, or begin anew with --overwrite"
         ) from None
     for group, own in zip(optimizer.param_groups, settings, strict=True):
         group.update(own)

@@ -21,7 +21,7 @@ import numpy as np
 
 from models.atomic import LONGEST, fitting
 from models.errors import InputError
-from utils.data.commands import command
+from utils.advice import command
 from utils.data.folders import Foreground
 from utils.disk.record import record, unchanged
 from utils.disk.regular import require_regular
