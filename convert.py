@@ -13,7 +13,7 @@ from pathlib import Path
 
 from utils.arguments import parser
 from utils.command import run
-from utils.disk.regular import require_target
+from utils.disk.target import require_target
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -20,7 +20,7 @@ from models.errors import InputError
 from utils import arguments
 from utils.bounds import at_most, refuse_given
 from utils.command import run
-from utils.disk.regular import require_target
+from utils.disk.target import require_target
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -28,8 +28,9 @@ from models.errors import InputError
 from utils import arguments
 from utils.bounds import at_most, refuse_given
 from utils.command import run
-from utils.disk.regular import require_target
+from utils.disk.target import require_folder, require_target
 from utils.images.layouts import LAYOUTS
+from utils.infer.modes import MODES, PRECISIONS, require_fit, require_values
 from utils.score.folders import check_folders
 from utils.score.scores import METRICS, REGIONS, Scores, full_label, remarks, summary
 from utils.threads import choose_threads
@@ -39,14 +40,14 @@ if TYPE_CHECKING:  # what needs packages is imported when the arguments are know
     from utils.score.request import Sets
     from utils.score.scoring import Scoring
 
+OF_SCORES = ("json", "worst", "workers")  # where there is no truth, they do nothing
 INFERENCE = ("mode", "max_size", "halo", "tile", "batch", "precision", "memory_mb")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
     require_target("--json", args.json)
-    if args.out and args.out.is_file():
-        raise InputError(f"--out {args.out}: is a file; name a folder")
+    require_folder("--out", args.out)
     from utils import config as configs
     from utils.score.owned import require_scores
 
@@ -74,19 +75,18 @@ def _test_saved(args: argparse.Namespace, config: "Config") -> list[Scores]:
 def _test_networks(args: argparse.Namespace, config: "Config") -> list[Scores]:
     choose_threads()
     from utils.device import choose
-    from utils.infer.inference import Inference, require_fit
+    from utils.infer.inference import Inference
     from utils.networks import named_networks, open_network, trained_networks
     from utils.score.matted import run_networks
     from utils.score.request import default_out
 
-    given = {name: getattr(args, name) for name in INFERENCE if getattr(args, name) is not None}
-    given = {"mode": "whole", **given}
-    require_fit(given["mode"], given)
-    inference = Inference(**given)
+    inference = Inference(**_inference(args))
     files = named_networks(args.network or []) or trained_networks(config)
     networks = {name: open_network(file) for name, file in files.items()}
     folders = (args.image, args.alpha, args.trimap)
     sets = _sets(args, config)
+    if not any(pictures[0].alpha for pictures in sets.values()):
+        refuse_given(args, OF_SCORES, "test.py", "pictures without truth")
     out = args.out or default_out(config, *folders, args.set, named=bool(args.network))
     scoring = _scoring(args, sets)
     named = files if args.network else None  # those of a config are trained again
@@ -170,7 +170,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     sizes = parser.add_argument_group("inference")
     sizes.add_argument(
         "--mode",
-        choices=("whole", "auto", "tile", "resize", "crop", "half"),
+        choices=MODES,
         help="whole: at full size, as published; tile: in bounded memory; auto: the cheaper of "
         "these two; resize, crop, half: distorted, as others published (whole)",
     )
@@ -204,7 +204,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     sizes.add_argument(
         "--precision",
-        choices=("float32", "bfloat16", "float16"),
+        choices=PRECISIONS,
         help="of the network (float32)",
     )
     args = parser.parse_intermixed_args(argv)
@@ -216,8 +216,19 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         raise InputError("test.py: --worst is for a sheet in --out; name it")
     if args.pred:
         refuse_given(args, INFERENCE, "test.py", "--pred")
+    if args.image and not args.alpha:
+        refuse_given(args, OF_SCORES, "test.py", "--image without --alpha")
+    given = _inference(args)
+    require_values(given)
+    require_fit(given["mode"], given)
     check_folders(*_asked(args))
     return args
+
+
+def _inference(args: argparse.Namespace) -> dict[str, object]:
+    """The options of `Inference` that were given, and the mode."""
+    given = {name: getattr(args, name) for name in INFERENCE}
+    return {"mode": "whole", **{name: one for name, one in given.items() if one is not None}}
 
 
 def _halo(text: str) -> int | str:

@@ -24,7 +24,7 @@ from models.errors import InputError
 from utils import arguments
 from utils.advice import with_config
 from utils.command import run
-from utils.disk.regular import require_target
+from utils.disk.target import require_target
 from utils.threads import choose_threads
 
 

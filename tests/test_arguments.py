@@ -1,5 +1,6 @@
 """Options are refused before the work: too large, idle in a task, or a place that cannot be."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.sets import write_set, write_test_set
 PICTURES = "--image T/image --alpha T/alpha --trimap T/trimap"
 SAVED = "test.py --pred T/pred --alpha T/alpha --trimap T/trimap"
 NETWORK = f"test.py --network tiny.tar {PICTURES} device=cpu"
+BARE = "test.py --network tiny.tar --image T/image --trimap T/trimap"
 FIGURE = f"figure.py {PICTURES} --pred T/pred"
 
 
@@ -19,11 +21,14 @@ FIGURE = f"figure.py {PICTURES} --pred T/pred"
 def here(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_test_set(tmp_path / "T")
+    for kind, name in (("image", "input"), ("trimap", "trimap1")):  # as of alphamatting.com
+        shutil.copytree(tmp_path / "T" / kind, tmp_path / "P" / name)
     write_set(tmp_path / "data" / "set", train=2, test=1)
     save_network(tmp_path / "tiny.tar", models.build("dim", models.scaled_plan("dim", 1 / 32)))
     for name in ("folder", "folder.png"):
         (tmp_path / name).mkdir()
     (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to("/proc/s.json")
 
 
 def files() -> dict[Path, bytes]:
@@ -42,6 +47,15 @@ def files() -> dict[Path, bytes]:
         ("convert.py tiny.tar folder", "OUT folder: is a folder; name a file"),
         ("convert.py tiny.tar tiny.tar", "OUT tiny.tar: is read, too, and would be replaced"),
         ("train.py --sheet folder", "--sheet folder: is a folder; name a file"),
+        (f"{SAVED} --json /proc/s.json", "--json /proc/s.json: /proc cannot be written ("),
+        (f"{NETWORK} --json /proc/new/s.json", "s.json: /proc cannot be written ("),
+        (f"{NETWORK} --json link", "--json link: /proc cannot be written ("),
+        (f"{SAVED} --out /proc/new", "--out /proc/new: /proc cannot be written ("),
+        (f"{FIGURE} --out /proc/f.png", "--out /proc/f.png: /proc cannot be written ("),
+        ("convert.py tiny.tar /proc/o.tar", "OUT /proc/o.tar: /proc cannot be written ("),
+        ("train.py --sheet /proc/s.png", "--sheet /proc/s.png: /proc cannot be written ("),
+        (f"{SAVED} --json {'x' * 256}", "xx: File name too long; choose another"),
+        (f"{SAVED} --json /dev/null", "/dev/null: is a device, no file"),
     ],
 )
 def test_what_cannot_be_written_is_refused_before_the_work(line, words):
@@ -57,6 +71,9 @@ def test_what_cannot_be_written_is_refused_before_the_work(line, words):
         (f"{SAVED} --precision float32", "--precision does nothing with --pred"),
         (f"{SAVED} --memory-mb 9", "--memory-mb does nothing with --pred"),
         (f"{SAVED} --worst MSE", "--worst is for a sheet in --out"),
+        (f"{BARE} --json s.json", "--json does nothing with --image without --alpha; leave it out"),
+        (f"{BARE} --worst SAD", "--worst does nothing with --image without --alpha"),
+        ("test.py --network tiny.tar --set P --json s.json", "nothing with pictures without truth"),
         (f"{NETWORK} --tile 512", "tile goes with tile and auto, not with whole"),
         (f"{NETWORK} --batch 2", "batch goes with tile and auto, not with whole"),
         (f"{NETWORK} --mode tile --memory-mb 9", "memory_mb goes with auto, not with tile"),

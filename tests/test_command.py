@@ -67,6 +67,33 @@ def test_help_has_an_example_and_says_what_is_read_and_written(script):
     assert "Reads " in ended.stdout and "Writes " in ended.stdout
 
 
+def test_options_that_do_not_go_together_are_refused_without_pytorch(tmp_path):
+    lines = (
+        "test.py --network a.tar --halo 9",
+        "test.py --network a.tar --mode tile --halo some",
+        "test.py --network a.tar --batch 0",
+        "test.py --pred a --alpha b --trimap c --mode tile",
+        "test.py --network a.tar --image b --alpha c",
+        "test.py --network a.tar --json /proc/a",
+        "train.py train.lrate=1",
+        "train.py --config none.yaml",
+        f"train.py --config {CONFIGS / 'sample.yaml'} --KD_type spatial",
+        "pre_process.py --check --snap 5",
+        "figure.py --image a --trimap b --pred c --out d",
+        "convert.py a.tar a.tar/b",
+    )
+    code = (
+        "import sys; from tests.scripts import refusal\n"
+        "for line in sys.argv[1:]: refusal(*line.split())\n"
+        "assert 'torch' not in sys.modules"
+    )
+    (tmp_path / "a.tar").touch()
+    command = [sys.executable, "-c", code, *lines]
+    place = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(REPOSITORY)}}
+    ended = subprocess.run(command, **place, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_flags_of_distillation_without_a_teacher_are_refused():
     config = CONFIGS / "sample.yaml"
     for flag, value in (("KD_type", "spatial"), ("feature_layer", "[1]"), ("KD_weight", "[1,1]")):

@@ -139,7 +139,7 @@ def test_bfloat16_is_near_float32_in_tiles_too(dim):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"mode": "tiled"}, "mode: 'tiled' is none; use auto, whole"),
+        ({"mode": "tiled"}, "mode: 'tiled' is none; use whole, auto"),
         ({"precision": "half"}, "precision: 'half' is none"),
         ({"mode": "whole", "max_size": 800}, "max_size goes with resize and crop, not with whole"),
         ({"mode": "half", "halo": 64}, "halo goes with tile and auto, not with half"),

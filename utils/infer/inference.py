@@ -1,43 +1,28 @@
 """Matte one picture of any size with a network."""
 
 import logging
-from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 
 from models import Network
 from models.errors import InputError
-from utils.device import TYPES, autocast, without_tf32
+from utils.device import autocast, without_tf32
 from utils.images.levels import UNKNOWN
 from utils.images.mattes import to_8_bits
 from utils.infer import memory
 from utils.infer.borders import Continued, Sides
+from utils.infer.modes import MAX_SIZE, require_fit, require_values
 from utils.infer.resized import matte_half, matte_resized, matte_windows
 from utils.infer.tiles import Tile, matte_tiles, plan_tiles
 
 log = logging.getLogger(__name__)
 
-MODES = ("auto", "whole", "tile", "resize", "crop", "half")
 HALO = 128  # px; with DIM 99.9 % of the unknown pixels of a photograph are then within 1.3/255
-MAX_SIZE = {"resize": 1600, "crop": 320}  # as published
-MODES_OF = {
-    "max_size": tuple(MAX_SIZE),
-    **dict.fromkeys(("halo", "tile", "batch"), ("tile", "auto")),
-    "memory_mb": ("auto",),
-}
 WORTHWHILE = 0.9  # each tile costs more than its pixels, so tiles have to save a tenth of them
 SPARE = 0.8  # of the free memory
-
-
-def require_fit(mode: str, options: Iterable[str]) -> None:
-    """Raise an `InputError` where one of `options`, which are given, does nothing in a mode."""
-    for name in options:
-        modes = MODES_OF.get(name, MODES)
-        if mode not in modes:
-            raise InputError(f"{name} goes with {' and '.join(modes)}, not with {mode}")
 
 
 @dataclass
@@ -74,17 +59,8 @@ class Inference:
     memory_mb: int | None = None
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise InputError(f"mode: {self.mode!r} is none; use {', '.join(MODES)}")
-        if self.precision not in TYPES:
-            raise InputError(f"precision: {self.precision!r} is none; use {', '.join(TYPES)}")
+        require_values(asdict(self))
         require_fit(self.mode, [name for name in ("max_size", "halo") if getattr(self, name)])
-        if isinstance(self.halo, str) and self.halo != "full":
-            raise InputError(f"halo: {self.halo!r} is none; give pixels, or full")
-        for name in ("max_size", "halo", "tile", "batch", "memory_mb"):
-            value = getattr(self, name)
-            if isinstance(value, int) and value < 1:
-                raise InputError(f"{name}: {value} is too small; give at least 1")
 
     def matte(
         self, network: Network, image: np.ndarray, trimap: np.ndarray, device: torch.device
