@@ -99,6 +99,13 @@ def _lives(process: int) -> bool:
     return True
 
 
+def shortened(stem: str, rest: str = "") -> str:
+    """The name `stem` + `rest`; of one that is too long, what fits and a checksum of the stem."""
+    if len(os.fsencode(stem + rest)) <= LONGEST:
+        return stem + rest
+    return fitting(stem, f"-{zlib.crc32(os.fsencode(stem)):08x}{rest}")
+
+
 def fitting(stem: str, rest: str) -> str:
     """The name `stem` + `rest`, of which as much of the stem is left out as is too long."""
     room = LONGEST - len(os.fsencode(rest))

@@ -1,5 +1,8 @@
 """Names of 255 bytes are legal: what is made of them has none longer, or their files are named."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from tests.refusals import refused
@@ -8,6 +11,7 @@ from tests.sets import disc, picture
 from utils.data.check import check_set
 from utils.data.compose.testing import compose_test_set
 from utils.data.folders import backgrounds, foregrounds
+from utils.data.importers.importing import import_set
 from utils.data.split import write_split
 from utils.data.store.building import build_store
 from utils.data.store.files import Store
@@ -62,6 +66,21 @@ def test_a_check_names_what_is_too_long_for_its_composites(tmp_path):
 def test_a_file_whose_name_is_too_long_is_told_so(tmp_path):
     told = refused(write_image, tmp_path / f"{'x' * 252}.png", disc(9, 9))
     assert told.endswith("x.png: this name is too long for the disk; shorten it")
+
+
+def test_archives_of_long_names_are_unpacked_and_their_terms_kept(tmp_path):
+    (name, _) = lay_out(tmp_path, "train", 255)
+    archives = []
+    for end in ("a", "b"):
+        (tmp_path / "train" / "licence.txt").write_text(end)
+        base = shutil.make_archive(str(tmp_path / "z"), "zip", tmp_path / "train")
+        archives.append(Path(base).rename(tmp_path / f"{'x' * 250}{end}.zip"))
+    root = tmp_path / "data" / ("d" * 255)
+    for archive in archives:
+        import_set("pairs", archive, root, part="train")
+    assert (root / "train" / "fg" / f"{name}.png").exists()
+    assert sorted(file.read_text() for file in root.glob("*.txt")) == ["a", "b"]
+    assert list(root.parent.iterdir()) == [root]
 
 
 def test_scripts_take_long_names(tmp_path, monkeypatch):

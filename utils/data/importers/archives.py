@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from models.atomic import atomic
+from models.atomic import atomic, shortened
 from models.errors import InputError
 from utils.data.importers.entries import Entry, entries, read
 from utils.disk.record import Record, record
@@ -38,7 +38,7 @@ def opened(
     if source.is_dir():
         yield source
         return
-    folder = beside.parent / f".{beside.name}.{source.name}"
+    folder = beside.parent / shortened(f".{beside.name}.{source.name}")
     try:
         unpack(source, folder, wanted, sought)
         yield folder

@@ -2,7 +2,7 @@
 
 import logging
 
-from models.atomic import atomic
+from models.atomic import atomic, shortened
 from utils.data.importers.finding import find_licences
 from utils.data.importers.matching import same_content
 from utils.data.importers.request import Request
@@ -17,7 +17,8 @@ def keep_terms(request: Request) -> None:
         target = request.root / clean(path.name)
         if target.exists() and not same_content(path, target):  # those of another source
             inner = path.relative_to(request.folder).parts
-            target = request.root / clean("-".join((request.source.stem, *inner)))
+            name = clean("-".join((request.source.stem, *inner)))
+            target = request.root / shortened(name.removesuffix(path.suffix), path.suffix)
         if target.exists() and not same_content(path, target):
             log.warning("%s: is another file already; the terms are %s", target, path.name)
             continue

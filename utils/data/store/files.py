@@ -10,16 +10,14 @@ Its metadata name the version of this layout and content, the sources it was mad
 """
 
 import json
-import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
-from zlib import crc32
 
 import numpy as np
 
-from models.atomic import LONGEST, fitting
+from models.atomic import shortened
 from models.errors import InputError
 from utils.advice import command
 from utils.data.folders import Foreground
@@ -115,10 +113,7 @@ def store_folder(root: Path | str) -> Path:
 
 def file_of(folder: Path, source: Foreground) -> Path:
     """Where the store in `folder` keeps a foreground, of a legal name also where that is long."""
-    name = f"{source.name}.safetensors"
-    if len(os.fsencode(name)) > LONGEST:
-        name = fitting(source.name, f"-{crc32(source.name.encode()):08x}.safetensors")
-    return folder / name
+    return folder / shortened(source.name, ".safetensors")
 
 
 def sources_of(source: Foreground) -> dict[str, str]:
