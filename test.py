@@ -14,9 +14,10 @@ The metrics are those of alphamatting.com's Matlab code. Above the networks, a t
 floor: the score of the trimap alone, its unknown region filled by distance.
 
 Reads networks and pictures; files that belong together have the same name. Writes mattes, a sheet
-of pictures, JSON and CSV into --out. By default this is result/<save_dir>/test, or result/test/SET
-for a named network on a test set of your own. SET is the folder that holds it, or the image folder
-where the others lie elsewhere. With --pred, nothing is written without --out.
+of pictures, JSON and CSV into --out. By default this is result/<save_dir>/test, on a test set of
+your own result/<save_dir>/test-SET, or result/test/SET for a named network. SET is the folder that
+holds it, or the image folder where the others lie elsewhere. With --pred, nothing is written
+without --out.
 """
 
 import argparse

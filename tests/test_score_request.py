@@ -39,9 +39,10 @@ def test_without_folders_it_is_the_composed_set_of_the_config(tmp_path):
     [
         ({}, "result/mine/test"),
         ({"named": True}, "result/mine/test"),
-        ({"whole": Path("sets/aim")}, "result/mine/test"),
+        ({"whole": Path("sets/aim")}, "result/mine/test-aim"),
         ({"whole": Path("sets/aim"), "named": True}, "result/test/aim"),
-        ({"image": Path("a/x"), "alpha": Path("a/y"), "trimap": Path("a/z")}, "result/mine/test"),
+        ({"image": Path("a/x"), "alpha": Path("a/y"), "trimap": Path("a/z")}, "result/mine/test-a"),
+        ({"image": Path("a/x"), "trimap": Path("b/z")}, "result/mine/test-x"),
         (
             {"image": Path("a/x"), "alpha": Path("a/y"), "trimap": Path("a/z"), "named": True},
             "result/test/a",
@@ -52,7 +53,7 @@ def test_without_folders_it_is_the_composed_set_of_the_config(tmp_path):
         ),
     ],
 )
-def test_results_go_to_the_config_unless_neither_network_nor_pictures_are_its_own(options, out):
+def test_results_go_to_a_folder_of_their_networks_and_pictures(options, out):
     assert default_out(CONFIG, **options) == Path(out)
 
 

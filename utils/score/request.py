@@ -66,19 +66,21 @@ def default_out(
     whole: Path | None = None,
     named: bool = False,
 ) -> Path:
-    """The config's folder, unless neither the networks nor the pictures are the config's.
+    """`test` in the config's folder, or what the networks and the pictures are called.
+
+    That is `test-SET` there for the config's networks on other pictures, and result/test/SET for
+    other networks on them: sheets and scores of one set do not stand in the place of another's.
 
     Args:
         image, alpha, trimap, whole: as `find_sets`.
         named: the networks are not those that the config has trained.
     """
-    if named and whole:
-        return RESULT / "test" / whole.resolve().name
-    if not (named and image):
+    if not (image or whole):
         return config.folder / "test"
-    folders = [folder.resolve() for folder in (image, alpha, trimap) if folder]
-    together = len({folder.parent for folder in folders}) == 1
-    return RESULT / "test" / (folders[0].parent if together else folders[0]).name
+    folders = [folder.resolve() for folder in (whole or image, alpha, trimap) if folder]
+    together = not whole and len({folder.parent for folder in folders}) == 1
+    name = (folders[0].parent if together else folders[0]).name
+    return RESULT / "test" / name if named else config.folder / f"test-{name}"
 
 
 def _how_to_compose(config: Config) -> str:
