@@ -9,19 +9,24 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import models
 from benchmarks.timing import compare, parser, report
+
+PARSER = parser(__doc__)
+if __name__ == "__main__":
+    PARSER.parse_args()
+
+import torch
+
+import models
 
 SIDE = 320
 
 
 @torch.inference_mode()
 def main(argv: Sequence[str] | None = None) -> None:
-    toy = parser(__doc__).parse_args(argv).toy
+    toy = PARSER.parse_args(argv).toy
     side, repeats = (32, 1) if toy else (SIDE, 5)
     full = models.build("dim").eval()
     half = models.build("dim", models.scaled_plan("dim", 0.5)).eval()

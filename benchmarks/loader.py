@@ -8,6 +8,7 @@ code does: decode, compose and dilate all, then keep a crop. Targets: 15 times a
 GCA's augmentation, two workers 1.8 times one.
 """
 
+import argparse
 import logging
 import os
 import sys
@@ -20,13 +21,29 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.timing import compare, parser, report
+
+
+def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    options = parser(__doc__)
+    options.add_argument(
+        "--foregrounds", type=int, default=12, metavar="N", help="that are rendered (12)"
+    )
+    args = options.parse_args(argv)
+    if args.foregrounds < 2:
+        options.error(f"--foregrounds {args.foregrounds}: give 2, to train and to validate")
+    return args
+
+
+if __name__ == "__main__":
+    arguments()
+
 import cv2
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from benchmarks.plain_loader import Plain
-from benchmarks.timing import compare, parser, report
 from utils import config as configs
 from utils import render as sample
 from utils.arguments import CONFIGS
@@ -73,13 +90,7 @@ TOY = Size(240, 2, (60, 80), 48, 64, 2, 2, 4, 1, 1)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    arguments = parser(__doc__)
-    arguments.add_argument(
-        "--foregrounds", type=int, default=12, metavar="N", help="that are rendered (12)"
-    )
-    args = arguments.parse_args(argv)
-    if args.foregrounds < 2:
-        arguments.error(f"--foregrounds {args.foregrounds}: give 2, to train and to validate")
+    args = arguments(argv)
     size = TOY if args.toy else Size()
     logging.basicConfig(level=logging.WARNING)
     prepare_process()

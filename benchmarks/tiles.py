@@ -10,19 +10,39 @@ Targets: 1.5 times faster from 8 megapixels on, `auto` never slower, a full halo
 for the large picture, and 2/255 for a halo of 128 at the 99.9th percentile.
 """
 
+import argparse
 import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.timing import compare, parser, peak_above_inputs, report
+
+
+def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    options = parser(__doc__)
+    only = options.add_mutually_exclusive_group()
+    only.add_argument("--large", action="store_true", help="only 6000 x 4000, full width")
+    only.add_argument("--sizes", action="store_true", help="only the memory of many image sizes")
+    only.add_argument("--network", type=Path, metavar="FILE", help="trained, to measure halos")
+    options.add_argument("--pictures", type=Path, metavar="DIR", help="with --network")
+    options.add_argument("--trimaps", type=Path, metavar="DIR", help="with --network")
+    args = options.parse_args(argv)
+    if len({one is None for one in (args.network, args.pictures, args.trimaps)}) > 1:
+        options.error("--network, --pictures and --trimaps go together")
+    return args
+
+
+if __name__ == "__main__":
+    arguments()
+
 import cv2
 import numpy as np
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import models
-from benchmarks.timing import compare, parser, peak_above_inputs, report
 from models import Network
 from utils import render as sample
 from utils.images.levels import UNKNOWN
@@ -38,16 +58,7 @@ COUNT = 40
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    options = parser(__doc__)
-    only = options.add_mutually_exclusive_group()
-    only.add_argument("--large", action="store_true", help="only 6000 x 4000, full width")
-    only.add_argument("--sizes", action="store_true", help="only the memory of many image sizes")
-    only.add_argument("--network", type=Path, metavar="FILE", help="trained, to measure halos")
-    options.add_argument("--pictures", type=Path, metavar="DIR", help="with --network")
-    options.add_argument("--trimaps", type=Path, metavar="DIR", help="with --network")
-    args = options.parse_args(argv)
-    if len({one is None for one in (args.network, args.pictures, args.trimaps)}) > 1:
-        options.error("--network, --pictures and --trimaps go together")
+    args = arguments(argv)
     torch.set_num_threads(1)
     if args.large:
         large((160, 240) if args.toy else (4000, 6000))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
+from utils import arguments
 
 
 class Comparison(NamedTuple):
@@ -24,10 +24,11 @@ class Comparison(NamedTuple):
 
 
 def parser(doc: str) -> argparse.ArgumentParser:
-    """Options of a benchmark with the docstring `doc`; `--toy` is one."""
-    found = argparse.ArgumentParser(
-        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Options of a benchmark with the docstring `doc`; `--toy` is one.
+
+    A benchmark looks at them before it imports PyTorch, which `--help` would wait for.
+    """
+    found = arguments.parser(doc)
     found.add_argument(
         "--toy", action="store_true", help="tiny sizes, once: shows that it runs, measures nothing"
     )
@@ -46,6 +47,8 @@ def compare(
 
     Each is called once before, to warm up.
     """
+    import torch
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -88,6 +91,8 @@ def _seconds(function: Callable[[], object]) -> float:
 
 
 def _measure(sender, function, inputs, size, small) -> None:
+    import torch
+
     torch.set_num_threads(1)
     function(*inputs(*small))
     arguments = inputs(*size)

@@ -3,6 +3,8 @@
 import importlib
 import json
 import math
+import subprocess
+import sys
 
 import cv2
 import pytest
@@ -41,6 +43,16 @@ def test_each_benchmark_prints_named_numbers_with_units(name, capsys):
         assert math.isfinite(line["value"])
     names = [line["name"] for line in lines]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_and_wrong_options_need_no_package(name):
+    script = str(REPOSITORY / "benchmarks" / f"{name}.py")
+    for option, code in (("--help", 0), ("--none", 2)):
+        command = [sys.executable, "-S", script, option]  # -S: no packages
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert ended.returncode == code, ended.stderr
+    assert "unrecognized arguments: --none" in ended.stderr
 
 
 @pytest.mark.parametrize(
