@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import scripts
 from tests.refusals import refused
 from tests.scripts import REPOSITORY, refusal
 from utils import packages, threads
@@ -65,6 +66,70 @@ def test_help_has_an_example_and_says_what_is_read_and_written(script):
     assert ended.returncode == 0, ended.stderr
     assert f"    python {script} " in ended.stdout
     assert "Reads " in ended.stdout and "Writes " in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("test.py --halo=--", "--halo=--: -- is no value; see --help"),
+        ("train.py --config=-- --resume", "--config=--: -- is no value; see --help"),
+        ("pre_process.py --merged=--", "--merged=--: -- is no value; see --help"),
+        ("convert.py a --half=-- b", "--half=--: -- is no value; see --help"),
+        ("data_gen.py --seed", "argument --seed: expected one argument; see --help"),
+        (
+            "figure.py --out a",
+            "the following arguments are required: --image, --trimap, --pred",
+        ),
+        ("test.py --mode fast", "argument --mode: invalid choice: 'fast'"),
+        (
+            "train.py --resume --overwrite",
+            "argument --overwrite: not allowed with argument",
+        ),
+    ],
+)
+def test_what_argparse_refuses_is_one_line(line, told, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        scripts.main(*line.split())
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"error: {told}") and printed.count("\n") == 1
+
+
+IMPORTED = {  # what a script imports when its arguments are read
+    **dict.fromkeys(("train.py", "train_prune.py", "train_pruned.py", "test.py"), "utils.config"),
+    "pre_process.py": "utils.data.check",
+    "data_gen.py": "utils.data.split",
+    "convert.py": "models.files",
+    "figure.py": "utils.figures.examples",
+}
+GIVEN = {
+    "convert.py": "a b.tar",
+    "figure.py": "--image a --trimap b --pred c --out d.png",
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [("SIGINT", 130, "stopped; what is whole stays\n"), ("SIGTERM", 143, "")],
+)
+def test_a_signal_while_modules_are_imported_ends_a_script(tmp_path, script, name, code, said):
+    """Also where what is imported takes the exception of Ctrl-C for one of its own."""
+    (tmp_path / "run.py").write_text(
+        "import os, runpy, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(name, *_):\n"
+        f"        if name == {IMPORTED[script]!r}:\n"
+        f"            try: os.kill(os.getpid(), signal.{name}); sum(range(1000))\n"
+        "            except BaseException: raise ImportError('it was swallowed')\n"
+        "sys.meta_path.insert(0, Finder)\n"
+        "sys.argv = sys.argv[1:]\n"
+        f"sys.path[0] = {str(REPOSITORY)!r}\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    words = GIVEN.get(script, "").split()
+    command = [sys.executable, "run.py", str(REPOSITORY / script), *words]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (code, said)
 
 
 def test_options_that_do_not_go_together_are_refused_without_pytorch(tmp_path):

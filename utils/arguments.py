@@ -1,18 +1,31 @@
 """Arguments that several scripts have; no package is imported for them."""
 
 import argparse
+import sys
 from pathlib import Path
+from typing import NoReturn
 
 from models.errors import InputError
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
 
+class _Parser(argparse.ArgumentParser):
+    def parse_known_args(self, args=None, namespace=None):
+        for word in sys.argv[1:] if args is None else args:
+            if word.startswith("-") and word.endswith("=--"):
+                # Before Python 3.12.5 argparse takes this value away, and ends in a traceback.
+                self.error(f"{word}: -- is no value")
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """One line, as for all bad input."""
+        self.exit(2, f"error: {' '.join(message.split())}; see --help\n")
+
+
 def parser(description: str) -> argparse.ArgumentParser:
     """An empty parser; `--help` shows the description, a script's docstring, as it is written."""
-    return argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    return _Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def add_arguments(parser: argparse.ArgumentParser, default: str) -> None:

@@ -6,11 +6,12 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 
 from models.errors import InputError
 from utils.disk.room import in_words
 from utils.packages import lacking
-from utils.signals import end_on_signals
+from utils.signals import CODES, end_on_signals
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,7 @@ OUT_OF_MEMORY = re.compile(
     r"can't allocate memory.*?(\d+) bytes|Failed to allocate (\d+) bytes"
     r"|out of memory.*?allocate ([\d.]+ \w+)|Storage size calculation overflowed"
 )
+STOPPED = "stopped; what is whole stays"
 CURE = "take smaller pictures, a smaller network, or smaller batches and fewer workers"
 
 
@@ -30,8 +32,8 @@ def run(main: Callable[[], None]) -> None:
     traceback.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    # As an exception, so that processes are ended and temporary files removed.
-    signal.signal(signal.SIGTERM, lambda code, _: sys.exit(128 + code))
+    for code in CODES:
+        signal.signal(code, _end)
     if sys.stdout:  # names that the terminal's encoding lacks are written with escapes
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -43,7 +45,7 @@ def run(main: Callable[[], None]) -> None:
             if sys.stdout:
                 sys.stdout.flush()  # or it fails where nobody can say so
     except KeyboardInterrupt:
-        log.error("stopped; what is whole stays")
+        log.error(STOPPED)
         sys.exit(130)
     except Exception as error:
         line = told(error)
@@ -56,6 +58,22 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(2)
     finally:
         end_on_signals()  # as an exception, Python would print it while it cleans up
+
+
+def _end(code: int, frame: FrameType | None) -> None:
+    """As an exception, so that processes are ended and temporary files removed.
+
+    Not while modules are imported: theirs is code that takes it for an error of its own.
+    """
+    while frame:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            if code == signal.SIGINT:
+                log.error(STOPPED)
+            os._exit(128 + code)
+        frame = frame.f_back
+    if code == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + code)
 
 
 def told(error: BaseException) -> str | None:

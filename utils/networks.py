@@ -120,7 +120,8 @@ def _check_fresh(path: Path, config: Config) -> None:
     content = files.read(path) or {}
     pruned, origin = open_pruned(config)
     noted = content.get("training", {}).get("content")
-    if content.get("plan") != pruned.plan or (noted and not noted.items() >= origin.items()):
+    known = isinstance(noted, dict)  # an earlier version noted nothing
+    if content.get("plan") != pruned.plan or (known and not noted.items() >= origin.items()):
         raise InputError(
             f"{path}: was not trained from the pruned.tar beside it, which is another network; run "
             f"{with_config('train_pruned.py', config, '--overwrite')}, or name what to score with "

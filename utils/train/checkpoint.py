@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -86,6 +87,11 @@ def resume(path: Path, network: Network, identity: Identity, state: State, total
                 f"{path}: its network has another {key} than this run's; "
                 "begin anew with --overwrite, or restore the config it was trained with"
             )
+    if not training.keys() >= identity.keys():
+        raise InputError(
+            f"{path}: saved by another version of Matting Prune; begin anew with --overwrite"
+        )
+    _require_record(path, training)
     check_same(path, training, identity)
     if training["step"] > total:
         raise InputError(
@@ -93,14 +99,44 @@ def resume(path: Path, network: Network, identity: Identity, state: State, total
             "raise it, or begin anew with --overwrite"
         )
     network.load_state_dict(content["weights"])
-    for name, part in state.items():
-        if name == "optimizer":
-            restore_optimizer(part, training[name])
-        elif training[name]:  # a scaler's is empty unless it was trained in float16
-            part.load_state_dict(training[name])
-    _set_random_state(training["random_state"])
+    with _malformed(path):
+        for name, part in state.items():
+            if name == "optimizer":
+                restore_optimizer(part, training[name])
+            elif training[name]:  # a scaler's is empty unless it was trained in float16
+                part.load_state_dict(training[name])
+        _set_random_state(training["random_state"])
     _set_threads(training["threads"])
     return Progress(*(training[name] for name in Progress._fields))
+
+
+def _require_record(path: Path, training: Mapping[str, object]) -> None:
+    """Raise an `InputError` where what `save_training` writes beside states is of another kind."""
+    kinds = {"options": dict, "content": dict, "random_state": list, "optimizer": dict}
+    kinds |= {"step": int, "threads": int, "best": float, "due": bool, "rate": float}
+    with _malformed(path):
+        for key, kind in kinds.items():
+            if type(training[key]) is not kind:
+                raise TypeError(f"{key} is no {kind.__name__}")
+        if training["step"] < 0 or not 1 <= training["threads"] <= 1024:
+            raise ValueError("step or threads is out of range")
+        if math.isnan(training["best"]) or not math.isfinite(training["rate"]):
+            raise ValueError("best or rate is not finite")
+
+
+@contextmanager
+def _malformed(path: Path) -> Iterator[None]:
+    """Inside, a part that is missing, or none of this training's, is bad input."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if isinstance(error, KeyError):
+            error = f"no {error}"
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(
+            f"{path}: its record of the training is malformed ({reason}); begin anew with "
+            "--overwrite"
+        ) from None
 
 
 def _set_threads(count: int) -> None:

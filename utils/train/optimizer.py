@@ -48,6 +48,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
 
     Raises:
         InputError: its parameters were divided otherwise, which `pretrained_lr` and `gate_lr` do.
+        LookupError, TypeError, ValueError, AttributeError: it is malformed.
     """
     settings = [
         {key: value for key, value in group.items() if key != "params"}
@@ -62,6 +63,11 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
         ) from None
     for group, own in zip(optimizer.param_groups, settings, strict=True):
         group.update(own)
+    needed = () if isinstance(optimizer, torch.optim.SGD) else ("step", "exp_avg", "exp_avg_sq")
+    for parameter, gathered in optimizer.state.items():
+        shapes = {gathered[name].shape for name in needed}
+        if not shapes <= {torch.Size(), parameter.shape}:
+            raise ValueError("a mean of gradients has another shape than its parameter")
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
