@@ -16,6 +16,7 @@ begin = $(if $(FRESH),--overwrite,$(if $(wildcard result/sample/$(1)),--resume,-
 .PHONY: demo test mutants lint bench clean
 
 demo: $(VENV)/.runs
+	$(if $(FRESH),rm -f result/sample/checkpoint*.tar)
 	$(RUN) pre_process.py --dataset sample
 	$(RUN) data_gen.py --dataset sample
 	$(RUN) train.py --config $(CONFIG) $(call begin,checkpoint.tar)

@@ -212,20 +212,6 @@ def test_a_missing_data_set_is_told_before_weights_are_downloaded(tmp_path, monk
     assert told.startswith("data/Composition-1k/train: no such folder")
 
 
-def test_the_demo_goes_on_where_it_was_stopped(tmp_path):
-    (tmp_path / "requirements.txt").touch()
-    (tmp_path / "result" / "sample").mkdir(parents=True)
-    (tmp_path / "result" / "sample" / "checkpoint.tar").touch()
-
-    def begins(*more: str) -> list[str]:
-        command = ["make", "-n", "-f", str(REPOSITORY / "Makefile"), "demo", *more]
-        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-        return [line.split()[-1] for line in ended.stdout.splitlines() if " train" in line]
-
-    assert begins() == ["--resume", "--overwrite", "--overwrite"]
-    assert begins("FRESH=yes") == 3 * ["--overwrite"]
-
-
 @pytest.mark.parametrize(
     ("cores", "processors", "busy", "count"),
     [
