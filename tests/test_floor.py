@@ -37,6 +37,19 @@ def test_known_pixels_stay_as_they_are():
     assert (fill_by_distance(trimap)[known] == trimap[known]).all()
 
 
+def test_it_is_exact_wherever_the_trimap_lies_in_memory():
+    trimap = make_trimap(disc(60, 66, softness=5), 6)
+    places = [np.argwhere(trimap == level) for level in (0, 255)]
+    pixels = np.argwhere(trimap >= 0)
+    away = [np.sqrt(((pixels[:, None] - known) ** 2).sum(2).min(1)) for known in places]
+    expected = np.rint(255 * away[0] / (away[0] + away[1])).reshape(trimap.shape)
+    memory = np.zeros(trimap.size + 64, np.uint8)
+    for offset in range(64):
+        moved = memory[offset : offset + trimap.size].reshape(trimap.shape)
+        moved[:] = trimap
+        assert (fill_by_distance(moved) == expected).all()
+
+
 @needs_shared
 @pytest.mark.parametrize(("trimaps", "expected"), [("trimap1", 15.28), ("trimap2", 23.17)])
 def test_on_the_photographs_it_is_what_was_measured(trimaps, expected):

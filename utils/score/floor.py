@@ -25,6 +25,10 @@ def fill_by_distance(trimap: np.ndarray) -> np.ndarray:
 
 
 def _distance(trimap: np.ndarray, level: int) -> np.ndarray | None:
-    """From each pixel to the nearest of a level, float32 (H, W); None where there is none."""
+    """From each pixel to the nearest of a level, float64 (H, W); None where there is none."""
     away = (trimap != level).view(np.uint8)
-    return None if away.all() else cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    if away.all():
+        return None
+    distance = cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # Its last bits depend on where the array lies in memory; squares of distances are integers.
+    return np.sqrt(np.rint(np.square(distance, dtype=np.float64)))
