@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
 
 from models.errors import InputError
+from models.spectral import spectral_norm
 
 Plan = dict[str, int]
 Groups = str | Sequence[str]
@@ -86,7 +86,7 @@ class Channels:
         inputs, outputs = sum(self.widths[group] for group in groups), self._write(writes, width)
         geometry = {"stride": stride, "padding": padding, "dilation": dilation, "bias": bias}
         layer = Conv(inputs, outputs, kernel, **geometry).between(groups, writes)
-        return _spectral(layer) if spectral else layer
+        return spectral_norm(layer) if spectral else layer
 
     def depthwise(
         self,
@@ -121,7 +121,7 @@ class Channels:
         inputs, outputs = sum(self.widths[group] for group in groups), self._write(writes, width)
         geometry = {"stride": stride, "padding": padding, "bias": bias}
         layer = TransposedConv(inputs, outputs, kernel, **geometry).between(groups, writes)
-        return _spectral(layer) if spectral else layer
+        return spectral_norm(layer) if spectral else layer
 
     def norm(self, group: str, *, gate: bool = True) -> "Norm":
         """The BatchNorm of what was just written to `group`.
@@ -203,8 +203,3 @@ class Scale(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.weight[:, None, None]
-
-
-def _spectral(layer: nn.Module) -> nn.Module:
-    # The first axis is the matrix's rows for transposed convolutions, too, as GCA has it.
-    return parametrizations.spectral_norm(layer, dim=0)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # By name, so that the names can be listed without importing PyTorch.
 NETWORKS = {
     "dim": "models.dim.Dim",
+    "gca": "models.gca.Gca",
     "mobile_unet": "models.mobile_unet.MobileUnet",
 }
 FORMS = ("gates", "folded")  # of any network, see `Network.on_plan`

@@ -8,23 +8,37 @@ from torch import Tensor, nn
 
 from models.registry import blank
 
-FIRST = {"encoder1.units.0.conv.weight": "dim", "layer0.conv.weight": "mobile_unet"}
+SPECTRAL = "parametrizations.weight.original"  # the weight that a spectral norm divides
+FIRST = {
+    "encoder1.units.0.conv.weight": "dim",
+    "layer0.conv.weight": "mobile_unet",
+    f"guidance.0.conv.{SPECTRAL}": "gca",
+    "guidance.0.conv.weight": "gca",
+}
 SIGNATURE = re.compile("|".join(map(re.escape, FIRST)))
 
 
 def convert(state: dict[str, Tensor]) -> tuple[str, dict[str, int], dict, dict[str, Tensor]]:
     """Name, plan, structure and weights of our network."""
-    name = next(name for entry, name in FIRST.items() if entry in state)
-    structure = {"convolutions": [_units(state, k) for k in range(1, 6)]} if name == "dim" else {}
+    first, name = next((entry, name) for entry, name in FIRST.items() if entry in state)
+    structure: dict[str, object] = {}
+    if name == "dim":
+        structure["convolutions"] = [_units(state, k) for k in range(1, 6)]
+    if name == "gca":
+        structure["spectral"] = first.endswith(SPECTRAL)
+    return name, plan_of(name, structure, state), structure, state
+
+
+def plan_of(name: str, structure: dict, state: dict[str, Tensor]) -> dict[str, int]:
+    """The widths that the entries of a state dict have, of a network of this structure."""
     with torch.device("meta"):
         network = blank(name, **structure)
-    plan = {
+    return {
         group: width
         for place, layer in network.named_modules()
         for group, width in _widths(state, place, layer).items()
         if group in network.plan
     }
-    return name, plan, structure, state
 
 
 def _units(state: dict[str, Tensor], block: int) -> int:
@@ -35,7 +49,8 @@ def _widths(state: dict[str, Tensor], place: str, layer: nn.Module) -> dict[str,
     """The widths of the groups that each have an axis of a layer to themselves."""
     widths = {}
     for parameter, groups in getattr(layer, "axes", {}).items():
-        value = state.get(f"{place}.{parameter}")
+        spectral = state.get(f"{place}.{SPECTRAL}") if parameter == "weight" else None
+        value = state.get(f"{place}.{parameter}", spectral)
         axes = zip(groups, () if value is None else value.shape, strict=False)
         widths |= {group: width for group, width in axes if isinstance(group, str)}
     return widths

@@ -1,0 +1,94 @@
+"""Basic residual blocks: plain, with ResNet-D's shortcut where they stride, and upsampling."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.channels import Channels
+from models.layers import Unit, unit
+
+
+class BasicBlock(nn.Module):
+    """Two units, added to the block's input or to what a shortcut makes of it.
+
+    The output is the sum before its activation (He et al., CVPR 2016).
+
+    Args:
+        slope: of the leaky ReLU in between; 0 is ReLU.
+    """
+
+    def __init__(
+        self, first: Unit, second: Unit, shortcut: nn.Module | None = None, slope: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.first, self.second, self.slope = first, second, slope
+        self.shortcut = nn.Identity() if shortcut is None else shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.second(F.leaky_relu(self.first(x), self.slope))
+        return y + self.shortcut(x)
+
+
+def basic_blocks(
+    channels: Channels,
+    reads: str,
+    writes: str,
+    blocks: int,
+    width: int | None = None,
+    *,
+    stride: int = 1,
+    spectral: bool = False,
+) -> nn.Sequential:
+    """A layer of a ResNet: blocks that add to the group `writes`, the first with the stride.
+
+    In between, block I writes the group `writes.I`. A shortcut from another group averages
+    stride x stride pixels, then has a 1x1 unit (ResNet-D; He et al., CVPR 2019).
+
+    Args:
+        width: full width of `writes`, where this layer is the first to write it.
+    """
+    inner = width or channels.full[writes]
+    made = []
+    for index in range(1, blocks + 1):
+        first = unit(
+            channels, reads, f"{writes}.{index}", 3, inner, stride=stride, spectral=spectral
+        )
+        second = unit(channels, f"{writes}.{index}", writes, 3, width, spectral=spectral)
+        shortcut = None
+        if reads != writes:
+            project = unit(channels, reads, writes, 1, spectral=spectral)
+            shortcut = nn.Sequential(nn.AvgPool2d(stride), project)
+        made.append(BasicBlock(first, second, shortcut))
+        reads, width, stride = writes, None, 1
+    return nn.Sequential(*made)
+
+
+def upsampling_blocks(
+    channels: Channels,
+    reads: str,
+    writes: str,
+    blocks: int,
+    *,
+    slope: float,
+    spectral: bool = False,
+) -> nn.Sequential:
+    """A layer of GCA's decoder: blocks that add to the group `writes`, declared already.
+
+    The first doubles both sides: its first unit is transposed, 4x4, and keeps the width. In
+    between, block I writes the group `writes.I`.
+    """
+    up = channels.transposed(
+        reads, f"{writes}.1", 4, channels.full[reads], padding=1, spectral=spectral
+    )
+    first = Unit(up, channels.norm(f"{writes}.1"))
+    second = unit(channels, f"{writes}.1", writes, 3, spectral=spectral)
+    # The published order is the other one: the same values from four times as many pixels.
+    shortcut = nn.Sequential(
+        unit(channels, reads, writes, 1, spectral=spectral), nn.Upsample(scale_factor=2)
+    )
+    made = [BasicBlock(first, second, shortcut, slope)]
+    for index in range(2, blocks + 1):
+        between = f"{writes}.{index}"
+        first = unit(channels, writes, between, 3, channels.full[writes], spectral=spectral)
+        second = unit(channels, between, writes, 3, spectral=spectral)
+        made.append(BasicBlock(first, second, slope=slope))
+    return nn.Sequential(*made)

@@ -1,0 +1,44 @@
+"""Spectral norm: a weight divided by its largest singular value (Miyato et al., ICLR 2018)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import parametrize
+
+from models.precision import full_precision
+
+FIRST = 15  # iterations on a new weight
+
+
+class SpectralNorm(nn.Module):
+    """W / (u . W v), where u and v follow W by one power iteration at each step of training.
+
+    In evaluation mode the stored u and v serve unchanged. The first axis of W is the matrix's rows,
+    for transposed convolutions, too, as GCA has it. PyTorch's own fails under autocast on CUDA.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        matrix = weight.detach().flatten(1)
+        for name, size in (("u", matrix.shape[0]), ("v", matrix.shape[1])):
+            self.register_buffer(name, F.normalize(matrix.new_empty(size).normal_(), dim=0))
+        for _ in range(0 if matrix.is_meta else FIRST):  # an outline has nothing to follow
+            self._iterate(matrix)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        with full_precision(weight):
+            matrix = weight.flatten(1)
+            if self.training:
+                self._iterate(matrix.detach())
+            # Cloned, since a second forward before the backward would change them in place.
+            return weight / torch.dot(self.u.clone(), torch.mv(matrix, self.v.clone()))
+
+    @torch.no_grad()
+    def _iterate(self, matrix: Tensor) -> None:
+        self.v.copy_(F.normalize(torch.mv(matrix.t(), self.u), dim=0))
+        self.u.copy_(F.normalize(torch.mv(matrix, self.v), dim=0))
+
+
+def spectral_norm(layer: nn.Module) -> nn.Module:
+    """The layer with its weight divided by its spectral norm; `models.folding` makes it plain."""
+    return parametrize.register_parametrization(layer, "weight", SpectralNorm(layer.weight))
