@@ -46,8 +46,9 @@ def attend(features: Tensor, values: Tensor, unknown: Tensor, chunk: int = CHUNK
     """Each place of `values` as a mean of the places whose features look alike.
 
     Queries are the 3x3 neighbourhoods of the features, keys are the same at unit length; values
-    are overlapping 4x4 patches. Known and unknown keys count by how few there are of their kind,
-    and an unknown place does not attend to itself. All borders are continued by reflection.
+    are 4x4 patches at stride 2, which overlap and are averaged where they are put. Known and
+    unknown keys count by how few there are of their kind, and an unknown place does not attend to
+    itself. All borders are continued by reflection.
 
     Args:
         features: (N,F,H/2,W/2).
@@ -58,27 +59,59 @@ def attend(features: Tensor, values: Tensor, unknown: Tensor, chunk: int = CHUNK
     Returns:
         (N,C,H,W).
     """
-    queries = F.unfold(_reflected(features), 3)
-    patches = F.unfold(_reflected(values), 4, stride=2)
-    touched = F.avg_pool2d(_reflected(unknown), 3, 1).flatten(2) > 0  # its patch has unknown places
-    length = queries.norm(dim=1, keepdim=True).clamp_min(SMALLEST)
-    keys = queries * (_scale(unknown, touched) / length)
-    itself = MYSELF * touched[:, 0].to(queries.dtype)
+    count, _, height, width = features.shape
+    features = _reflected(features)
+    touched = F.max_pool2d(_reflected(unknown), 3, 1) > 0  # its neighbourhood has unknown places
+    length = 9 * F.avg_pool2d(features.square().sum(1, keepdim=True), 3, 1)
+    scale = _scale(unknown, touched) / length.clamp_min(SMALLEST**2).sqrt()
+    itself = MYSELF * touched.flatten(1).to(scale.dtype)
+    # A patch is two by two cells of two by two pixels.
+    cells = F.pixel_unshuffle(_reflected(values), 2)
 
-    count, _, places = queries.shape
-    step = max(1, chunk // (count * places))
-    found = []
-    for start in range(0, places, step):
-        scores = queries[..., start : start + step].mT @ keys
-        scores.diagonal(start, 1, 2).sub_(itself[:, start : start + step])
-        found.append(patches @ scores.softmax(-1).mT)
-    # Each pixel lies in four patches.
-    return F.fold(torch.cat(found, -1), values.shape[-2:], 4, stride=2, padding=1) / 4
+    rows = max(1, chunk // (count * width * height * width))
+    found = torch.zeros_like(cells)
+    for top in range(0, height, rows):
+        scores = _products(features[:, :, top : top + rows + 2], features) * scale[:, None]
+        scores = scores.flatten(3).flatten(1, 2)
+        first, last = top * width, top * width + scores.shape[1]
+        scores.diagonal(first, 1, 2).sub_(itself[:, first:last])
+        weights = _of_cells(scores.softmax(-1).reshape(count, -1, width, height, width))
+        part = cells.flatten(2) @ weights.flatten(3).flatten(1, 2).mT
+        part = part.unflatten(2, (-1, width + 1))
+        found[:, :, top : top + part.shape[2]] += part
+    return F.pixel_shuffle(found, 2)[..., 1:-1, 1:-1] / 4
+
+
+def _products(queries: Tensor, keys: Tensor) -> Tensor:
+    """Of each 3x3 neighbourhood of `queries` with each one of `keys`: (N,h,w,H,W).
+
+    Neighbourhoods share their places, so each two places are multiplied once, then added up along
+    one axis after the other.
+    """
+    single = queries.flatten(2).mT @ keys.flatten(2)
+    single = single.unflatten(2, keys.shape[2:]).unflatten(1, queries.shape[2:])
+    line = single[:, :, :-2, :, :-2] + single[:, :, 1:-1, :, 1:-1]
+    line += single[:, :, 2:, :, 2:]
+    del single
+    square = line[:, :-2, :, :-2] + line[:, 1:-1, :, 1:-1]
+    square += line[:, 2:, :, 2:]
+    return square
+
+
+def _of_cells(weights: Tensor) -> Tensor:
+    """From each patch to each patch (N,h,w,H,W): the weight of cells, (N,h+1,w+1,H+1,W+1).
+
+    All four cells of a patch have its weight, and a cell is part of up to four patches.
+    """
+    weights = F.pad(weights, (0, 1, 0, 0, 0, 1)) + F.pad(weights, (1, 0, 0, 0, 1, 0))
+    below = (0, 0, 0, 1, 0, 0, 0, 1)
+    above = (0, 0, 1, 0, 0, 0, 1, 0)
+    return F.pad(weights, below) + F.pad(weights, above)
 
 
 def _scale(unknown: Tensor, touched: Tensor) -> Tensor:
-    """The factor of each key's scores, (N,1,L)."""
-    share = unknown.mean((2, 3))[..., None]
+    """How much the scores with each key count."""
+    share = unknown.mean((1, 2, 3), keepdim=True)
     odds = (share / (1 - share)).sqrt()  # infinite where all is unknown
     return torch.where(touched, odds, 1 / odds).clamp(1 / MOST, MOST)
 
