@@ -83,7 +83,8 @@ def _test_networks(args: argparse.Namespace, config: "Config") -> list[Scores]:
 
     inference = Inference(**_inference(args))
     files = named_networks(args.network or []) or trained_networks(config)
-    networks = {name: open_network(file) for name, file in files.items()}
+    # Folded, since a spectral norm would be computed anew for each picture.
+    networks = {name: open_network(file).folded(norms=False) for name, file in files.items()}
     folders = (args.image, args.alpha, args.trimap)
     sets = _sets(args, config)
     if not any(pictures[0].alpha for pictures in sets.values()):

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from models.channels import Channels
 from models.layers import Unit
-from models.precision import full_precision
+from models.precision import without_autocast
 
 CHUNK = 2**22  # scores held at once, 16 MiB
 SMALLEST = 1e-4  # a key of less length is not made longer
@@ -36,7 +36,7 @@ class GuidedAttention(nn.Module):
         """Of x (N,C,H,W), guidance (N,G,H,W) and unknown (N,1,H,W), which is 0 or 1."""
         features = self.features(guidance[..., ::2, ::2])
         # Scores reach hundreds, and the softmax of such values sees what half precision rounds.
-        with full_precision(x):
+        with without_autocast(x):
             kind = self.features.conv.weight.dtype
             found = attend(features.to(kind), x.to(kind), unknown[..., ::2, ::2].to(kind))
         return x + self.project(found)

@@ -12,7 +12,7 @@ from models.channels import Channels, Conv, Norm
 from models.errors import InputError
 from models.layers import Unit, unit
 from models.network import MattingNetwork, Stage, Stages, one_hot, pad_to_multiple
-from models.precision import full_precision
+from models.precision import without_autocast
 from models.residual import basic_blocks, upsampling_blocks
 
 INPUT = ("image", "known")
@@ -99,8 +99,8 @@ class Gca(MattingNetwork):
                 last = self.attention2.project
             _fill(stages, f"encoder{k + 1}", pre, x, last)
             skips.append(x)
-        skips.pop()
 
+        x = skips.pop()
         for k in (4, 3, 2, 1):
             layer = getattr(self, f"decoder{k}")
             pre, x = _through(layer, x, SLOPE)
@@ -110,7 +110,7 @@ class Gca(MattingNetwork):
                 x = self.attention3(x, *guide)
         x = F.leaky_relu(self.decoder0(x), SLOPE) + self.shortcut0(skips.pop())
         # Near 1, half precision cannot tell neighbouring 8-bit alphas apart.
-        with full_precision(x):
+        with without_autocast(x):
             alpha = (torch.tanh(self.matte(x.to(self.matte.weight.dtype))) + 1) / 2
         return alpha[..., :height, :width]
 

@@ -12,6 +12,7 @@ from models.channels import Channels
 from models.errors import InputError
 from models.layers import InvertedResidual, inverted_residuals, unit
 from models.network import Encoder, MattingNetwork, Stage, Stages, one_hot, pad_to_multiple
+from models.precision import without_autocast
 from models.propagation import colour_guess
 
 # Of each layer: width, expansion, blocks, stride.
@@ -107,7 +108,7 @@ class MobileUnet(MattingNetwork):
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         x = F.relu(self.detail(torch.cat([x, picture], 1)))
         # Near 1, half precision cannot tell neighbouring 8-bit alphas apart.
-        with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):
+        with without_autocast(x):
             alpha = self.matte(x.to(self.matte.weight.dtype))
         return alpha[..., :height, :width]
 

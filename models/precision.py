@@ -4,6 +4,6 @@ import torch
 from torch import Tensor
 
 
-def full_precision(x: Tensor) -> torch.autocast:
-    """A context without autocast on the device of `x`; tensors in half stay what they are."""
+def without_autocast(x: Tensor) -> torch.autocast:
+    """A context in which the device of `x` computes in the types that tensors have."""
     return torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
-from models.precision import full_precision
+from models.precision import without_autocast
 
 FIRST = 15  # iterations on a new weight
 
@@ -20,13 +20,15 @@ class SpectralNorm(nn.Module):
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
         matrix = weight.detach().flatten(1)
-        for name, size in (("u", matrix.shape[0]), ("v", matrix.shape[1])):
-            self.register_buffer(name, F.normalize(matrix.new_empty(size).normal_(), dim=0))
-        for _ in range(0 if matrix.is_meta else FIRST):  # an outline has nothing to follow
-            self._iterate(matrix)
+        self.register_buffer("u", matrix.new_empty(matrix.shape[0]))
+        self.register_buffer("v", matrix.new_empty(matrix.shape[1]))
+        if not matrix.is_meta:  # which holds no numbers, and is slow at making none
+            self.u.normal_()
+            for _ in range(FIRST):
+                self._iterate(matrix)
 
     def forward(self, weight: Tensor) -> Tensor:
-        with full_precision(weight):
+        with without_autocast(weight):
             matrix = weight.flatten(1)
             if self.training:
                 self._iterate(matrix.detach())
@@ -41,4 +43,6 @@ class SpectralNorm(nn.Module):
 
 def spectral_norm(layer: nn.Module) -> nn.Module:
     """The layer with its weight divided by its spectral norm; `models.folding` makes it plain."""
-    return parametrize.register_parametrization(layer, "weight", SpectralNorm(layer.weight))
+    norm = SpectralNorm(layer.weight)
+    # It keeps shape and type; "unsafe" only leaves out a call that would test that.
+    return parametrize.register_parametrization(layer, "weight", norm, unsafe=True)

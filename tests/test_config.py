@@ -94,7 +94,7 @@ def test_a_wrong_type_names_file_key_and_value(tmp_path, text, words):
         ("train.warmup=1.0", "less than 1"),
         ("train.schedule=linear", "'constant', 'step' or 'cosine', not 'linear'"),
         ("prune.rate=1", "less than 1"),
-        ("network.name=unet", "no such network; there are dim, mobile_unet"),
+        ("network.name=unet", "no such network; there are dim, gca, mobile_unet"),
         ("network.convolutions=[2,2,3,3]", "unknown key; allowed here: name, width, structure"),
         ("data.crop_scales=[]", "too few"),
         ("data.crop_scales=[1, 0]", "greater than 0, not 0"),

@@ -126,6 +126,7 @@ def test_tensors_that_share_a_storage_again_and_again_are_refused(tmp_path):
         ("mobile_unet", {"decoder": float("inf")}),
         ("mobile_unet", {"decoder": float("nan")}),
         ("mobile_unet", {"decoder": 10**5000}),
+        ("gca", {"spectral": 10**9}),
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, str) else "",
 )

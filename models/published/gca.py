@@ -40,17 +40,17 @@ def convert(state: dict[str, Tensor]) -> tuple[str, dict[str, int], dict, dict[s
     Raises:
         InputError: an entry that the layout does not have.
     """
-    layers, weights = _layers(), {}
+    known, weights = layers(), {}
     for name, value in state.items():
         match = ENTRY.fullmatch(name)
-        if not match or match[1] not in layers:
+        if not match or match[1] not in known:
             raise InputError(f"it has an entry {name!r}")
-        weights[f"{layers[match[1]]}.{SPECTRAL.get(match[2], match[2])}"] = value
+        weights[f"{known[match[1]]}.{SPECTRAL.get(match[2], match[2])}"] = value
     structure = {"spectral": True}
     return "gca", plan_of("gca", structure, weights), structure, weights
 
 
-def _layers() -> dict[str, str]:
+def layers() -> dict[str, str]:
     """Of every layer of theirs ours."""
     found = {"decoder.conv1": "decoder0.conv", "decoder.bn1": "decoder0.norm"}
     found["decoder.conv2"] = "matte"
