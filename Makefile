@@ -1,5 +1,5 @@
 # make demo   the whole path on the embedded sample: a table and a sheet of pictures at the end;
-#             goes on where it was stopped, FRESH=yes begins anew
+#             goes on where it was stopped, FRESH=yes begins anew; NETWORK=gca takes another network
 # make test   the tests
 # make lint   ruff
 # make mutants  the method's code with one place changed at a time: do the tests notice
@@ -9,9 +9,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
-CONFIG := configs/sample.yaml
+NETWORK :=
+NAME := sample$(if $(NETWORK),_$(NETWORK))
+CONFIG := configs/$(NAME).yaml
 # How a training begins whose checkpoint is the file $(1): where one was stopped, or anew.
-begin = $(if $(FRESH),--overwrite,$(if $(wildcard result/sample/$(1)),--resume,--overwrite))
+begin = $(if $(FRESH),--overwrite,$(if $(wildcard result/$(NAME)/$(1)),--resume,--overwrite))
 
 .PHONY: demo test mutants lint bench clean
 
@@ -40,9 +42,10 @@ bench: $(VENV)/.runs
 	$(RUN) benchmarks/loader.py
 	$(RUN) benchmarks/metrics.py
 	$(RUN) benchmarks/tiles.py
+	$(RUN) benchmarks/attention.py
 
 clean:
-	rm -rf $(VENV) result/sample data/sample/train/store data/sample/test/composed
+	rm -rf $(VENV) result/$(NAME) data/sample/train/store data/sample/test/composed
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,5 +1,8 @@
 """GCA: the published function, cut as silenced, folded, spectral norms, any size, its path."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +13,11 @@ from models.network import Network
 from models.published.gca import SPECTRAL, layers
 from tests.reference import fill, needs_shared
 from tests.refusals import refused
+from tests.scripts import main
+from tests.sets import TEST_SIZES, write_test_set
 from tests.silencing import check_cut, picture, randomised
 from tests.test_dim import oracle, relative_error
+from utils.arguments import CONFIGS
 from utils.cost import macs, parameters
 from utils.prune import gates, open_gates
 from utils.prune.gates import part_of
@@ -197,3 +203,28 @@ def test_plans_and_structures_that_cannot_be_are_refused():
     assert "layer2 has width 0" in refused(models.build, "gca", {"layer2": 0})
     assert "spectral is 'no'; give true or false" in refused(models.build, "gca", spectral="no")
     assert "no structure named 'depth'; it has spectral" in refused(models.build, "gca", depth=3)
+
+
+def test_its_configs_train_prune_and_test_it(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sizes = (
+        *(f"data.root={data.parent}", f"data.dataset={data.name}", "data.crop=32"),
+        *("data.backgrounds_per_foreground=1", "data.valid_backgrounds=1", "data.workers=0"),
+        *("train.batch_size=2", "train.precision=bfloat16", "device=cpu", "prune.min_channels=2"),
+        *(f"{section}.epochs=1" for section in ("train", "train_prune", "train_pruned")),
+    )
+    teach, prune = (("--config", CONFIGS / f"{name}.yaml") for name in ("gca", "prune_gca"))
+    main("train.py", *teach, *sizes, "network.width=0.0625")
+    main("train_prune.py", *prune, *sizes)
+    main("train_pruned.py", *prune, *sizes)
+    files = [Path("result", name) for name in ("gca/BEST_checkpoint.tar", "prune_gca/pruned.tar")]
+    teacher, cut = map(models.load, files)
+    student = models.load("result/prune_gca/BEST_pruned.tar")
+    assert teacher.structure == student.structure == {"spectral": True}
+    assert cut.structure == {"spectral": False} and cut.plan == student.plan
+    assert sum(cut.plan.values()) < 0.6 * sum(teacher.plan.values())
+
+    folders = write_test_set(tmp_path / "set")
+    places = [one for kind in ("image", "alpha", "trimap") for one in (f"--{kind}", folders[kind])]
+    main("test.py", *prune, *places, "--json", "scores.json", "device=cpu")
+    assert len(json.loads(Path("scores.json").read_text())["images"]) == len(TEST_SIZES)
