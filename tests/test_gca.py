@@ -1,6 +1,5 @@
 """GCA: the published function, cut as silenced, folded, spectral norms, any size, its path."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,12 @@ from models.published.gca import SPECTRAL, layers
 from tests.reference import fill, needs_shared
 from tests.refusals import refused
 from tests.scripts import main
-from tests.sets import TEST_SIZES, write_test_set
 from tests.silencing import check_cut, picture, randomised
 from tests.test_dim import oracle, relative_error
 from utils.arguments import CONFIGS
 from utils.cost import macs, parameters
+from utils.images.reading import read_alpha
+from utils.images.writing import write_image
 from utils.prune import gates, open_gates
 from utils.prune.gates import part_of
 
@@ -224,7 +224,9 @@ def test_its_configs_train_prune_and_test_it(data, tmp_path, monkeypatch):
     assert cut.structure == {"spectral": False} and cut.plan == student.plan
     assert sum(cut.plan.values()) < 0.6 * sum(teacher.plan.values())
 
-    folders = write_test_set(tmp_path / "set")
-    places = [one for kind in ("image", "alpha", "trimap") for one in (f"--{kind}", folders[kind])]
-    main("test.py", *prune, *places, "--json", "scores.json", "device=cpu")
-    assert len(json.loads(Path("scores.json").read_text())["images"]) == len(TEST_SIZES)
+    write_image("image/a.png", np.full((33, 40, 3), 90, np.uint8))
+    write_image("trimap/a.png", np.repeat(np.uint8([0, 128, 255, 128]), 10)[None].repeat(33, 0))
+    main("test.py", *prune, "--image", "image", "--trimap", "trimap", "device=cpu")
+    for name in ("teacher", "pruned"):
+        (matte,) = Path("result/prune_gca/test", name).iterdir()
+        assert read_alpha(matte).shape == (33, 40)

@@ -64,6 +64,36 @@ SPKD = {
     "loss.kd": 1.0,
     "distill.adapter_bias": True,
 }
+# GCA, AAAI 2020: paper and released code; 200,000 steps, 5,000 of them warm-up.
+GCA = {
+    "network.name": "gca",
+    "network.width": 1.0,
+    "data.crop": 512,
+    "loss.alpha": 0.0,
+    "loss.l1": 1.0,
+    "loss.laplacian": 0.0,
+    "loss.composition": 0.0,
+    "train.optimizer": "adam",
+    "train.lr": 4e-4,
+    "train.betas": (0.5, 0.999),
+    "train.schedule": "cosine",
+    "train.warmup": 5_000 / 200_000,
+    "train.batch_size": 40,
+    "train.clip": None,
+}
+# What of DCP's supplement is given for GCA.
+DCP_GCA = {
+    **SIMILARITY,
+    **NO_OTHER_LOSS,
+    "teacher": "result/gca/BEST_checkpoint.tar",
+    "loss.alpha": 1.0,
+    "loss.alpha_teacher": 1.0,
+    "loss.kd": 1.0,
+    "prune.rate": 0.5,
+    "prune.sparsity": 1e-5,
+    "prune.weights": "scratch",
+}
+PUBLISHED = {"train_SPKD": DCP, "student_SPKD": SPKD, "gca": GCA, "prune_gca": DCP_GCA}
 
 
 def value(section: object, key: str) -> object:
@@ -72,10 +102,18 @@ def value(section: object, key: str) -> object:
     return section
 
 
-@pytest.mark.parametrize(("file", "published"), [("train_SPKD", DCP), ("student_SPKD", SPKD)])
-def test_a_config_holds_the_values_of_its_paper(file, published):
-    config = load(CONFIGS / f"{file}.yaml")
+@pytest.mark.parametrize("file", PUBLISHED)
+def test_a_config_holds_the_values_of_its_paper(file):
+    config, published = load(CONFIGS / f"{file}.yaml"), PUBLISHED[file]
     assert {key: value(config, key) for key in published} == published
+
+
+def test_gca_and_what_prunes_it_see_the_same_samples():
+    teacher, pruning = (load(CONFIGS / f"{name}.yaml") for name in ("gca", "prune_gca"))
+    assert (teacher.data, teacher.augment) == (pruning.data, pruning.augment)
+    assert (
+        teacher.teacher is None and pruning.teacher_path == teacher.folder / "BEST_checkpoint.tar"
+    )
 
 
 @pytest.mark.parametrize(
