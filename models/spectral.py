@@ -14,7 +14,8 @@ class SpectralNorm(nn.Module):
     """W / (u . W v), where u and v follow W by one power iteration at each step of training.
 
     In evaluation mode the stored u and v serve unchanged. The first axis of W is the matrix's rows,
-    for transposed convolutions, too, as GCA has it. PyTorch's own fails under autocast on CUDA.
+    for transposed convolutions, too, as GCA has it. Autocast, which on CUDA makes products of a matrix
+    and a vector half precision, is kept out.
     """
 
     def __init__(self, weight: Tensor) -> None:
@@ -32,8 +33,9 @@ class SpectralNorm(nn.Module):
             matrix = weight.flatten(1)
             if self.training:
                 self._iterate(matrix.detach())
-            # Cloned, since a second forward before the backward would change them in place.
-            return weight / torch.dot(self.u.clone(), torch.mv(matrix, self.v.clone()))
+            # At unit length, which the mean of several steps and half precision do not keep.
+            u, v = F.normalize(self.u, dim=0), F.normalize(self.v, dim=0)
+            return weight / torch.dot(u, torch.mv(matrix, v))
 
     @torch.no_grad()
     def _iterate(self, matrix: Tensor) -> None:

@@ -114,6 +114,8 @@ def test_a_training_step_moves_the_vectors_of_a_spectral_norm_and_evaluation_doe
     torch.testing.assert_close((norm.u, norm.v), (u, v))
     network.eval()
     torch.testing.assert_close(conv.weight, weight / (u @ matrix @ v))
+    norm.u.mul_(0.9)  # as in an averaged copy
+    torch.testing.assert_close(conv.weight, weight / (u @ matrix @ v))
     network.train()
     for _ in range(50):
         conv.weight.sum()  # asks for the weight
