@@ -71,7 +71,8 @@ def attend(features: Tensor, values: Tensor, unknown: Tensor, chunk: int = CHUNK
     rows = max(1, chunk // (count * width * height * width))
     found = torch.zeros_like(cells)
     for top in range(0, height, rows):
-        scores = _products(features[:, :, top : top + rows + 2], features) * scale[:, None]
+        scores = _products(features[:, :, top : top + rows + 2], features)
+        scores *= scale[:, None]
         scores = scores.flatten(3).flatten(1, 2)
         first, last = top * width, top * width + scores.shape[1]
         scores.diagonal(first, 1, 2).sub_(itself[:, first:last])
@@ -103,10 +104,14 @@ def _of_cells(weights: Tensor) -> Tensor:
 
     All four cells of a patch have its weight, and a cell is part of up to four patches.
     """
-    weights = F.pad(weights, (0, 1, 0, 0, 0, 1)) + F.pad(weights, (1, 0, 0, 0, 1, 0))
-    below = (0, 0, 0, 1, 0, 0, 0, 1)
-    above = (0, 0, 1, 0, 0, 0, 1, 0)
-    return F.pad(weights, below) + F.pad(weights, above)
+    count, top, left, height, width = weights.shape
+    cells = weights.new_zeros(count, top + 1, left + 1, height + 1, width + 1)
+    line = weights.new_zeros(count, top, left + 1, height, width + 1)
+    line[:, :, :-1, :, :-1] = weights
+    line[:, :, 1:, :, 1:] += weights
+    cells[:, :-1, :, :-1] = line
+    cells[:, 1:, :, 1:] += line
+    return cells
 
 
 def _scale(unknown: Tensor, touched: Tensor) -> Tensor:

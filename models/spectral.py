@@ -14,8 +14,8 @@ class SpectralNorm(nn.Module):
     """W / (u . W v), where u and v follow W by one power iteration at each step of training.
 
     In evaluation mode the stored u and v serve unchanged. The first axis of W is the matrix's rows,
-    for transposed convolutions, too, as GCA has it. Autocast, which on CUDA makes products of a matrix
-    and a vector half precision, is kept out.
+    for transposed convolutions, too, as GCA has it. Autocast is kept out: on CUDA it would multiply
+    matrix and vector in half precision.
     """
 
     def __init__(self, weight: Tensor) -> None:

@@ -99,3 +99,9 @@ def test_where_nothing_stands_out_all_places_are_averaged():
     inner = found[0, :, 2:-2, 2:-2]
     mean = functional.pixel_unshuffle(inner, 2).mean((1, 2))
     assert (functional.pixel_unshuffle(inner, 2) - mean[:, None, None]).abs().max() < 1e-12
+
+
+def test_its_gradient_is_the_slope():
+    features, values, unknown = maps(2, 3, 2)
+    features, values = (one.requires_grad_() for one in (features, values))
+    assert torch.autograd.gradcheck(lambda f, v: attend(f, v, unknown), (features, values))
