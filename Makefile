@@ -18,7 +18,7 @@ begin = $(if $(FRESH),--overwrite,$(if $(wildcard result/$(NAME)/$(1)),--resume,
 .PHONY: demo test mutants lint bench clean
 
 demo: $(VENV)/.runs
-	$(if $(FRESH),rm -f result/sample/checkpoint*.tar)
+	$(if $(FRESH),rm -f result/$(NAME)/checkpoint*.tar)
 	$(RUN) pre_process.py --dataset sample
 	$(RUN) data_gen.py --dataset sample
 	$(RUN) train.py --config $(CONFIG) $(call begin,checkpoint.tar)
