@@ -10,9 +10,10 @@ without a shift, learns for a few epochs
 
 A is the alpha loss over the unknown pixels, KD a similarity such as SPKD's, sparsity a
 sub-gradient. (With `prune.start: teacher` the network starts from the teacher's weights instead.)
-Then the channels with the smallest gates are cut. Reads the prepared data set and the teacher,
-result/<save_dir>/BEST_checkpoint.tar unless the config names another. Writes pruned.tar into
-result/<save_dir>; --resume continues from checkpoint_prune.tar there, --overwrite begins anew.
+Then the channels with the smallest gates are cut: `prune.rate` of them, or as many as
+`prune.budget` (parameters, macs or milliseconds) asks for. Reads the prepared data set and the
+teacher, result/<save_dir>/BEST_checkpoint.tar unless the config names another. Writes pruned.tar
+into result/<save_dir>; --resume continues from checkpoint_prune.tar there, --overwrite begins anew.
 """
 
 from collections.abc import Sequence
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from models import files
     from utils.cost import comparison
     from utils.networks import open_teacher
-    from utils.prune import Sparsity, cut, open_gates, scores, select, tell_rate
+    from utils.prune import Budget, Sparsity, cut, open_gates, scores, select, tell_rate
     from utils.train.claim import claimed
     from utils.train.loop import fit
     from utils.train.objective import Objective
@@ -46,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     last, pruned, resume = "checkpoint_prune.tar", "pruned.tar", args.resume
     with claimed(config, (last, pruned), resume=resume, overwrite=args.overwrite):
         teacher = open_teacher(config)
+        # Here, so that an impossible one is told before the training.
+        budget = Budget(teacher, wanted) if wanted.budget.unit else None
         torch.manual_seed(config.seed)
         network = models.build(teacher.name, teacher.plan, **teacher.structure | {"gates": True})
         if wanted.start == "teacher":
@@ -58,8 +61,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         fit(objective, config, "train_prune", last=last, sparsity=sparsity, resume=resume)
 
         how = {key: getattr(wanted, key) for key in ("ties", "min_channels", "round_to")}
-        keep = select(network, wanted.rate, **how)
-        if line := tell_rate(network, keep, wanted.rate, **how):
+        keep = select(network, wanted.rate, **how, budget=budget)
+        if budget:
+            print(budget.tell())
+        elif line := tell_rate(network, keep, wanted.rate, **how):
             print(line)
         small = cut(network.eval(), keep)
         ranked = {group: score.cpu() for group, score in scores(network).items()}

@@ -85,6 +85,25 @@ def test_a_wrong_type_names_file_key_and_value(tmp_path, text, words):
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{rate: 0.5, budget: {macs: 0.5}}", "prune.rate: budget.macs decides instead"),
+        (
+            "{budget: {macs: 0.5, parameters: 0.5}}",
+            "prune.budget.macs: parameters is given already",
+        ),
+    ],
+)
+def test_two_answers_to_how_much_is_cut_are_refused(tmp_path, text, words):
+    assert words in refusal(write(tmp_path, f"prune: {text}"))
+
+
+def test_a_budget_needs_no_rate():
+    assert load(None, ["prune.budget.macs=0.5"]).prune.budget.side == 224
+    assert load(None, ["prune.rate=null", "prune.budget.milliseconds=9"]).prune.budget.side == 320
+
+
+@pytest.mark.parametrize(
     ("override", "words"),
     [
         ("train.epochs=0", "greater than or equal to 1"),
@@ -93,6 +112,10 @@ def test_a_wrong_type_names_file_key_and_value(tmp_path, text, words):
         ("train.lr=.nan", "a finite number"),
         ("train.warmup=1.0", "less than 1"),
         ("train.schedule=linear", "'constant', 'step' or 'cosine', not 'linear'"),
+        ("prune.budget.macs=0", "greater than 0"),
+        ("prune.budget.flops=1", "unknown key"),
+        ("prune.budget.at=224", "a picture's side, which only macs"),
+        ("prune.rate=null", "null needs a budget"),
         ("prune.rate=1", "less than 1"),
         ("network.name=unet", "no such network; there are dim, gca, mobile_unet"),
         ("network.convolutions=[2,2,3,3]", "unknown key; allowed here: name, width, structure"),

@@ -22,6 +22,7 @@ Name = Annotated[str, Field(min_length=1)]
 Scales = Annotated[tuple[Factor, ...], Field(min_length=1)]
 Stages = Annotated[tuple[str, ...], Field(min_length=1)]
 RESULT = Path("result")
+BUDGETS = ("parameters", "macs", "milliseconds")
 
 
 class Section(BaseModel):
@@ -140,8 +141,36 @@ class DistillConfig(Section):
         return self
 
 
+class BudgetConfig(Section):
+    """What the cut network costs: one of the first three, as an amount or, up to 1, a share."""
+
+    parameters: Positive | None = None
+    macs: Positive | None = None  # multiply-accumulates of the convolutions
+    milliseconds: Positive | None = None  # measured on this device, batch 1, float32
+    at: Side | None = None  # for a square picture of this side; null: 224, milliseconds 320
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> "BudgetConfig":
+        given = [unit for unit in BUDGETS if getattr(self, unit) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{given[1]}: {given[0]} is given already; leave one of them out")
+        if self.at is not None and given not in (["macs"], ["milliseconds"]):
+            raise ValueError("at: a picture's side, which only macs and milliseconds depend on")
+        return self
+
+    @property
+    def unit(self) -> Literal["parameters", "macs", "milliseconds"] | None:
+        """What is given; None where nothing is."""
+        return next((unit for unit in BUDGETS if getattr(self, unit) is not None), None)
+
+    @property
+    def side(self) -> int:
+        return self.at or (320 if self.unit == "milliseconds" else 224)
+
+
 class PruneConfig(Section):
-    rate: Share = 0.5  # share of the channels to cut
+    rate: Share | None = 0.5  # share of the channels to cut; null with a budget
+    budget: BudgetConfig = BudgetConfig()  # or what the cut network costs
     sparsity: Weight = 1e-5  # pull of the gates towards zero
     encoder_factor: Weight = 10.0  # this much stronger in the encoder
     gate_lr: Positive = 1.0  # the rate of the gates in the pruning stage, times lr
@@ -155,6 +184,16 @@ class PruneConfig(Section):
     def _counts_carry_no_weights(self) -> "PruneConfig":
         if self.ties == "max_count" and self.weights == "inherit":
             raise ValueError("weights: inherit needs ties=joint; max_count decides widths only")
+        return self
+
+    @model_validator(mode="after")
+    def _rate_or_budget(self) -> "PruneConfig":
+        if self.budget.unit and self.rate is not None and "rate" in self.model_fields_set:
+            raise ValueError(
+                f"rate: budget.{self.budget.unit} decides instead; set prune.rate=null"
+            )
+        if not self.budget.unit and self.rate is None:
+            raise ValueError("rate: null needs a budget, such as prune.budget.macs=0.5")
         return self
 
 

@@ -1,0 +1,128 @@
+"""Budgets: the widths that cost what was asked for, by bisection on the share that is cut."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from models import Network
+from models.channels import Plan
+from models.errors import InputError
+from utils import cost
+from utils.options import BudgetConfig, PruneConfig
+from utils.prune.scores import Scores
+from utils.prune.widths import Block, best_blocks, floors
+
+# How near is near enough, and the share of a path beyond which bisection goes no further: times
+# are measured, and no two are the same.
+NEAR = {"parameters": 0.005, "macs": 0.005, "milliseconds": 0.03}
+FINEST = {"parameters": 0.0, "macs": 0.0, "milliseconds": 1 / 64}
+Cost = Callable[[Plan], float]
+
+
+class Tried(NamedTuple):
+    """A plan and what it costs."""
+
+    plan: Plan
+    cost: float
+
+
+class Budget:
+    """What a cut of `network` may cost.
+
+    Args:
+        network: in full width, on the device whose time counts.
+        options: what is asked for, and the floors.
+
+    Raises:
+        InputError: it is less than the floors cost, or more than the full network.
+    """
+
+    def __init__(self, network: Network, prune: PruneConfig) -> None:
+        self._options, self._plan = prune.budget, network.plan
+        self._least = least = floors(network.plan, prune.min_channels, prune.round_to)
+        options = prune.budget
+        self._cost = _cost(network.folded(norms=False), options)
+        self._near, self._finest = NEAR[options.unit], FINEST[options.unit]
+        lowest, self.full = self._cost(least), self._cost(network.plan)
+        asked = getattr(options, options.unit)
+        self.wanted = asked * self.full if asked <= 1 else asked
+        if not lowest * (1 - self._near) <= self.wanted <= self.full * (1 + self._near):
+            raise InputError(
+                f"prune.budget.{options.unit}={asked:g}: can be from {self._told(lowest)} (the "
+                f"floors, prune.min_channels) to {self._told(self.full)} (the full network), "
+                f"{lowest / self.full:.2g} to 1 as a share"
+            )
+        self._best = min(Tried(least, lowest), Tried(network.plan, self.full), key=self._off)
+
+    def widths(self, at: Callable[[float], Plan], ranked: Scores, size: int) -> Plan:
+        """The plan that costs what is wanted, as nearly as floors and rounding allow.
+
+        First the rate is bisected. Where one step of it is too coarse, the best of the other
+        blocks go in as long as they fit.
+
+        Args:
+            at: the plan at a rate.
+            ranked: scores of the channels.
+            size: widths are multiples of it.
+        """
+        total = sum(self._plan.values())
+        _, plan = self._last_within(lambda k: at(1 - k / total) if k else self._least, total)
+        blocks = best_blocks(ranked, plan, size)
+        while blocks and not self._found() and not self._finest:
+            count, plan = self._last_within(partial(_widened, plan, blocks), len(blocks))
+            too_dear = {block.group for block in blocks[count : count + 1]}
+            blocks = [block for block in blocks[count:] if block.group not in too_dear]
+        return self._best.plan
+
+    def tell(self) -> str:
+        """What was asked for and what the plan costs that was found."""
+        reached = self._best.cost
+        told = f"prune.budget: {self._told(self.wanted)} wanted, {self._told(reached)} reached"
+        return f"{told} ({reached / self.wanted - 1:+.1%})"
+
+    def _last_within(self, path: Callable[[int], Plan], length: int) -> tuple[int, Plan]:
+        """The last step of a path of growing plans that costs no more than is wanted.
+
+        Its first plan, at 0, is taken to fit. Ends as soon as a plan is near enough.
+        """
+        low, high = 0, length + 1
+        while high - low > max(1, self._finest * length) and not self._found():
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._fits(path(middle)) else (low, middle)
+        return low, path(low)
+
+    def _fits(self, plan: Plan) -> bool:
+        tried = Tried(plan, self._cost(plan))
+        self._best = min(self._best, tried, key=self._off)
+        return tried.cost <= self.wanted
+
+    def _off(self, tried: Tried) -> float:
+        return abs(tried.cost / self.wanted - 1)
+
+    def _found(self) -> bool:
+        return self._off(self._best) <= self._near
+
+    def _told(self, amount: float) -> str:
+        unit, side = self._options.unit, self._options.side
+        if unit == "parameters":
+            return f"{amount:,.0f} parameters"
+        if unit == "macs":
+            return f"{amount / 1e9:.4g} GMACs at {side}"
+        return f"{amount:.3g} ms at {side}"
+
+
+def _widened(plan: Plan, blocks: list[Block], count: int) -> Plan:
+    """The plan with the first `count` blocks."""
+    wider = dict(plan)
+    for block in blocks[:count]:
+        wider[block.group] += block.width
+    return wider
+
+
+def _cost(network: Network, options: BudgetConfig) -> Cost:
+    """What a network costs on another plan, in the unit of the budget."""
+    if options.unit == "parameters":
+        return partial(cost.parameters, network)
+    if options.unit == "macs":
+        return partial(cost.macs, network, options.side, options.side)
+    return cost.Latency(network, options.side)
