@@ -8,12 +8,17 @@ without a shift, learns for a few epochs
     L = alpha A(s, truth) + alpha_teacher A(s, teacher) + kd sum of KD(stages of s, of the teacher)
         + sparsity (encoder_factor * sum of |gamma| in the encoder + sum of |gamma| in the decoder)
 
-A is the alpha loss over the unknown pixels, KD a similarity such as SPKD's, sparsity a
-sub-gradient. (With `prune.start: teacher` the network starts from the teacher's weights instead.)
-Then the channels with the smallest gates are cut: `prune.rate` of them, or as many as
-`prune.budget` (parameters, macs or milliseconds) asks for. Reads the prepared data set and the
-teacher, result/<save_dir>/BEST_checkpoint.tar unless the config names another. Writes pruned.tar
-into result/<save_dir>; --resume continues from checkpoint_prune.tar there, --overwrite begins anew.
+A is the alpha loss over the unknown pixels, KD a similarity such as SPKD's, sparsity a sub-gradient
+or a soft threshold (`prune.sparsity_form`). With `prune.start: teacher` the network starts from the
+teacher's weights instead. Then the channels with the smallest gates are cut: `prune.rate` of them,
+or as many as `prune.budget` (parameters, macs or milliseconds) asks for.
+
+`prune.criterion` chooses other prunings: `ns` (Network Slimming) and `cap` (CAP-style) learn
+without the teacher's terms, `uni` cuts all widths alike and trains nothing.
+
+Reads the prepared data set and the teacher, result/<save_dir>/BEST_checkpoint.tar unless the config
+names another. Writes pruned.tar into result/<save_dir>; --resume continues from
+checkpoint_prune.tar there, --overwrite begins anew.
 """
 
 from collections.abc import Sequence
@@ -39,7 +44,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     from models import files
     from utils.cost import comparison
     from utils.networks import open_teacher
-    from utils.prune import Budget, Sparsity, cut, open_gates, scores, select, tell_rate
+    from utils.prune import (
+        Budget,
+        cut,
+        make_sparsity,
+        norms,
+        open_gates,
+        scores,
+        select,
+        tell_rate,
+    )
     from utils.train.claim import claimed
     from utils.train.loop import fit
     from utils.train.objective import Objective
@@ -49,25 +63,30 @@ def main(argv: Sequence[str] | None = None) -> None:
         teacher = open_teacher(config)
         # Here, so that an impossible one is told before the training.
         budget = Budget(teacher, wanted) if wanted.budget.unit else None
-        torch.manual_seed(config.seed)
-        network = models.build(teacher.name, teacher.plan, **teacher.structure | {"gates": True})
-        if wanted.start == "teacher":
-            network.load_state_dict(teacher.state_dict(), strict=False)  # it has no learned scales
-        else:
-            open_gates(network)
-        objective = Objective(network, config, teacher)
-        released = wanted.ties == "max_count"
-        sparsity = Sparsity(network, wanted.sparsity, wanted.encoder_factor, fixed=released)
-        fit(objective, config, "train_prune", last=last, sparsity=sparsity, resume=resume)
-
         how = {key: getattr(wanted, key) for key in ("ties", "min_channels", "round_to")}
-        keep = select(network, wanted.rate, **how, budget=budget)
+        if wanted.criterion == "uni":
+            network, ranked, how["ties"] = teacher, norms(teacher), "uniform"
+        else:
+            torch.manual_seed(config.seed)
+            structure = teacher.structure | {"gates": True}
+            network = models.build(teacher.name, teacher.plan, **structure)
+            if wanted.start == "teacher":  # which has no learned scales
+                network.load_state_dict(teacher.state_dict(), strict=False)
+            else:
+                open_gates(network)
+            imitated = teacher if wanted.criterion == "distilled" else None
+            sparsity = make_sparsity(network, config)
+            objective = Objective(network, config, imitated, watch=sparsity.watch)
+            fit(objective, config, "train_prune", last=last, sparsity=sparsity, resume=resume)
+            ranked = scores(network)
+
+        keep = select(network, wanted.rate, **how, ranked=ranked, budget=budget)
         if budget:
             print(budget.tell())
         elif line := tell_rate(network, keep, wanted.rate, **how):
             print(line)
         small = cut(network.eval(), keep)
-        ranked = {group: score.cpu() for group, score in scores(network).items()}
+        ranked = {group: score.cpu() for group, score in ranked.items()}
         path = config.folder / pruned
         files.save(path, files.record(small) | {"keep": keep, "scores": ranked})
 

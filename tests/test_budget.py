@@ -60,6 +60,15 @@ def test_a_budget_is_met_within_2_percent(unit, share, others, zeros):
         assert width % prune.round_to == 0 or width == network.plan[group]
 
 
+def test_a_uniform_network_meets_a_budget_with_all_widths_alike():
+    network = gated_dim(0)
+    budget = Budget(network, options("parameters", 0.3))
+    kept = select(network, None, ties="uniform", min_channels=8, budget=budget)
+    assert cost.parameters(cut(network, kept)) == pytest.approx(budget.wanted, rel=0.02)
+    shares = [len(kept[group]) / width for group, width in network.plan.items()]
+    assert max(shares) - min(shares) < 1 / min(network.plan.values())
+
+
 def test_an_amount_is_met_as_well_as_a_share():
     small, _ = chosen(gated_dim(3), options("parameters", 400_000))
     assert cost.parameters(small) == pytest.approx(400_000, rel=0.02)

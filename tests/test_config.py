@@ -84,6 +84,11 @@ def test_a_wrong_type_names_file_key_and_value(tmp_path, text, words):
     assert refusal(file).startswith(f"{file}: {words}")
 
 
+def test_uniform_pruning_counts_no_gates(tmp_path):
+    message = refusal(write(tmp_path, "prune: {ties: max_count, criterion: uni}"))
+    assert "prune.ties: max_count counts gates, and criterion=uni looks at none" in message
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -137,6 +137,21 @@ def test_the_pruning_stage_ends_with_the_cut(place, tmp_path, settings, choice, 
     same(pruned["weights"], plain_cut.cut(wanted.weights, keep))
 
 
+def test_slimming_learns_without_the_teacher(place, tmp_path):
+    run = Run("train_prune", OTHER, tmp_path, more=(*TEACHER, "prune.criterion=ns"))
+    run.start()
+    run.ends_as(run.reference(opened(OTHER), None, pruning=True))
+
+
+def test_uniform_pruning_cuts_the_teacher_without_a_training(place, tmp_path):
+    choice = ("prune.criterion=uni", "prune.rate=0.5", "prune.min_channels=1")
+    Run("train_prune", PUBLISHED, tmp_path, more=(*TEACHER, *choice)).start()
+    pruned, whole = read(tmp_path / "pruned.tar"), read(Path("teacher/BEST_checkpoint.tar"))
+    assert pruned["plan"] == {group: width // 2 for group, width in whole["plan"].items()}
+    same(pruned["weights"], plain_cut.cut(whole["weights"], pruned["keep"]))
+    assert not (tmp_path / "checkpoint_prune.tar").exists()
+
+
 @pytest.mark.parametrize(
     ("settings", "start"), [(PUBLISHED, "scratch"), (OTHER, "inherit")], ids=["published", "other"]
 )

@@ -9,7 +9,9 @@ from models.channels import Conv, Norm
 from models.network import Network
 from tests.refusals import refused
 from tests.silencing import check_cut, picture, randomised
-from utils.prune import Sparsity, cut, gates, open_gates, reached, scores, select, tell_rate
+from utils.cost import parameters
+from utils.prune import cut, gates, norms, open_gates, reached, scores, select, tell_rate
+from utils.prune.widths import floors, uniform_widths
 
 PLAN = {group: 6 + i for i, group in enumerate(models.build("dim").plan)}
 
@@ -213,27 +215,6 @@ def test_max_count_is_the_released_count():
     )
 
 
-def test_sparsity_adds_the_weighted_sign_of_each_gate():
-    network = random_dim()
-    network.decoder5.norm.weight.data[0] = -1.0
-    for parameter in network.parameters():
-        parameter.grad = torch.zeros_like(parameter)
-    sparsity = Sparsity(network, 1e-3, 10)
-    sparsity.add_gradient()
-    assert network.decoder5.norm.weight.grad[0] == -1e-3
-    assert network.decoder5.norm.weight.grad[1] == 1e-3
-    torch.testing.assert_close(
-        network.encoder4.units[2].norm.weight.grad, torch.full((PLAN["encoder4.3"],), 1e-2).double()
-    )
-    assert network.encoder1.units[0].conv.weight.grad.abs().sum() == 0
-    expected = sum(
-        (1e-2 if gate.part == "encoder" else 1e-3) * gate.scale.abs().sum()
-        for members in gates(network).values()
-        for gate in members
-    )
-    torch.testing.assert_close(sparsity.value(), expected.detach())
-
-
 def test_open_gates_start_at_a_half_and_their_shift_stays_zero():
     network = random_dim()
     open_gates(network)
@@ -245,10 +226,47 @@ def test_open_gates_start_at_a_half_and_their_shift_stays_zero():
             assert module.weight.requires_grad
 
 
-def test_the_release_pulls_on_the_gate_of_the_matte_too():
-    for fixed, expected in ((False, 0.0), (True, 1e-3)):
-        network = random_dim()
-        for parameter in network.parameters():
-            parameter.grad = torch.zeros_like(parameter)
-        Sparsity(network, 1e-3, 10, fixed=fixed).add_gradient()
-        assert network.decoder1.norm.weight.grad.item() == expected
+@pytest.mark.parametrize(
+    ("rate", "size", "expected"),
+    [
+        (0.5, 1, {"a": 32, "b": 10, "c": 4}),
+        (0.5, 8, {"a": 32, "b": 8, "c": 7}),
+        (0.26, 1, {"a": 47, "b": 15, "c": 5}),
+        (0.99, 1, {"a": 4, "b": 4, "c": 4}),
+        (0.0, 8, {"a": 64, "b": 20, "c": 7}),
+    ],
+)
+def test_uniform_widths_are_all_cut_alike(rate, size, expected):
+    plan = {"a": 64, "b": 20, "c": 7}
+    least = floors(plan, 8 if size == 8 else 4, size)
+    assert uniform_widths(plan, rate, least, size) == expected
+
+
+def test_half_of_every_width_is_the_published_uniform_network():
+    network = models.build("dim")
+    keep = select(network, 0.5, ties="uniform")
+    assert parameters(network, {group: len(kept) for group, kept in keep.items()}) == 6_400_515
+
+
+def test_uniform_pruning_keeps_the_largest_filters():
+    network = random_dim()
+    unit = network.encoder3.units[1]
+    scale = unit.norm.weight / (unit.norm.running_var + unit.norm.eps).sqrt()
+    lengths = [(scale[i] * w).square().sum().sqrt() for i, w in enumerate(unit.conv.weight)]
+    expected = torch.stack(lengths) / torch.stack(lengths).mean()
+    torch.testing.assert_close(norms(network)["encoder3.2"], expected.detach())
+    keep = select(network, 0.5, ties="uniform", ranked=norms(network))
+    best = sorted(range(len(lengths)), key=lambda i: -lengths[i])[: len(keep["encoder3.2"])]
+    assert keep["encoder3.2"] == sorted(best)
+
+
+def test_the_norm_of_a_tied_group_is_the_mean_of_its_layers():
+    network = random_dim()
+    pooled, unpooled = network.encoder2.units[1], network.decoder3
+    shares = []
+    for unit in (pooled, unpooled):
+        scale = unit.norm.weight / (unit.norm.running_var + unit.norm.eps).sqrt()
+        length = (scale[:, None] * unit.conv.weight.flatten(1)).norm(dim=1)
+        shares.append(length / length.mean())
+    found = norms(network)["encoder2.2"]
+    torch.testing.assert_close(found, (sum(shares) / 2).detach())

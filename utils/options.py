@@ -169,10 +169,17 @@ class BudgetConfig(Section):
 
 
 class PruneConfig(Section):
+    # how channels are judged: distilled, the gates learned under the teacher (DCP); ns, without
+    # it (Network Slimming); cap, as ns, the pull by what channels have in common; uni, every
+    # width times the same, without a pruning stage
+    criterion: Literal["distilled", "ns", "cap", "uni"] = "distilled"
     rate: Share | None = 0.5  # share of the channels to cut; null with a budget
     budget: BudgetConfig = BudgetConfig()  # or what the cut network costs
     sparsity: Weight = 1e-5  # pull of the gates towards zero
-    encoder_factor: Weight = 10.0  # this much stronger in the encoder
+    encoder_factor: Weight = 10.0  # this much stronger in the encoder; cap: of distilled stages
+    # subgradient: a gradient that the optimiser sees, as published; proximal: a soft threshold
+    # after its step, by sparsity times the learning rate, which makes gates exactly zero
+    sparsity_form: Literal["subgradient", "proximal"] = "subgradient"
     gate_lr: Positive = 1.0  # the rate of the gates in the pruning stage, times lr
     ties: Literal["joint", "max_count"] = "joint"  # max_count reproduces the release
     min_channels: Count = 8  # no group falls under it
@@ -184,6 +191,8 @@ class PruneConfig(Section):
     def _counts_carry_no_weights(self) -> "PruneConfig":
         if self.ties == "max_count" and self.weights == "inherit":
             raise ValueError("weights: inherit needs ties=joint; max_count decides widths only")
+        if self.ties == "max_count" and self.criterion == "uni":
+            raise ValueError("ties: max_count counts gates, and criterion=uni looks at none")
         return self
 
     @model_validator(mode="after")

@@ -3,15 +3,18 @@
 from utils.prune.budget import Budget
 from utils.prune.cut import cut
 from utils.prune.gates import gates, open_gates
-from utils.prune.scores import scores
+from utils.prune.scores import norms, scores
 from utils.prune.select import reached, select, tell_rate
-from utils.prune.sparsity import Sparsity
+from utils.prune.sparsity import ContextSparsity, Sparsity, make_sparsity
 
 __all__ = [
     "Budget",
+    "ContextSparsity",
     "Sparsity",
     "cut",
     "gates",
+    "make_sparsity",
+    "norms",
     "open_gates",
     "reached",
     "scores",

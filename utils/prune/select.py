@@ -2,12 +2,14 @@
 
 from typing import Literal
 
+import torch
+
 from models import Network
 from models.channels import Plan
 from utils.prune.budget import Budget
 from utils.prune.gates import Part, gates, part_of
 from utils.prune.scores import Scores, scores
-from utils.prune.widths import floors, joint_widths, max_count_widths
+from utils.prune.widths import floors, joint_widths, max_count_widths, uniform_widths
 
 Keep = dict[str, list[int]]
 
@@ -16,9 +18,10 @@ def select(
     network: Network,
     rate: float | None,
     *,
-    ties: Literal["joint", "max_count"] = "joint",
+    ties: Literal["joint", "max_count", "uniform"] = "joint",
     min_channels: int = 1,
     round_to: int = 1,
+    ranked: Scores | None = None,
     budget: Budget | None = None,
 ) -> Keep:
     """The channels to keep, `{group: sorted indices}`, when `rate` of each part's channels goes.
@@ -27,20 +30,30 @@ def select(
         rate: share of the channels to cut, in [0, 1); None where a budget finds it.
         ties: `joint` ranks a group's channels by their joint score. `max_count` counts as the
             release of DCP does: every gate for itself against its part's threshold, the largest
-            count of a tied group; only the counts mean something then.
+            count of a tied group; only the counts mean something then. `uniform` cuts `rate` of
+            every group.
         min_channels: no group falls under it (but for a group that is narrower). `joint` takes
             what that costs from the other groups; the rate holds as long as floors leave room.
         round_to: widths are multiples of it (but for a group that stays whole). `joint` rounds up
             and down, so that the rate holds to half of it for each part; `max_count` rounds up.
+        ranked: scores of the channels; None takes those of the gates.
+        budget: what the cut network costs, in place of `rate`.
     """
-    ranked, least = scores(network), floors(network.plan, min_channels, round_to)
+    ranked = scores(network) if ranked is None else ranked
+    least = floors(network.plan, min_channels, round_to)
 
     def at(rate: float) -> Plan:
+        if ties == "uniform":
+            return uniform_widths(network.plan, rate, least, round_to)
         if ties == "joint":
             return joint_widths(network, ranked, rate, least, round_to)
         return max_count_widths(network, rate, least, round_to)
 
-    counts = budget.widths(at, ranked, round_to) if budget else at(rate)
+    if budget:
+        alike = {group: torch.ones_like(score) for group, score in ranked.items()}
+        counts = budget.widths(at, alike if ties == "uniform" else ranked, round_to)
+    else:
+        counts = at(rate)
     return _best(ranked, counts)
 
 

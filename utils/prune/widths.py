@@ -56,6 +56,18 @@ def max_count_widths(network: Network, rate: float, least: Plan, size: int) -> P
     }
 
 
+def uniform_widths(plan: Mapping[str, int], rate: float, least: Plan, size: int) -> Plan:
+    """Every width times 1 - rate, to the nearest multiple of `size`, and no less than `least`."""
+    counts = {}
+    for group, full in plan.items():
+        wanted = full - full * rate
+        below = int(wanted / size) * size
+        above = min(below + size, full)
+        nearest = below if wanted - below < above - wanted else above
+        counts[group] = max(nearest, least[group])
+    return counts
+
+
 def best_blocks(ranked: Scores, counts: Plan, size: int) -> list[Block]:
     """Blocks of `size` channels beyond the `counts` best of each group; the best comes first.
 

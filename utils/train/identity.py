@@ -13,7 +13,7 @@ from utils.train.objective import Objective
 # Where data lie, how they are read, and how the network is validated.
 FREE = ("root", "workers", "cache_mb", "valid_backgrounds")
 OF_TEACHER = ("alpha_teacher", "kd")
-OF_SPARSITY = ("sparsity", "encoder_factor", "ties", "start")
+OF_SPARSITY = ("criterion", "sparsity", "sparsity_form", "encoder_factor", "ties", "start")
 
 Identity = Mapping[str, Mapping[str, object]]
 
@@ -43,6 +43,8 @@ def identity(
         used |= _flat("distill", config.distill)
     if sparsity is not None:
         used |= _flat("prune", config.prune, include=OF_SPARSITY)
+        if sparsity.watch:
+            used |= _flat("distill", config.distill, include=("stages",))
     return {"options": used, "content": dict(content)}
 
 

@@ -42,7 +42,7 @@ def fit(
     Args:
         last: the file in `config.folder` from which `resume` continues.
         best: the file there of the network with the best validation score; None keeps none.
-        sparsity: adds its gradient to that of the loss.
+        sparsity: pulls on the gates, beside the loss.
         origin: what else the network was made from, {name: short text}; noted in both files.
 
     Raises:
@@ -118,6 +118,8 @@ def fit(
                     sparsity.add_gradient()
                 clip_gradients(parameters, options)
                 scaler.step(optimizer)
+                if sparsity:
+                    sparsity.shrink(optimizer)
                 scaler.update()
                 average.update()
                 step += 1

@@ -1,9 +1,12 @@
 """What a network is trained for: the weighted terms of the loss, by name."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from models import Network
+from models.network import Stages
 from utils.distill import Distillation
 from utils.options import Config
 from utils.tasks import TASKS
@@ -16,22 +19,29 @@ class Objective(nn.Module):
         L = truth terms (output, truth) + teacher terms (output, teacher's output)
             + kd * distillation (stages, teacher's stages)
 
-    Sparsity of the gates is a gradient of its own, see `utils.prune.Sparsity`.
+    Sparsity of the gates pulls for itself, see `utils.prune.Sparsity`.
 
     Args:
         network: to be trained; its class decides the task.
         config: its sections `loss` and `distill`, and the data of the task.
         teacher: frozen, in evaluation mode; None trains on the truth alone.
+        watch: gets the network's stages of every step.
 
     Raises:
         InputError: a stage that the networks do not have.
     """
 
-    def __init__(self, network: Network, config: Config, teacher: Network | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        config: Config,
+        teacher: Network | None = None,
+        watch: Callable[[Stages], None] | None = None,
+    ) -> None:
         super().__init__()
         self.network = network
         self.task = TASKS[network.task](config)
-        self._kd = config.loss.kd
+        self._kd, self._watch = config.loss.kd, watch
         # Hidden from nn.Module: the teacher is neither trained nor saved.
         self._teacher = (teacher,)
         self.distillation = None
@@ -46,6 +56,8 @@ class Objective(nn.Module):
     def forward(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """The weighted terms, scalars to be summed, and the network's output."""
         output, stages = self._run(self.network, batch)
+        if self._watch:
+            self._watch(stages)
         terms = self.task.truth_terms(output, batch)
         if self.teacher is None:
             return terms, output
@@ -57,7 +69,8 @@ class Objective(nn.Module):
                 terms[kind] = self._kd * value
         return terms, output
 
-    def _run(self, network: Network, batch: Batch) -> tuple[Tensor, dict]:
-        if self.distillation is None:
-            return network.compute(*batch.inputs, None), {}
-        return network.forward_features(*batch.inputs, pre=self.distillation.reads_pre)
+    def _run(self, network: Network, batch: Batch) -> tuple[Tensor, Stages]:
+        if not (self.distillation or self._watch):
+            return network.compute(*batch.inputs, None), Stages()
+        pre = self.distillation is not None and self.distillation.reads_pre
+        return network.forward_features(*batch.inputs, pre=pre)
