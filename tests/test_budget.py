@@ -44,7 +44,6 @@ def chosen(network: Network, prune: PruneConfig) -> tuple[Network, Budget]:
         ("parameters", 0.9, {"round_to": 8}),
         ("parameters", 0.3, {"ties": "max_count"}),
         ("parameters", 0.4, {"ties": "max_count", "round_to": 8}),
-        ("macs", 0.5, {}),
         ("macs", 0.25, {"round_to": 8}),
     ],
 )
@@ -98,13 +97,46 @@ def test_scales_of_the_pruning_stage_do_not_count():
     assert Budget(gated, options("parameters", 0.5, min_channels=1)).full == cost.parameters(plain)
 
 
+class Clock:
+    """Times that follow the parameters, each off by up to 4 %."""
+
+    def __init__(self, network: Network, side: int) -> None:
+        self._network = network
+        self._noise = torch.Generator().manual_seed(0)
+
+    def exactly(self, plan: dict[str, int]) -> float:
+        return cost.parameters(self._network, plan) / 1e6
+
+    def __call__(self, plan: dict[str, int]) -> float:
+        return self.exactly(plan) * (0.96 + 0.08 * torch.rand(1, generator=self._noise).item())
+
+
+def test_a_measured_time_is_met_within_10_percent(monkeypatch, share=0.6):
+    monkeypatch.setattr(cost, "Latency", Clock)
+    network = gated_dim(0, 1 / 16)
+    prune = options("milliseconds", share, min_channels=2)
+    small, budget = chosen(network, prune)
+    clock = Clock(network, 320)
+    assert clock.exactly(small.plan) == pytest.approx(share * clock.exactly(network.plan), rel=0.1)
+    assert " ms at 320 reached (" in budget.tell()
+
+
+def test_times_of_other_plans_are_relative_to_the_network(monkeypatch):
+    measured = iter([[8.0], [8.0], [16.0, 4.0], [16.0, 3.0], [16.0, 3.0]])
+    monkeypatch.setattr(cost, "milliseconds", lambda *_, **__: next(measured))
+    network = gated_dim(0, 1 / 16)
+    latency = cost.Latency(network, 64)
+    assert latency(network.plan) == 8 * 3 / 16
+    assert next(measured, None) is None
+
+
 @pytest.mark.parametrize(
     ("unit", "amount"), [("parameters", 0.001), ("parameters", 1e9), ("macs", 10)]
 )
 def test_an_impossible_budget_is_refused_with_what_can_be(unit, amount):
     network = gated_dim(0, 1 / 16)
     line = refused(Budget, network, options(unit, amount, min_channels=2))
-    assert line.startswith(f"prune.budget.{unit}={amount:g}: can be from ")
+    assert line.startswith(f"prune.budget.{unit}={amount:g}: choose from ")
     full = UNITS[unit](network)
     told = f"{full:,} parameters" if unit == "parameters" else f"{full / 1e9:.4g} GMACs at 224"
     assert f"to {told} (the full network)" in line
