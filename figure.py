@@ -1,11 +1,17 @@
-r"""Draw the qualitative figure of a paper: saved mattes side by side, with enlarged details.
+r"""Draw the figures of a paper: saved mattes side by side, or what a pruning has left.
 
     python figure.py --image DIR --alpha DIR --trimap DIR --pred ours=DIR --pred DIM=DIR \
         --out figure.pdf
+    python figure.py --widths result/SPKD/pruned.tar --out widths.pdf
 
-The rows are the images in which the mattes differ most, or those of --picture. The enlarged squares
-are where they differ most in the image, or those of --inset. The choice is printed as options, so
-that you can change it and give it by hand. Leave out --alpha where there is no ground truth.
+The second shows for each pruned.tar the channels that are kept of each group beside the full
+network, and how its gates moved in the pruning stage: time to the right, size upwards, the darker
+the more gates.
+
+The rows of the first are the images in which the mattes differ most, or those of --picture. The
+enlarged squares are where they differ most in the image, or those of --inset. The choice is printed
+as options, so that you can change it and give it by hand. Leave out --alpha where there is no
+ground truth.
 
 Reads folders of pictures, whose files have the same names, and mattes that test.py has saved.
 Writes --out. A single method without truth tells no place to look at: give --insets 0, and rows
@@ -22,6 +28,11 @@ from utils.bounds import at_most, refuse_given
 from utils.command import run
 from utils.disk.target import require_target
 
+OF_MATTES = (
+    *("image", "trimap", "alpha", "pred", "picture", "rows", "inset"),
+    *("scores", "font", "over", "beside"),
+)
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
@@ -32,6 +43,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     from utils.figures.over import check_backdrop
 
     check_name(args.out)
+    if args.widths:
+        given = [name for name in OF_MATTES if getattr(args, name)]
+        refuse_given(args, given, "figure.py", "--widths")
+        from utils.figures.widths import read_pruned, write_widths
+
+        require_target("--out", args.out, args.widths)
+        write_widths(args.out, [read_pruned(path) for path in args.widths], args.inches)
+        print(args.out)
+        return
     methods = shown.parse_methods(args.pred)
     folders = [args.image, args.trimap, args.alpha, *methods.values()]
     require_target("--out", args.out, [one for one in (*folders, args.font) if one])
@@ -66,14 +86,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = arguments.parser(__doc__)
     for name, what in (("image", "images"), ("trimap", "their trimaps")):
-        parser.add_argument(f"--{name}", type=Path, required=True, metavar="DIR", help=what)
+        parser.add_argument(f"--{name}", type=Path, metavar="DIR", help=what)
     parser.add_argument("--alpha", type=Path, metavar="DIR", help="ground truth")
     parser.add_argument(
         "--pred",
         action="append",
-        required=True,
         metavar="LABEL=DIR",
         help="mattes of one method; the label is the name of the folder by default; repeatable",
+    )
+    parser.add_argument(
+        "--widths", type=Path, nargs="+", metavar="FILE", help="draw these pruned.tar instead"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=".png or .pdf")
     parser.add_argument(
@@ -120,7 +142,11 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--beside", action="store_true", help="with --over: show the matte, too, and left of it"
     )
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    missing = [f"--{name}" for name in ("image", "trimap", "pred") if not getattr(args, name)]
+    if missing and not args.widths:
+        parser.error(f"the following arguments are required: {', '.join(missing)}")
+    return args
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from utils.networks import open_teacher
     from utils.prune import (
         Budget,
+        History,
         cut,
         make_sparsity,
         norms,
@@ -64,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         # Here, so that an impossible one is told before the training.
         budget = Budget(teacher, wanted) if wanted.budget.unit else None
         how = {key: getattr(wanted, key) for key in ("ties", "min_channels", "round_to")}
+        history = History()
         if wanted.criterion == "uni":
             network, ranked, how["ties"] = teacher, norms(teacher), "uniform"
         else:
@@ -77,7 +79,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             imitated = teacher if wanted.criterion == "distilled" else None
             sparsity = make_sparsity(network, config)
             objective = Objective(network, config, imitated, watch=sparsity.watch)
-            fit(objective, config, "train_prune", last=last, sparsity=sparsity, resume=resume)
+            how_sparse = {"sparsity": sparsity, "history": history}
+            fit(objective, config, "train_prune", last=last, **how_sparse, resume=resume)
             ranked = scores(network)
 
         keep = select(network, wanted.rate, **how, ranked=ranked, budget=budget)
@@ -88,7 +91,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         small = cut(network.eval(), keep)
         ranked = {group: score.cpu() for group, score in ranked.items()}
         path = config.folder / pruned
-        files.save(path, files.record(small) | {"keep": keep, "scores": ranked})
+        files.save(
+            path, files.record(small) | {"keep": keep, "scores": ranked, "gates": history.rows}
+        )
 
     widths = [(group, width, small.plan[group]) for group, width in network.plan.items()]
     print(table(("group", "before", "after"), widths))

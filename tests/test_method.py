@@ -134,6 +134,7 @@ def test_the_pruning_stage_ends_with_the_cut(place, tmp_path, settings, choice, 
     keep = plain_cut.select(wanted.weights, **arguments)
     pruned = read(tmp_path / "pruned.tar")
     assert pruned["keep"] == keep
+    assert len(pruned["gates"]) == settings.epochs + 1
     same(pruned["weights"], plain_cut.cut(wanted.weights, keep))
 
 

@@ -33,10 +33,12 @@ class Row:
     insets: Sequence[Inset]
 
 
-def check_name(path: Path) -> None:
-    """Raise an `InputError` unless `path` ends as a figure does."""
+def check_name(path: Path, inches: float = 6.9) -> None:
+    """Raise an `InputError` unless `path` ends as a figure does and `inches` can be printed."""
     if path.suffix.lower() not in (".png", ".pdf"):
         raise InputError(f"{path}: a figure is saved as .png or .pdf; choose one of these")
+    if not 1 <= inches <= 100:
+        raise InputError(f"--inches {inches}: choose more than 0, from 1 to 100")
 
 
 def write_figure(
@@ -65,13 +67,16 @@ def write_figure(
         InputError: another suffix, a width that cannot be, a font that cannot be used or lacks a
             letter, or a file that cannot be written.
     """
-    check_name(path)
+    check_name(path, inches)
     if width < SMALLEST:
         raise InputError(f"--width {width}: choose {SMALLEST} or more pixels for a cell")
-    if not 1 <= inches <= 100:
-        raise InputError(f"--inches {inches}: choose more than 0, from 1 to 100")
     cells = [_cells(row, scores, over, beside) for row in rows]
     figure = _draw(cells, rows, width, inches, font)
+    save_figure(path, figure, inches)
+
+
+def save_figure(path: Path, figure: Image.Image, inches: float) -> None:
+    """Write a picture as a PNG or PDF that prints `inches` wide."""
     dots = figure.width / inches
     data = io.BytesIO()  # not the file itself: Pillow does not say when the disk is full
     if path.suffix.lower() == ".pdf":

@@ -5,13 +5,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from models import Network
 from models.errors import InputError
 from utils.figures.sheet import sheet
-from utils.prune.gates import gates
+from utils.prune.gates import all_gates, gates
+from utils.prune.scores import by_part
 
 
 class Board:
@@ -38,12 +40,15 @@ class Board:
             self._writer.add_image("samples", sheet(pictures), step, dataformats="HWC")
 
     def network(self, network: Network, step: int) -> None:
-        """Histograms of the gates, and the widths of the plan."""
+        """Histograms of the gates, of each layer and each part, and the widths of the plan."""
         for group, members in gates(network).items():
             for index, gate in enumerate(members):
                 scale = gate.scale.detach().float().abs().cpu()
                 with self._one_line_errors():
                     self._writer.add_histogram(f"gates/{group}/{index}", scale, step)
+        for part, scales in by_part([gate for _, gate in all_gates(network)]).items():
+            with self._one_line_errors():
+                self._writer.add_histogram(f"gates/{part}", torch.cat(scales).float().cpu(), step)
         self.scalars("width", network.plan, step)
 
     def __enter__(self) -> "Board":

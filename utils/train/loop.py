@@ -11,7 +11,7 @@ from utils import cost
 from utils.device import autocast, choose
 from utils.options import Config
 from utils.progress import progress_bar
-from utils.prune import Sparsity
+from utils.prune import History, Sparsity
 from utils.signals import StopRequest
 from utils.train import checkpoint, schedule
 from utils.train.average import Average
@@ -34,6 +34,7 @@ def fit(
     last: str,
     best: str | None = None,
     sparsity: Sparsity | None = None,
+    history: History | None = None,
     origin: Mapping[str, str] | None = None,
     resume: bool = False,
 ) -> None:
@@ -43,6 +44,7 @@ def fit(
         last: the file in `config.folder` from which `resume` continues.
         best: the file there of the network with the best validation score; None keeps none.
         sparsity: pulls on the gates, beside the loss.
+        history: notes the gates before the first epoch and after each.
         origin: what else the network was made from, {name: short text}; noted in both files.
 
     Raises:
@@ -72,10 +74,13 @@ def fit(
     total = per_epoch * options.epochs
     state = {"optimizer": optimizer, "scaler": scaler, "average": average}
     state |= {"distillation": objective.distillation} if objective.distillation else {}
+    state |= {"gates": history} if history else {}
     begun = Progress()
     if resume:
         begun = checkpoint.resume(last, network, decided, state, total)
         schedule.tell_jump(options, begun.step, total, begun.rate)
+    elif history:
+        history.note(network, 0)
     step, best_score, due, rate = begun
     training.batch_sampler.start = step
     log.info(
@@ -158,6 +163,8 @@ def fit(
                         noted = {**decided, "epoch": epoch, "scores": scores}
                         with stop.whole():
                             checkpoint.save(best, average.network, config, noted)
+            if ends_epoch and history and history.rows[-1]["step"] < step:
+                history.note(network, step)
             if ends_epoch and (left_out := str(training.failures)):
                 bar.write(f"epoch {epoch}: {left_out}")
             # Asked once: a signal may come between two questions.
