@@ -68,6 +68,13 @@ def test_a_uniform_network_meets_a_budget_with_all_widths_alike():
     assert max(shares) - min(shares) < 1 / min(network.plan.values())
 
 
+@pytest.mark.parametrize("share", [0.35, 0.6])
+def test_steps_too_coarse_for_a_budget_leave_room_for_smaller_ones(share):
+    network = gated_dim(5, 1 / 8)
+    small, budget = chosen(network, options("parameters", share, round_to=16))
+    assert cost.parameters(small) == pytest.approx(budget.wanted, rel=0.02)
+
+
 def test_an_amount_is_met_as_well_as_a_share():
     small, _ = chosen(gated_dim(3), options("parameters", 400_000))
     assert cost.parameters(small) == pytest.approx(400_000, rel=0.02)
