@@ -32,7 +32,7 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = {  # the quick ones first
     "utils/distill": ("distill", "method", "loop"),
-    "utils/prune": ("prune", "method"),
+    "utils/prune": ("prune", "budget", "sparsity", "widths", "method"),
     "utils/train": (
         "schedule",
         "optimizer",
