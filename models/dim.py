@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from models.channels import Channels
 from models.errors import InputError
 from models.layers import unit
-from models.network import Encoder, MattingNetwork, Stage, Stages
+from models.matting import MattingNetwork
+from models.network import Encoder, Stage, Stages
 from models.precision import without_autocast
 
 WIDTHS = (64, 128, 256, 512, 512)

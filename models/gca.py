@@ -11,7 +11,8 @@ from models.attention import GuidedAttention
 from models.channels import Channels, Conv, Norm
 from models.errors import InputError
 from models.layers import Unit, unit
-from models.network import MattingNetwork, Stage, Stages, one_hot, pad_to_multiple
+from models.matting import MattingNetwork, one_hot
+from models.network import Stage, Stages, pad_to_multiple
 from models.precision import without_autocast
 from models.residual import basic_blocks, upsampling_blocks
 

@@ -43,8 +43,7 @@ def load_encoder(network: Network, source: str = "imagenet") -> None:
     for entry, name in encoder.entries.items():
         if name not in theirs:
             raise InputError(
-                f"network.pretrained: {source} holds no {name}; give weights of torchvision's "
-                f"{encoder.classifier}"
+                f"network.pretrained: {source} holds no {name}; give weights of {_named(encoder)}"
             )
         value = theirs[name].to(ours[entry])
         if value.ndim == 4 and value.shape[1] < ours[entry].shape[1]:
@@ -53,10 +52,15 @@ def load_encoder(network: Network, source: str = "imagenet") -> None:
         if value.shape != ours[entry].shape:
             raise InputError(
                 f"network.pretrained: {name} of {source} is {tuple(theirs[name].shape)}, not "
-                f"{tuple(ours[entry].shape)}; give weights of torchvision's {encoder.classifier}"
+                f"{tuple(ours[entry].shape)}; give weights of {_named(encoder)}"
             )
         taken[entry] = value
     network.load_state_dict(taken, strict=False)
+
+
+def _named(encoder: Encoder) -> str:
+    known = encoder.classifier in WEIGHTS
+    return f"torchvision's {encoder.classifier}" if known else f"a {encoder.classifier}"
 
 
 def _is_narrower(network: Network, encoder: Encoder) -> bool:
@@ -66,6 +70,11 @@ def _is_narrower(network: Network, encoder: Encoder) -> bool:
 
 
 def _downloaded(classifier: str) -> dict[str, Tensor]:
+    if classifier not in WEIGHTS:
+        raise InputError(
+            f"network.pretrained: torchvision has no weights of a {classifier}; give such a file, "
+            f"or {CURE}"
+        )
     try:
         from torchvision import models as classifiers
     except ImportError as error:

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from models.channels import Channels
 from models.errors import InputError
 from models.layers import InvertedResidual, inverted_residuals, unit
-from models.network import Encoder, MattingNetwork, Stage, Stages, one_hot, pad_to_multiple
+from models.matting import MattingNetwork, one_hot
+from models.network import Encoder, Stage, Stages, pad_to_multiple
 from models.precision import without_autocast
 from models.propagation import colour_guess
 

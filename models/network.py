@@ -1,4 +1,4 @@
-"""What all networks have: a name, a plan, a structure, parts and stages; and matting networks."""
+"""What all networks have: a name, a plan, a structure, parts and stages."""
 
 import copy
 from collections.abc import Mapping
@@ -29,18 +29,23 @@ class Stage(NamedTuple):
 
 
 class Stages(dict[str, Stage]):
-    """The stages of one forward pass, in order; `pre` says whether maps before ReLUs are wanted."""
+    """The stages of one forward pass, in order; `pre` says whether maps before ReLUs are wanted.
+
+    `auxiliary` is the output of the head that only training needs, where there is one.
+    """
 
     def __init__(self, pre: bool = True) -> None:
         super().__init__()
         self.pre = pre
+        self.auxiliary: Tensor | None = None
 
 
 class Encoder(NamedTuple):
     """Which weights of an ImageNet classifier an encoder can start from.
 
-    `entries` maps our state-dict entries to those of torchvision's model `classifier`; where ours
-    reads more channels, they come last and start at zero.
+    `entries` maps our state-dict entries to those of torchvision's model `classifier`, or of
+    another where torchvision has none; where ours reads more channels, they come last and start at
+    zero.
     """
 
     classifier: str
@@ -71,6 +76,8 @@ class Network(nn.Module):
         self.widths, self.full = channels.widths, channels.full
         self.structure = structure
         self.stages = dict(stages)
+        for key, value in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
+            self.register_buffer(key, torch.tensor(value).reshape(1, 3, 1, 1), persistent=False)
 
     @classmethod
     def on_plan(
@@ -121,6 +128,10 @@ class Network(nn.Module):
     def example(self, batch: int = 1, height: int = 32, width: int = 32) -> tuple[Tensor, ...]:
         """Inputs of that size, of zeros, on the network's device and in its type."""
         raise NotImplementedError
+
+    def normalise(self, image: Tensor) -> Tensor:
+        """RGB in [0, 1] as ImageNet-trained encoders expect it."""
+        return (image - self.mean) / self.std
 
     def encoder(self) -> Encoder | None:
         """The ImageNet weights that the encoder can start from, if there are any."""
@@ -180,60 +191,13 @@ class Network(nn.Module):
         return self
 
 
-class MattingNetwork(Network):
-    """`network(image, trimap) -> alpha`."""
-
-    task = "matting"
-
-    def __init__(self, channels: Channels, structure: dict, stages: Mapping[str, str]) -> None:
-        super().__init__(channels, structure, stages)
-        for key, value in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
-            self.register_buffer(key, torch.tensor(value).reshape(1, 3, 1, 1), persistent=False)
-
-    def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
-        """The alpha matte; clamped to [0, 1] in evaluation mode, unclamped in training mode.
-
-        Args:
-            image: (N,3,H,W), RGB in [0, 1]; any size.
-            trimap: (N,1,H,W), 0 for background, 128/255 for unknown, 1 for foreground.
-
-        Returns:
-            (N,1,H,W).
-        """
-        alpha = self.compute(image, trimap, None)
-        return alpha if self.training else alpha.clamp(0, 1)
-
-    def compute(self, image: Tensor, trimap: Tensor, stages: Stages | None) -> Tensor:
-        """The unclamped alpha; fills `stages` where given."""
-        raise NotImplementedError
-
-    def example(self, batch: int = 1, height: int = 32, width: int = 32) -> tuple[Tensor, Tensor]:
-        image, trimap = (self.mean.new_zeros(batch, c, height, width) for c in (3, 1))
-        return image, trimap
-
-    def normalise(self, image: Tensor) -> Tensor:
-        """RGB in [0, 1] as ImageNet-trained encoders expect it."""
-        return (image - self.mean) / self.std
-
-
-def unknown_region(trimap: Tensor) -> Tensor:
-    """Where the matte is to be found: bool, of a trimap (N,1,H,W) in [0, 1]."""
-    return (trimap > 0.25) & (trimap < 0.75)
-
-
-def one_hot(trimap: Tensor) -> Tensor:
-    """(N,3,H,W) of background, unknown and foreground, of a trimap (N,1,H,W) in [0, 1]."""
-    unknown = unknown_region(trimap)
-    return torch.cat([trimap <= 0.25, unknown, trimap >= 0.75], 1).to(trimap.dtype)
-
-
-def pad_to_multiple(x: Tensor, stride: int) -> Tensor:
-    """Pad right and bottom by reflection until both sides are multiples of `stride`.
+def pad_to_multiple(x: Tensor, stride: int, more: int = 0) -> Tensor:
+    """Pad right and bottom by reflection until both sides are multiples of `stride`, plus `more`.
 
     A side too short to be reflected that far repeats its last row or column instead.
     """
     height, width = x.shape[-2:]
-    down, right = -height % stride, -width % stride
+    down, right = (more - height) % stride, (more - width) % stride
     if not down and not right:
         return x
     x = F.pad(x, (0, right, 0, 0), "reflect" if right < width else "replicate")

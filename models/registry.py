@@ -17,6 +17,7 @@ NETWORKS = {
     "dim": "models.dim.Dim",
     "gca": "models.gca.Gca",
     "mobile_unet": "models.mobile_unet.MobileUnet",
+    "pspnet": "models.pspnet.PspNet",
 }
 FORMS = ("gates", "folded")  # of any network, see `Network.on_plan`
 

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 import models
 from models.channels import Channels
-from models.network import MattingNetwork, Network
+from models.matting import MattingNetwork
+from models.network import Network
 from tests.sets import picture
 from utils.infer.inference import Inference
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.network import unknown_region
+from models.matting import unknown_region
 from utils.data.crops.crop_set import Sample
 from utils.data.loader import training_loader, validation_loader
 from utils.data.sources import Sources

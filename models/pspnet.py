@@ -1,0 +1,164 @@
+"""PSPNet: a dilated ResNet with a deep stem and a pyramid of poolings (Zhao et al., CVPR 2017).
+
+As hszhao/semseg builds it, with 50 layers by default.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.channels import Channels
+from models.errors import InputError
+from models.layers import Bottleneck, unit
+from models.network import Encoder, Stage, Stages, pad_to_multiple
+from models.segmentation import SegmentationNetwork
+
+RESNET50 = (3, 4, 6, 3)
+MOST = 100  # blocks of a layer; the largest ResNet has 36
+# Of each layer: width, stride, dilation.
+LAYERS = {
+    "layer1": (256, 1, 1),
+    "layer2": (512, 2, 1),
+    "layer3": (1024, 1, 2),
+    "layer4": (2048, 1, 4),
+}
+STAGES = ("layer2", "layer3", "layer4")
+BINS = (1, 2, 3, 6)
+SMALLEST = 34  # padded to 41, such a side has 6 places at stride 8, one for each bin
+ENTRIES = ("weight", "bias", "running_mean", "running_var")
+
+
+class PspNet(SegmentationNetwork):
+    """PSPNet on a plan; 46,716,373 parameters at full width, 49,081,578 with its auxiliary head.
+
+    Group `layerK` is the residual stream of layer K, `layerK.I.1` and `layerK.I.2` what its I-th
+    block makes inside; `pyramidB` is what B x B bins give.
+
+    Args:
+        blocks: how many bottlenecks layers 1 to 4 have; ResNet-101 has (3, 4, 23, 3).
+        classes: how many classes there are, the background among them.
+        auxiliary: whether a second head learns to tell the classes from layer 3, for training.
+    """
+
+    name = "pspnet"
+    stride = 8
+
+    def __init__(
+        self,
+        channels: Channels,
+        blocks: Sequence[int] = RESNET50,
+        classes: int = 21,
+        auxiliary: bool = True,
+    ) -> None:
+        blocks = _checked(blocks)
+        if type(auxiliary) is not bool:
+            raise InputError(f"{self.name}: auxiliary is {auxiliary!r}; give true or false")
+        structure = {"blocks": blocks, "classes": classes, "auxiliary": auxiliary}
+        super().__init__(channels, structure, {stage: stage for stage in STAGES})
+        self.layer0 = nn.Sequential(
+            unit(channels, "image", "layer0.1", 3, 64, stride=2),
+            unit(channels, "layer0.1", "layer0.2", 3, 64),
+            unit(channels, "layer0.2", "layer0", 3, 128),
+        )
+        reads = "layer0"
+        for (layer, geometry), count in zip(LAYERS.items(), blocks, strict=True):
+            setattr(self, layer, _bottlenecks(channels, reads, layer, count, *geometry))
+            reads = layer
+
+        head = channels.part("decoder")
+        pyramid = {bins: f"pyramid{bins}" for bins in BINS}
+        self.pyramid = nn.ModuleList(unit(head, "layer4", g, 1, 512) for g in pyramid.values())
+        self.fuse = unit(head, ("layer4", *pyramid.values()), "fuse", 3, 512)
+        self.dropout = nn.Dropout2d(0.1)
+        self.scores = head.conv("fuse", "classes", 1, bias=True)
+        self.auxiliary = _auxiliary(head) if auxiliary else None
+
+    def compute(self, image: Tensor, stages: Stages | None) -> Tensor:
+        height, width = image.shape[-2:]
+        _require_size(image, self.training)
+        # Sides of 8k + 1, whose corners lie on the corners of the map at stride 8.
+        x = pad_to_multiple(self.normalise(image), self.stride, 1)
+        size = x.shape[-2:]
+
+        for step in self.layer0:
+            x = F.relu(step(x))
+        x = F.max_pool2d(x, 3, 2, 1)
+        for layer in LAYERS:
+            for block in getattr(self, layer):
+                pre = block(x)
+                x = F.relu(pre)
+            if stages is not None and layer in STAGES:
+                stages[layer] = Stage(pre, x, block.expand.norm)
+            if layer == "layer3" and self.training and stages is not None and self.auxiliary:
+                stages.auxiliary = _enlarged(self.auxiliary(x), size)[..., :height, :width]
+
+        pooled = [x]
+        for bins, step in zip(BINS, self.pyramid, strict=True):
+            y = F.relu(step(F.adaptive_avg_pool2d(x, bins)))
+            pooled.append(_enlarged(y, x.shape[-2:]))
+        x = self.dropout(F.relu(self.fuse(torch.cat(pooled, 1))))
+        return _enlarged(self.scores(x), size)[..., :height, :width]
+
+    def encoder(self) -> Encoder:
+        names = {f"layer0.{i}": (f"conv{i + 1}", f"bn{i + 1}") for i in range(3)}
+        for layer in LAYERS:
+            for index, block in enumerate(getattr(self, layer)):
+                ours = theirs = f"{layer}.{index}"
+                for i, place in enumerate(("reduce", "middle", "expand"), 1):
+                    names[f"{ours}.{place}"] = (f"{theirs}.conv{i}", f"{theirs}.bn{i}")
+                if block.shortcut:
+                    shortcut = f"{theirs}.downsample"
+                    names[f"{ours}.shortcut"] = (f"{shortcut}.0", f"{shortcut}.1")
+        entries = {}
+        for ours, (conv, norm) in names.items():
+            entries[f"{ours}.conv.weight"] = f"{conv}.weight"
+            entries |= {f"{ours}.norm.{entry}": f"{norm}.{entry}" for entry in ENTRIES}
+        return Encoder("ResNet with a deep stem, such as semseg's resnet50_v2.pth", entries)
+
+
+def _bottlenecks(
+    channels: Channels, reads: str, layer: str, count: int, width: int, stride: int, dilation: int
+) -> nn.ModuleList:
+    """A layer of ResNet: blocks that write the group `layer`, the first with the stride."""
+    first = Bottleneck(channels, reads, f"{layer}.1", layer, width, stride, dilation)
+    rest = (
+        Bottleneck(channels, layer, f"{layer}.{i}", layer, dilation=dilation)
+        for i in range(2, count + 1)
+    )
+    return nn.ModuleList([first, *rest])
+
+
+def _auxiliary(head: Channels) -> nn.Sequential:
+    made = unit(head, "layer3", "auxiliary", 3, 256)
+    scores = head.conv("auxiliary", "classes", 1, bias=True)
+    return nn.Sequential(made, nn.ReLU(), nn.Dropout2d(0.1), scores)
+
+
+def _enlarged(x: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(x, size, mode="bilinear", align_corners=True)
+
+
+def _require_size(image: Tensor, training: bool) -> None:
+    count, _, height, width = image.shape
+    if min(height, width) < SMALLEST:
+        raise InputError(
+            f"{PspNet.name}: a picture of {width} x {height} is smaller than the "
+            f"{BINS[-1]} x {BINS[-1]} bins of its pyramid; give {SMALLEST} pixels or more a side"
+        )
+    if training and count < 2:
+        raise InputError(
+            f"{PspNet.name}: its global pooling leaves nothing to normalise over in a batch of one "
+            "picture; train on two or more (train.batch_size)"
+        )
+
+
+def _checked(blocks: Sequence[int]) -> list[int]:
+    counts = list(blocks) if isinstance(blocks, (list, tuple)) else blocks
+    right = isinstance(counts, list) and len(counts) == len(LAYERS)
+    if not right or not all(type(n) is int and 1 <= n <= MOST for n in counts):
+        raise InputError(
+            f"{PspNet.name}: blocks is {counts!r}; give four whole numbers from 1 to {MOST}"
+        )
+    return counts
