@@ -12,6 +12,7 @@ RUN := $(VENV)/bin/python
 NETWORK :=
 NAME := sample$(if $(NETWORK),_$(NETWORK))
 CONFIG := configs/$(NAME).yaml
+DATASET := $(if $(filter pspnet,$(NETWORK)),sample_voc,sample)
 # How a training begins whose checkpoint is the file $(1): where one was stopped, or anew.
 begin = $(if $(FRESH),--overwrite,$(if $(wildcard result/$(NAME)/$(1)),--resume,--overwrite))
 
@@ -19,8 +20,8 @@ begin = $(if $(FRESH),--overwrite,$(if $(wildcard result/$(NAME)/$(1)),--resume,
 
 demo: $(VENV)/.runs
 	$(if $(FRESH),rm -f result/$(NAME)/checkpoint*.tar)
-	$(RUN) pre_process.py --dataset sample
-	$(RUN) data_gen.py --dataset sample
+	$(RUN) pre_process.py --dataset $(DATASET)
+	$(if $(filter sample,$(DATASET)),$(RUN) data_gen.py --dataset sample)
 	$(RUN) train.py --config $(CONFIG) $(call begin,checkpoint.tar)
 	$(RUN) train_prune.py --config $(CONFIG) $(call begin,checkpoint_prune.tar)
 	$(RUN) train_pruned.py --config $(CONFIG) $(call begin,checkpoint_pruned.tar)

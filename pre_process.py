@@ -2,8 +2,9 @@
 
     python pre_process.py --dataset sample
 
-renders the embedded sample first. Put your own foregrounds, mattes and backgrounds where
-data/README.md says, or import them from a folder or an archive. Every command can be run again.
+renders the embedded sample first (sample_voc: that for segmentation). Put your own foregrounds,
+mattes and backgrounds where data/README.md says, or import them from a folder or an archive. Every
+command can be run again.
 
     python pre_process.py --dataset NAME --kind KIND --from SOURCE [--part train|test]
     python pre_process.py --dataset NAME [--backgrounds DIR]
@@ -26,7 +27,7 @@ from utils.bounds import SEED, at_most, refuse_given
 from utils.command import run
 from utils.images.levels import LARGEST_RADIUS
 
-SAMPLE = "sample"
+SAMPLE, SCENES = "sample", "sample_voc"  # what is rendered here
 COMPOSITES = {SAMPLE: 4}  # test composites of each foreground; 20 in other data sets
 TASKS = {"source": "from"}
 OF_PREPARING = ("trimap_radius", "snap", "seed")
@@ -44,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     from utils.data.compose.training import compose_training_set
     from utils.data.folders import backgrounds, foregrounds
     from utils.data.importers.importing import import_set
+    from utils.data.voc.check import check_labelled
+    from utils.data.voc.folders import is_voc
 
     root = args.data_root / args.dataset
     if args.source:
@@ -52,8 +55,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         print(f"{root}: {imported}; next: {command('pre_process.py', root)}")
     elif args.check:
-        count = COMPOSITES.get(args.dataset, 20)
-        problems = check_set(root, args.workers, args.backgrounds, count)
+        if is_voc(root):
+            refuse_given(args, ("backgrounds",), "pre_process.py", "a set in VOC's layout")
+            problems = check_labelled(root, args.workers)
+        else:
+            count = COMPOSITES.get(args.dataset, 20)
+            problems = check_set(root, args.workers, args.backgrounds, count)
         for problem in problems:
             print(problem)
         if problems:
@@ -64,6 +71,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         behind = backgrounds(root, "train", args.backgrounds)
         merged = compose_training_set(root, behind, count, args.merged, args.workers)
         print(f"{merged}: {len(foregrounds(root, 'train')) * count} composites")
+    elif args.dataset == SCENES or is_voc(root):
+        _prepare_labelled(args, root)
     else:
         _prepare(args, root)
 
@@ -96,6 +105,22 @@ def _prepare(args: argparse.Namespace, root: Path) -> None:
         print(f"{composed}: {len(foregrounds(root, 'test')) * count} composites")
     if "train" in present:
         print(f"next: {command('data_gen.py', root)}")
+
+
+def _prepare_labelled(args: argparse.Namespace, root: Path) -> None:
+    from utils.data.voc.folders import class_names, labelled
+
+    idle = ("trimap_radius", "snap", "per_foreground", "backgrounds")
+    refuse_given(args, idle, "pre_process.py", "a set in VOC's layout")
+    if args.dataset == SCENES:
+        from utils.render.scenes import render_scenes
+
+        render_scenes(root, args.seed or 0, max(1, args.workers))
+    else:
+        refuse_given(args, ("seed",), "pre_process.py", "a set in VOC's layout")
+    train, val = (len(labelled(root, part)) for part in ("train", "val"))
+    count = len(class_names(root))
+    print(f"{root}: {train} pictures to train on, {val} to validate on, {count} classes")
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -166,7 +191,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if bool(args.source) != bool(args.kind):
         raise InputError("pre_process.py: --from and --kind go together; give both")
-    if args.source and args.dataset in (None, SAMPLE):
+    if args.source and args.dataset in (None, SAMPLE, SCENES):
         raise InputError(f"{args.source}: goes to a data set of your own; name it with --dataset")
     if args.dataset == "":
         raise InputError("pre_process.py: --dataset is empty; name a folder")

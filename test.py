@@ -1,10 +1,11 @@
-"""Score networks or saved mattes: SAD, MSE, Grad, Conn; parameters, MACs, latency.
+"""Score networks or saved mattes: SAD, MSE, Grad, Conn or mIoU; parameters, MACs, latency.
 
     python test.py --config configs/train_SPKD.yaml
     python test.py --network FILE --image DIR --alpha DIR --trimap DIR --json FILE
     python test.py --network FILE --image DIR --trimap DIR
     python test.py --pred DIR --alpha DIR --trimap DIR --json FILE
     python test.py --network FILE --set DIR          (or --pred DIR --set DIR --out DIR)
+    python test.py --config configs/voc_pspnet.yaml  (or --network FILE --label DIR)
 
 The first scores the teacher and the pruned network of a config on its composed test set. Without
 --alpha, photographs are only matted. --set takes a test set as it is distributed: Composition-1k,
@@ -13,11 +14,14 @@ trimaps: these are made from the truth, unknown is all within --trimap-radius of
 The metrics are those of alphamatting.com's Matlab code. Above the networks, a table shows the
 floor: the score of the trimap alone, its unknown region filled by distance.
 
-Reads networks and pictures; files that belong together have the same name. Writes mattes, a sheet
-of pictures, JSON and CSV into --out. By default this is result/<save_dir>/test, on a test set of
-your own result/<save_dir>/test-SET, or result/test/SET for a named network. SET is the folder that
-holds it, or the image folder where the others lie elsewhere. With --pred, nothing is written
-without --out.
+Networks for segmentation are scored on the val list of the config's data set: intersection over
+union of each class, their mean, pixel accuracy. --label labels the pictures of a folder.
+
+Reads networks and pictures; files that belong together have the same name. Writes mattes or label
+maps, a sheet of pictures, JSON and CSV into --out. By default this is result/<save_dir>/test, on a
+test set of your own result/<save_dir>/test-SET, or result/test/SET for a named network. SET is the
+folder that holds it, or the image folder where the others lie elsewhere. With --pred, nothing is
+written without --out.
 """
 
 import argparse
@@ -31,18 +35,21 @@ from utils.bounds import at_most, refuse_given
 from utils.command import run
 from utils.disk.target import require_folder, require_target
 from utils.images.layouts import LAYOUTS
-from utils.infer.modes import MODES, PRECISIONS, require_fit, require_values
+from utils.infer.arguments import INFERENCE, add_inference, given_inference
+from utils.infer.modes import require_fit, require_values
 from utils.score.folders import check_folders
 from utils.score.scores import METRICS, REGIONS, Scores, full_label, remarks, summary
 from utils.threads import choose_threads
 
 if TYPE_CHECKING:  # what needs packages is imported when the arguments are known to be right
+    from models import Network
+    from utils.infer.inference import Inference
     from utils.options import Config
     from utils.score.request import Sets
     from utils.score.scoring import Scoring
 
 OF_SCORES = ("json", "worst", "workers")  # where there is no truth, they do nothing
-INFERENCE = ("mode", "max_size", "halo", "tile", "batch", "precision", "memory_mb")
+OF_MATTING = ("image", "alpha", "trimap", "set", "resume", "worst", "float", "workers")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -69,47 +76,82 @@ def _test_saved(args: argparse.Namespace, config: "Config") -> list[Scores]:
         run_saved(pictures, full_label(label, key), args.out, scoring, key)
         for key, pictures in sets.items()
     ]
-    _tell(results)
+    print("\n".join([*remarks(results), summary(results)]))
     return results
 
 
-def _test_networks(args: argparse.Namespace, config: "Config") -> list[Scores]:
+def _test_networks(args: argparse.Namespace, config: "Config") -> list:
     choose_threads()
-    from utils.device import choose
     from utils.infer.inference import Inference
-    from utils.networks import named_networks, open_network, trained_networks
-    from utils.score.matted import run_networks
-    from utils.score.request import default_out
+    from utils.networks import common_task, named_networks, open_network, trained_networks
 
-    inference = Inference(**_inference(args))
+    inference = Inference(**given_inference(args))
     files = named_networks(args.network or []) or trained_networks(config)
     # Folded, since a spectral norm would be computed anew for each picture.
     networks = {name: open_network(file).folded(norms=False) for name, file in files.items()}
+    named = files if args.network else None  # those of a config are trained again
+    if common_task(networks) == "segmentation":
+        results, told = _label(args, config, networks, named)
+    else:
+        results, told = _matte(args, config, networks, named, inference)
+    for name, file in files.items():
+        print(f"{name}: {file}")
+    print(told)
+    return results
+
+
+def _matte(
+    args: argparse.Namespace,
+    config: "Config",
+    networks: dict[str, "Network"],
+    named: dict[str, str] | None,
+    inference: "Inference",
+) -> tuple[list[Scores], str]:
+    from utils.device import choose
+    from utils.score.matted import run_networks
+    from utils.score.request import default_out
+
+    if args.label:
+        raise InputError("--label: is for segmentation; give --image and --trimap")
     folders = (args.image, args.alpha, args.trimap)
     sets = _sets(args, config)
     if not any(pictures[0].alpha for pictures in sets.values()):
         refuse_given(args, OF_SCORES, "test.py", "pictures without truth")
     out = args.out or default_out(config, *folders, args.set, named=bool(args.network))
     scoring = _scoring(args, sets)
-    named = files if args.network else None  # those of a config are trained again
-    device = choose(config.device)
-    results = run_networks(networks, sets, device, inference, out, scoring, named)
-    for name, file in files.items():
-        print(f"{name}: {file}")
-    if results:
-        sheets = [full_label("sheet", key) for key, one in sets.items() if one[0].alpha]
-        print(f"mattes, scores and {', '.join(f'{sheet}.png' for sheet in sheets)} are in {out}")
-        _tell(results)
-    else:
-        places = ", ".join(str(out / name) for name in files)
-        print(f"no ground truth to score against; the mattes are in {places}")
-    return results
+    results = run_networks(networks, sets, choose(config.device), inference, out, scoring, named)
+    if not results:
+        places = ", ".join(str(out / name) for name in networks)
+        return results, f"no ground truth to score against; the mattes are in {places}"
+    sheets = [full_label("sheet", key) for key, one in sets.items() if one[0].alpha]
+    told = f"mattes, scores and {', '.join(f'{sheet}.png' for sheet in sheets)} are in {out}"
+    return results, "\n".join([told, *remarks(results), summary(results)])
 
 
-def _tell(results: Sequence[Scores]) -> None:
-    for sentence in remarks(results):
-        print(sentence)
-    print(summary(results))
+def _label(
+    args: argparse.Namespace,
+    config: "Config",
+    networks: dict[str, "Network"],
+    named: dict[str, str] | None,
+) -> tuple[list, str]:
+    from utils.device import choose
+    from utils.score.label_request import pictures_to_label
+    from utils.score.label_scores import summary_by_class
+    from utils.score.labelled import LabelTest
+    from utils.score.request import default_out
+
+    for name in OF_MATTING:
+        setattr(args, name, getattr(args, name) or None)  # flags that are not given are False
+    refuse_given(args, (*OF_MATTING, *INFERENCE), "test.py", "segmentation")
+    if args.label:
+        refuse_given(args, OF_SCORES, "test.py", "--label")
+    pictures, classes = pictures_to_label(config, networks, args.label)
+    out = args.out or default_out(config, whole=args.label, named=bool(named))
+    results = LabelTest(pictures, classes, choose(config.device), out, named or {}).run(networks)
+    if not results:
+        return results, f"no ground truth to score against; the label maps are in {out}"
+    told = f"label maps, scores and sheet.png are in {out}"
+    return results, f"{told}\n{summary_by_class(results)}"
 
 
 def _sets(args: argparse.Namespace, config: "Config") -> "Sets":
@@ -139,6 +181,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--pred", type=Path, metavar="DIR", help="saved mattes, without a network")
     for name, what in (("image", "images"), ("alpha", "ground truth"), ("trimap", "trimaps")):
         parser.add_argument(f"--{name}", type=Path, metavar="DIR", help=f"{what} of your test set")
+    parser.add_argument(
+        "--label", type=Path, metavar="DIR", help="pictures to label, for segmentation"
+    )
     parser.add_argument("--set", type=Path, metavar="DIR", help="a test set as it is distributed")
     parser.add_argument("--layout", choices=LAYOUTS, help="of --set (recognised)")
     parser.add_argument(
@@ -169,46 +214,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--worst", choices=METRICS, help="metric of the sheet of worst images (SAD)"
     )
-    sizes = parser.add_argument_group("inference")
-    sizes.add_argument(
-        "--mode",
-        choices=MODES,
-        help="whole: at full size, as published; tile: in bounded memory; auto: the cheaper of "
-        "these two; resize, crop, half: distorted, as others published (whole)",
-    )
-    sizes.add_argument(
-        "--halo",
-        type=_halo,
-        metavar="N",
-        help="pixels that a tile sees around its core; full: the whole receptive field, which "
-        "gives the matte of whole (full; 128 for networks that see the whole image at once)",
-    )
-    sizes.add_argument(
-        "--tile",
-        type=at_most("--tile", 65_536),
-        metavar="N",
-        help="largest tile, N x N pixels with its halo (1024); small tiles need --halo 128",
-    )
-    sizes.add_argument(
-        "--batch", type=at_most("--batch", 1024), metavar="N", help="tiles at once (1)"
-    )
-    sizes.add_argument(
-        "--max-size",
-        type=at_most("--max-size", 65_536),
-        metavar="N",
-        help="longest side for resize (1600) and crop (320)",
-    )
-    sizes.add_argument(
-        "--memory-mb",
-        type=at_most("--memory-mb", 10**9),
-        metavar="N",
-        help="memory for auto (four fifths of what is free)",
-    )
-    sizes.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        help="of the network (float32)",
-    )
+    add_inference(parser)
     args = parser.parse_intermixed_args(argv)
     if args.pred and (args.network or args.image):
         raise InputError("test.py: --pred takes no network; leave out --network and --image")
@@ -220,21 +226,11 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         refuse_given(args, INFERENCE, "test.py", "--pred")
     if args.image and not args.alpha:
         refuse_given(args, OF_SCORES, "test.py", "--image without --alpha")
-    given = _inference(args)
+    given = given_inference(args)
     require_values(given)
     require_fit(given["mode"], given)
     check_folders(*_asked(args))
     return args
-
-
-def _inference(args: argparse.Namespace) -> dict[str, object]:
-    """The options of `Inference` that were given, and the mode."""
-    given = {name: getattr(args, name) for name in INFERENCE}
-    return {"mode": "whole", **{name: one for name, one in given.items() if one is not None}}
-
-
-def _halo(text: str) -> int | str:
-    return int(text) if text.isdecimal() else text  # which Inference takes or refuses
 
 
 if __name__ == "__main__":

@@ -46,21 +46,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not config.teacher:
         arguments.refuse_distillation(args)
     choose_threads()
-    from utils.data.sources import Sources
     from utils.figures.samples import write_samples
-    from utils.networks import new_network, open_teacher
+    from utils.networks import network_class, new_network, open_teacher
+    from utils.tasks import TASKS
     from utils.train.claim import claimed
     from utils.train.loop import fit
     from utils.train.objective import Objective
 
+    task = TASKS[network_class(config).task](config)
     if args.sheet:
-        write_samples(args.sheet, Sources(config))
+        write_samples(args.sheet, task)
         print(f"{args.sheet}: what the network will see")
         return
 
     last, best, resume = "checkpoint.tar", "BEST_checkpoint.tar", args.resume
     with claimed(config, (last, best), resume=resume, overwrite=args.overwrite):
-        Sources(config)  # a data set that is not there is told before weights are downloaded
+        task.sources()  # a data set that is not there is told before weights are downloaded
         teacher = open_teacher(config) if config.teacher else None
         network = new_network(config, resume)
         objective = Objective(network, config, teacher)

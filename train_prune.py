@@ -8,8 +8,9 @@ without a shift, learns for a few epochs
     L = alpha A(s, truth) + alpha_teacher A(s, teacher) + kd sum of KD(stages of s, of the teacher)
         + sparsity (encoder_factor * sum of |gamma| in the encoder + sum of |gamma| in the decoder)
 
-A is the alpha loss over the unknown pixels, KD a similarity such as SPKD's, sparsity a sub-gradient
-or a soft threshold (`prune.sparsity_form`). With `prune.start: teacher` the network starts from the
+A is the alpha loss over the unknown pixels (for segmentation cross entropy to the truth, and to the
+teacher the divergence of probabilities), KD a similarity such as SPKD's, sparsity a sub-gradient or
+a soft threshold (`prune.sparsity_form`). With `prune.start: teacher` the network starts from the
 teacher's weights instead. Then the channels with the smallest gates are cut: `prune.rate` of them,
 or as many as `prune.budget` (parameters, macs or milliseconds) asks for.
 

@@ -9,8 +9,9 @@ import pytest
 from tests.sets import disc, picture
 from utils.data.compose.arithmetic import compose
 from utils.data.crops.cache import Cache
-from utils.data.crops.crop_set import CropSet, Item, Made
+from utils.data.crops.crop_set import CropSet, Item
 from utils.data.folders import foregrounds
+from utils.data.samples import Made
 from utils.data.store.building import build_store
 from utils.data.store.files import Store
 from utils.images.trimap import distance_trimap, make_trimap, narrow_trimap

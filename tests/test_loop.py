@@ -13,6 +13,7 @@ import models
 from models import files
 from models.errors import InputError
 from tests.trainings import tiny_config, tiny_network, tiny_training
+from utils.data.loader import validation_loader
 from utils.options import Config
 from utils.prune import Sparsity, gates, open_gates
 from utils.tasks.matting import MattingBatch
@@ -28,7 +29,8 @@ def same_weights(a, b) -> bool:
 def test_training_lowers_the_loss_and_leaves_last_and_best(data, tmp_path):
     config = tiny_config(data, "train.epochs=24", "train.lr=0.01")
     training = tiny_training(config, tmp_path)
-    loader = training.objective.task.loaders(config.train, pin=False).validation
+    sources = training.objective.task.sources()
+    loader = validation_loader(sources, config.train.batch_size, pin=False)
     how = (torch.device("cpu"), "float32", torch.contiguous_format)
     untrained = validate(training.network, training.objective.task, loader, *how)
     training.fit()

@@ -1,6 +1,7 @@
 """PSPNet: semseg's outputs and backbone, any size, cut as silenced, folded without its training."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -19,6 +20,28 @@ from utils.prune.gates import part_of
 SMALL = {"blocks": [1, 2, 1, 1], "classes": 5}
 PLAN = models.scaled_plan("pspnet", 1 / 16, **SMALL)
 IMAGE = picture()[:1]
+SEMSEG = {
+    r"layer0\.0\.conv": "layer0.0",
+    r"layer0\.0\.norm": "layer0.1",
+    r"layer0\.1\.conv": "layer0.3",
+    r"layer0\.1\.norm": "layer0.4",
+    r"layer0\.2\.conv": "layer0.6",
+    r"layer0\.2\.norm": "layer0.7",
+    r"(layer\d\.\d+)\.reduce\.conv": r"\1.conv1",
+    r"(layer\d\.\d+)\.reduce\.norm": r"\1.bn1",
+    r"(layer\d\.\d+)\.middle\.conv": r"\1.conv2",
+    r"(layer\d\.\d+)\.middle\.norm": r"\1.bn2",
+    r"(layer\d\.\d+)\.expand\.conv": r"\1.conv3",
+    r"(layer\d\.\d+)\.expand\.norm": r"\1.bn3",
+    r"(layer\d\.\d+)\.shortcut\.conv": r"\1.downsample.0",
+    r"(layer\d\.\d+)\.shortcut\.norm": r"\1.downsample.1",
+    r"pyramid\.(\d)\.conv": r"ppm.features.\1.1",
+    r"pyramid\.(\d)\.norm": r"ppm.features.\1.2",
+    **{r"fuse\.conv": "cls.0", r"fuse\.norm": "cls.1", "scores": "cls.4"},
+    r"auxiliary\.0\.conv": "aux.0",
+    r"auxiliary\.0\.norm": "aux.1",
+    r"auxiliary\.3": "aux.4",
+}
 
 
 def small_pspnet(**structure) -> models.Network:
@@ -143,6 +166,37 @@ def test_torchvision_has_no_backbone_for_it():
         load_encoder(network)
 
 
+def semseg_name(entry: str) -> str:
+    """What semseg calls an entry of ours."""
+    for pattern, theirs in SEMSEG.items():
+        entry, count = re.subn(f"^{pattern}\\.", f"{theirs}.", entry)
+        if count:
+            return entry
+    raise AssertionError(entry)
+
+
+def test_a_file_of_semsegs_training_is_read_whatever_its_widths(tmp_path):
+    network = small_pspnet().float()
+    state = {f"module.{semseg_name(e)}": value for e, value in network.state_dict().items()}
+    assert "module.layer2.0.downsample.1.running_var" in state
+    assert "module.ppm.features.3.2.bias" in state and "module.aux.4.bias" in state
+    torch.save({"epoch": 50, "state_dict": state, "optimizer": {}}, tmp_path / "train_50.pth")
+    again = models.load(tmp_path / "train_50.pth")
+    assert (again.plan, again.structure) == (network.plan, network.structure)
+    with torch.no_grad():
+        assert torch.equal(again(IMAGE[0].float()), network(IMAGE[0].float()))
+
+
+def test_a_bare_state_dict_of_ours_is_recognised():
+    network = small_pspnet(auxiliary=False).float()
+    again = models.published.load(network.state_dict())
+    assert (again.name, again.plan, again.structure) == (
+        network.name,
+        network.plan,
+        network.structure,
+    )
+
+
 def test_a_strange_entry_and_a_missing_one_are_named():
     state = {"ppm.features.0.1.weight": torch.zeros(4, 8, 1, 1)}
     for strange, words in (
@@ -158,8 +212,8 @@ def test_a_strange_entry_and_a_missing_one_are_named():
 def test_costs_and_parts_are_known():
     with torch.device("meta"):
         network = models.build("pspnet")
-        assert parameters(models.build("pspnet", auxiliary=False)) == 46_716_373
-    assert parameters(network) == 49_081_578
+    assert parameters(network) == 46_716_373  # without the auxiliary head
+    assert sum(value.numel() for value in network.parameters()) == 49_081_578
     assert macs(network, 473, 473) == pytest.approx(161.64e9, rel=1e-4)
     parts = {group: part_of(members) for group, members in gates(network).items()}
     head = {"pyramid1", "pyramid2", "pyramid3", "pyramid6", "fuse", "auxiliary"}

@@ -93,7 +93,32 @@ DCP_GCA = {
     "prune.sparsity": 1e-5,
     "prune.weights": "scratch",
 }
-PUBLISHED = {"train_SPKD": DCP, "student_SPKD": SPKD, "gca": GCA, "prune_gca": DCP_GCA}
+# DCP's supplement for PSPNet-50 on VOC2012, and semseg's weight of the auxiliary loss.
+PSPNET = {
+    "network.name": "pspnet",
+    "network.width": 1.0,
+    "network.structure": {"classes": 21},
+    "data.crop": 473,
+    "augment.flip": True,
+    "augment.scales": (0.5, 2.0),
+    "loss.cross_entropy": 1.0,
+    "loss.auxiliary": 0.4,
+    "distill.types": ("spatial", "channel"),
+    "distill.stages": ("layer2", "layer3", "layer4"),
+    "prune.rate": 0.5,
+    "prune.weights": "scratch",
+    "train.epochs": 50,
+    "train.batch_size": 8,
+    "train.optimizer": "adam",
+    "train.lr": 0.01,
+    "train.betas": (0.9, 0.999),
+    "train.weight_decay": 1e-4,
+    "train.schedule": "constant",
+}
+PUBLISHED = {
+    **{"train_SPKD": DCP, "student_SPKD": SPKD, "gca": GCA, "prune_gca": DCP_GCA},
+    "voc_pspnet": PSPNET,
+}
 
 
 def value(section: object, key: str) -> object:

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from tests.trainings import tiny_config
+from utils.data.loader import validation_loader
 from utils.device import choose
 from utils.figures.sheet import sheet
 from utils.tasks import Matting
@@ -20,7 +21,7 @@ class Blotchy(torch.nn.Module):
 def test_known_pixels_are_exact_and_pictures_are_of_different_foregrounds(data):
     config = tiny_config(data, "data.valid_backgrounds=3")
     task = Matting(config)
-    _, loader, _ = task.loaders(config.train, pin=False)
+    loader = validation_loader(task.sources(), config.train.batch_size, pin=False)
     how = (choose("cpu"), "float32", torch.contiguous_format)
     pictures = validate(Blotchy(), task, loader, *how).pictures
     assert list(pictures) == ["image", "trimap", "truth", "matte"]

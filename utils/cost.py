@@ -12,7 +12,7 @@ from utils.table import table
 
 
 def parameters(network: Network, plan: Mapping[str, int] | None = None) -> int:
-    """How many numbers a deployed network holds: trainable parameters, no statistics.
+    """How many numbers a deployed network holds: parameters, no statistics, no auxiliary head.
 
     Args:
         plan: other widths than the network's.
@@ -20,7 +20,8 @@ def parameters(network: Network, plan: Mapping[str, int] | None = None) -> int:
     if plan is not None:
         with torch.device("meta"):
             network = network.blank(plan, **network.structure)
-    return sum(parameter.numel() for parameter in network.parameters())
+    named = network.named_parameters()
+    return sum(value.numel() for name, value in named if not name.startswith("auxiliary."))
 
 
 def macs(network: Network, height: int, width: int, plan: Mapping[str, int] | None = None) -> int:

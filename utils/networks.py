@@ -1,6 +1,7 @@
 """Which networks a command line means: shipped names, files, or what a config has trained."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from models import Network, files
 from models.errors import InputError
 from models.files import fingerprint
 from models.imagenet import load_encoder
+from models.registry import checked
 from utils import config as configs
 from utils.advice import with_config
 from utils.arguments import CONFIGS
@@ -36,6 +38,18 @@ def open_network(name: str) -> Network:
         known = f"shipped are {', '.join(shipped)}" if shipped else "none is shipped"
         raise InputError(f"{name}: no such checkpoint file, and no shipped network; {known}")
     return models.load(name)
+
+
+def network_class(config: Config) -> type[Network]:
+    """The class of the network that train.py trains.
+
+    Raises:
+        InputError: no such file, or a network that cannot be built.
+    """
+    wanted = config.network
+    if wanted.start:
+        return type(open_network(wanted.start))
+    return checked(wanted.name, wanted.structure)
 
 
 def new_network(config: Config, resume: bool) -> Network:
@@ -90,6 +104,22 @@ def open_pruned(config: Config) -> tuple[Network, dict[str, str]]:
         )
     network = models.load(path)
     return network, {path.name: fingerprint(network)}
+
+
+def common_task(networks: Mapping[str, Network]) -> str:
+    """The task that all of the networks are for.
+
+    Raises:
+        InputError: they are for different ones.
+    """
+    first, *others = networks.items()
+    for label, network in others:
+        if network.task != first[1].task:
+            raise InputError(
+                f"{label} is for {network.task}, but {first[0]} for {first[1].task}; test them one "
+                "after the other"
+            )
+    return first[1].task
 
 
 def trained_networks(config: Config) -> dict[str, str]:

@@ -110,16 +110,30 @@ class AugmentConfig(Section):
     blur: Probability = 0.0
     noise: Probability = 0.0
     jpeg: Probability = 0.0
+    scales: tuple[Factor, Factor] = (0.5, 2.0)  # of segmentation: resized by a factor between them
+    rotate: Annotated[float, Field(ge=0, le=180)] = (
+        0.0  # of segmentation: half of the samples are turned by up to so many degrees
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "AugmentConfig":
+        if self.scales[0] > self.scales[1]:
+            raise ValueError("scales: give the smaller one first")
+        return self
 
 
 class LossConfig(Section):
-    """Weights of the terms: to the true matte, to the teacher's matte, to the teacher's stages."""
+    """Weights of the terms: to the truth, to the teacher's output, to the teacher's stages."""
 
     alpha: Weight = 1.0  # alpha loss to the true matte
     l1: Weight = 0.0  # L1 to the true matte (GCA)
     laplacian: Weight = 0.0  # Laplacian pyramid of the difference to the true matte
     composition: Weight = 0.0  # of the composites; colours are then jittered before composing
     alpha_teacher: Weight = 1.0  # alpha loss to the teacher's matte
+    cross_entropy: Weight = 1.0  # of segmentation: to the true labels
+    auxiliary: Weight = 0.4  # the same terms of the auxiliary head, where a network has one
+    soft_targets: Weight = 1.0  # of segmentation: divergence from the teacher's probabilities
+    temperature: Positive = 1.0  # of both probabilities (Hinton); higher tells more of small ones
     kd: Weight = 1.0  # times distill.weights
 
 

@@ -14,8 +14,10 @@ FIRST = {
     "layer0.conv.weight": "mobile_unet",
     f"guidance.0.conv.{SPECTRAL}": "gca",
     "guidance.0.conv.weight": "gca",
+    "layer0.0.conv.weight": "pspnet",
 }
 SIGNATURE = re.compile("|".join(map(re.escape, FIRST)))
+BLOCK = re.compile(r"layer([1-4])\.(\d{1,3})\.expand\.conv\.weight")
 
 
 def convert(state: dict[str, Tensor]) -> tuple[str, dict[str, int], dict, dict[str, Tensor]]:
@@ -26,6 +28,8 @@ def convert(state: dict[str, Tensor]) -> tuple[str, dict[str, int], dict, dict[s
         structure["convolutions"] = [_units(state, k) for k in range(1, 6)]
     if name == "gca":
         structure["spectral"] = first.endswith(SPECTRAL)
+    if name == "pspnet":
+        structure = pspnet_structure(state)
     return name, plan_of(name, structure, state), structure, state
 
 
@@ -39,6 +43,20 @@ def plan_of(name: str, structure: dict, state: dict[str, Tensor]) -> dict[str, i
         for group, width in _widths(state, place, layer).items()
         if group in network.plan
     }
+
+
+def pspnet_structure(state: dict[str, Tensor]) -> dict:
+    """The structure of a PSPNet with these entries.
+
+    Raises:
+        LookupError: the scores are missing.
+    """
+    blocks = [0] * 4
+    for match in filter(None, map(BLOCK.fullmatch, state)):
+        layer, index = int(match[1]) - 1, int(match[2])
+        blocks[layer] = max(blocks[layer], index + 1)
+    auxiliary = any(entry.startswith("auxiliary.") for entry in state)
+    return {"blocks": blocks, "classes": state["scores.bias"].numel(), "auxiliary": auxiliary}
 
 
 def _units(state: dict[str, Tensor], block: int) -> int:

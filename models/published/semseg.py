@@ -9,13 +9,13 @@ import re
 from torch import Tensor
 
 from models.errors import InputError
+from models.published.ours import plan_of, pspnet_structure
 
 SIGNATURE = re.compile(r"ppm\.features\.\d\.1\.weight")
 NORM = r"weight|bias|running_mean|running_var|num_batches_tracked"
 STEM = {"0": "0.conv", "1": "0.norm", "3": "1.conv", "4": "1.norm", "6": "2.conv", "7": "2.norm"}
 BLOCK = r"layer([1-4])\.(\d{1,3})\."
 INSIDE = ("reduce", "middle", "expand")
-BINS = (1, 2, 3, 6)
 # Entries of theirs, as a whole, and what they are here.
 PLACES = (
     (r"layer0\.([013467])", lambda i: f"layer0.{STEM[i]}"),
@@ -32,12 +32,6 @@ PLACES = (
     (r"aux\.1", lambda: "auxiliary.0.norm"),
     (r"aux\.4", lambda: "auxiliary.3"),
 )
-WRITES = {
-    **{f"layer0.{i}.conv": group for i, group in enumerate(("layer0.1", "layer0.2", "layer0"))},
-    **{f"pyramid.{k}.conv": f"pyramid{bins}" for k, bins in enumerate(BINS)},
-    **{"fuse.conv": "fuse", "auxiliary.0.conv": "auxiliary"},
-}
-CONVOLUTION = re.compile(rf"{BLOCK}({'|'.join(INSIDE)})\.conv")
 
 
 def convert(state: dict[str, Tensor]) -> tuple[str, dict[str, int], dict, dict[str, Tensor]]:
@@ -48,21 +42,11 @@ def convert(state: dict[str, Tensor]) -> tuple[str, dict[str, int], dict, dict[s
         LookupError: the scores are missing.
     """
     weights: dict[str, Tensor] = {}
-    plan = {}
-    blocks = [0] * 4
     for name, value in state.items():
-        place, entry = _place(name)
-        weights[f"{place}.{entry}"] = value
-        if match := CONVOLUTION.fullmatch(place):
-            layer, index = int(match[1]), int(match[2])
-            blocks[layer - 1] = max(blocks[layer - 1], index + 1)
-        group = _written(place)
-        if group and entry == "weight" and value.ndim == 4:
-            plan[group] = len(value)
-    classes = weights["scores.bias"].numel()
-    auxiliary = any(place.startswith("auxiliary.") for place in weights)
-    structure = {"blocks": blocks, "classes": classes, "auxiliary": auxiliary}
-    return "pspnet", plan, structure, weights
+        layer, entry = _place(name)
+        weights[f"{layer}.{entry}"] = value
+    structure = pspnet_structure(weights)
+    return "pspnet", plan_of("pspnet", structure, weights), structure, weights
 
 
 def _place(name: str) -> tuple[str, str]:
@@ -73,12 +57,3 @@ def _place(name: str) -> tuple[str, str]:
             if match := re.fullmatch(pattern, layer):
                 return ours(*match.groups()), entry
     raise InputError(f"it has an entry {name[:100]!r}")
-
-
-def _written(place: str) -> str | None:
-    """The group that the convolution at a place writes."""
-    if match := CONVOLUTION.fullmatch(place):
-        layer, index, part = match.groups()
-        hidden = {"reduce": ".1", "middle": ".2"}
-        return f"layer{layer}" + (f".{int(index) + 1}{hidden[part]}" if part in hidden else "")
-    return WRITES.get(place)

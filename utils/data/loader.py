@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.queues import Queue
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,9 +16,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, get_worker_info
 
 from models.errors import InputError
-from utils.data.crops.crop_set import CropSet, Made, Sample
 from utils.data.failures import Failures
-from utils.data.sources import Sources
+from utils.data.samples import Made, Samples, TrainingData
 from utils.signals import withheld_from_workers
 
 log = logging.getLogger(__name__)
@@ -60,13 +60,13 @@ class Batches(Sampler):
 
 
 class Loader(DataLoader):
-    """A DataLoader of a `CropSet` whose workers' errors read as if there were no workers.
+    """A DataLoader of `Samples` whose workers' errors read as if there were no workers.
 
     It draws nothing from PyTorch's global generator, so that an interruption leaves that as it is.
     What is wrong with pictures that had to be replaced is noted in `failures`.
     """
 
-    def __init__(self, samples: CropSet, failures: Failures, **options) -> None:
+    def __init__(self, samples: Samples, failures: Failures, **options) -> None:
         super().__init__(
             samples,
             collate_fn=_collate,
@@ -76,11 +76,11 @@ class Loader(DataLoader):
         )
         self.failures = failures
 
-    def __iter__(self) -> Iterator[Sample]:
+    def __iter__(self) -> Iterator[NamedTuple]:
         return _one_line_errors(self._made(stop=None), self.failures)
 
     @contextmanager
-    def batches(self, stop: object = None) -> Iterator[Iterator[Sample]]:
+    def batches(self, stop: object = None) -> Iterator[Iterator[NamedTuple]]:
         """The batches, as a context: it ends the workers, which no signal does.
 
         Args:
@@ -125,7 +125,8 @@ class _Wait:
 def _collate(made: list[Made]) -> Made:
     parts = zip(*(one.sample for one in made), strict=True)
     problems = tuple(problem for one in made for problem in one.problems)
-    return Made(Sample(*(None if part[0] is None else _stacked(part) for part in parts)), problems)
+    batch = (None if part[0] is None else _stacked(part) for part in parts)
+    return Made(type(made[0].sample)(*batch), problems)
 
 
 def _stacked(parts: Sequence[Tensor]) -> Tensor | np.ndarray:
@@ -147,16 +148,16 @@ def _as_tensor(part: Tensor | np.ndarray | None) -> Tensor | None:
     return torch.from_numpy(part) if isinstance(part, np.ndarray) else part
 
 
-def _one_line_errors(batches: Iterator[Made], failures: Failures) -> Iterator[Sample]:
+def _one_line_errors(batches: Iterator[Made], failures: Failures) -> Iterator[NamedTuple]:
     told = False
     try:
         for sample, problems in batches:
             failures.add(problems)
-            if isinstance(sample.image, np.ndarray):
+            if isinstance(sample[0], np.ndarray):
                 if not told:
                     log.warning("/dev/shm is full, so batches take a slower way; %s", SHM)
                 told = True
-            yield Sample(*map(_as_tensor, sample))
+            yield type(sample)(*map(_as_tensor, sample))
     except _Stopped:
         return
     except InputError as error:
@@ -182,8 +183,8 @@ def _end_workers(batches: Iterator[Made]) -> None:
         batches._shutdown_workers()
 
 
-def training_loader(sources: Sources, batch_size: int, epochs: int, pin: bool) -> Loader:
-    """Samples of the training foregrounds; its `batch_sampler` is a `Batches`.
+def training_loader(sources: TrainingData, batch_size: int, epochs: int, pin: bool) -> Loader:
+    """The samples that train; its `batch_sampler` is a `Batches`.
 
     Raises:
         InputError: fewer samples in an epoch than in a batch.
@@ -192,7 +193,7 @@ def training_loader(sources: Sources, batch_size: int, epochs: int, pin: bool) -
     if len(samples) < batch_size:
         raise InputError(
             f"train.batch_size: {batch_size} is more than the {len(samples)} samples of an epoch; "
-            "lower it or raise data.backgrounds_per_foreground"
+            "lower it, or raise data.backgrounds_per_foreground or the number of pictures"
         )
     batches = Batches(len(samples), batch_size, epochs, sources.config.seed)
     return Loader(
@@ -204,11 +205,11 @@ def training_loader(sources: Sources, batch_size: int, epochs: int, pin: bool) -
     )
 
 
-def validation_loader(sources: Sources, batch_size: int, pin: bool) -> Loader:
-    """The same crops of the validation foregrounds each time, without augmentation."""
+def validation_loader(sources: TrainingData, batch_size: int, pin: bool) -> Loader:
+    """The samples that validate, the same each time."""
     samples = sources.samples("valid")
     keys = [(0, index) for index in range(len(samples))]
-    # In the main process, which keeps the backgrounds from one validation to the next.
+    # In the main process, which keeps what it has decoded from one validation to the next.
     return Loader(samples, sources.failures, sampler=keys, batch_size=batch_size, pin_memory=pin)
 
 

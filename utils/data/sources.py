@@ -1,18 +1,13 @@
 """What a training reads: foregrounds, backgrounds and split of a config, looked at once."""
 
-import hashlib
-import json
-from typing import Literal
-
 from utils.data.crops.crop_set import CropSet, Item
 from utils.data.failures import Failures
 from utils.data.folders import backgrounds, foregrounds
+from utils.data.samples import Subset, short
 from utils.data.split import read_split
 from utils.data.store.files import Store
 from utils.options import Config
 from utils.problems import tolerate
-
-Subset = Literal["train", "valid"]
 
 
 class Sources:
@@ -46,10 +41,7 @@ class Sources:
             "set of foregrounds": [self._store.described(one) for one in usable],
             "set of backgrounds": [path.name for path in self._backgrounds],
         }
-        return {
-            name: hashlib.sha256(json.dumps(value).encode()).hexdigest()
-            for name, value in content.items()
-        }
+        return {name: short(value) for name, value in content.items()}
 
     def samples(self, subset: Subset) -> CropSet:
         """The samples that train, or the same crops each time of those that validate."""

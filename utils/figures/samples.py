@@ -4,30 +4,25 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.data.sources import Sources
 from utils.figures.sheet import write_sheet
+from utils.tasks.task import Task
 
 ROWS, GROUPS = 8, 3
 
 
-def write_samples(path: Path, sources: Sources) -> None:
-    """Draw training samples spread over the whole set: image, trimap and matte of each.
+def write_samples(path: Path, task: Task) -> None:
+    """Draw training samples spread over the whole set, each as the task shows it.
 
     Raises:
-        InputError: a picture cannot be used, or the sheet cannot be saved.
+        InputError: there is no data set, a picture cannot be used, or the sheet cannot be saved.
     """
+    sources = task.sources()
     samples = sources.samples("train")
     spread = np.linspace(0, len(samples) - 1, ROWS * GROUPS).astype(int)
     columns: dict[str, list[np.ndarray]] = {}
     for place, index in enumerate(spread):
-        group = place % GROUPS + 1
         made = samples[0, int(index)]
         sources.failures.add(made.problems)
-        image, trimap, alpha = (part.numpy() for part in made.sample[:3])
-        for title, picture in (
-            (f"image {group}", image.transpose(1, 2, 0)),
-            (f"trimap {group}", trimap[0]),
-            (f"matte {group}", alpha[0]),
-        ):
-            columns.setdefault(title, []).append(picture)
+        for title, picture in task.shown(made.sample).items():
+            columns.setdefault(f"{title} {place % GROUPS + 1}", []).append(picture)
     write_sheet(path, columns)

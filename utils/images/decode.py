@@ -45,7 +45,7 @@ def decode(path: Path | str, shrink: int = 1) -> np.ndarray:
         InputError: the file is missing, unreadable, truncated or no picture.
     """
     path = Path(path)
-    data = _read(path)
+    data = read_file(path)
     flags, inverted, picture = cv2.IMREAD_UNCHANGED, False, None
     try:
         if data.startswith(wholeness.PNG_START):
@@ -105,14 +105,12 @@ def size_in_header(path: Path) -> tuple[int, int] | None:
         return None
 
 
-def unfit_depth(path: Path | str, pixels: np.ndarray) -> InputError:
-    """The error of a picture whose pixels are of a kind that is not used."""
-    return InputError(
-        f"{path}: its pixels are {pixels.dtype}; save it with 8 or 16 bits per channel"
-    )
+def read_file(path: Path) -> bytes:
+    """The bytes of a picture's file.
 
-
-def _read(path: Path) -> bytes:
+    Raises:
+        InputError: the file is missing, unreadable or empty.
+    """
     require_regular(path)
     try:
         data = path.read_bytes()
@@ -123,6 +121,13 @@ def _read(path: Path) -> bytes:
     if not data:
         raise InputError(f"{path}: the file is empty; copy it again")
     return data
+
+
+def unfit_depth(path: Path | str, pixels: np.ndarray) -> InputError:
+    """The error of a picture whose pixels are of a kind that is not used."""
+    return InputError(
+        f"{path}: its pixels are {pixels.dtype}; save it with 8 or 16 bits per channel"
+    )
 
 
 def _decoded(path: Path, data: bytes, flags: int) -> np.ndarray:

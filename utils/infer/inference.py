@@ -86,6 +86,8 @@ class Inference:
             InputError: the two sizes differ, the network or the memory does not allow the mode,
                 the precision is none of the device's, or the matte is not finite.
         """
+        if network.task != "matting":
+            raise InputError(f"{network.name} is for {network.task}, it makes no mattes")
         if image.shape[:2] != trimap.shape:
             sizes = [f"{a.shape[1]} x {a.shape[0]}" for a in (image, trimap)]
             raise InputError(f"the picture is {sizes[0]}, but its trimap {sizes[1]}; match them")

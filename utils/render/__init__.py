@@ -103,7 +103,15 @@ def _require_own(root: Path) -> None:
 def foreground(name: str, seed: int = 0, size: int = 720) -> tuple[np.ndarray, np.ndarray]:
     """The colour (H, W, 3) and the matte (H, W), uint8, of the item `KIND_NUMBER`."""
     rng = _generator(name, seed)
-    return SUBJECTS[name.rsplit("_", 1)[0]](rng, _shape(rng, size))
+    return SUBJECTS[name.rsplit("_", 1)[0]](rng, item_shape(rng, size))
+
+
+def item_shape(rng: np.random.Generator, size: int) -> tuple[int, int]:
+    """The height and width of an item: the long side near `size`, the aspect varied."""
+    long = size * rng.uniform(0.89, 1.11)
+    aspect = ASPECTS[rng.integers(len(ASPECTS))]
+    width, height = long * min(1, aspect), long * min(1, 1 / aspect)
+    return math.floor(height), math.floor(width)
 
 
 def _items(folder: Path, split: str, foregrounds: int, backgrounds: int) -> list[tuple[Path, ...]]:
@@ -126,7 +134,7 @@ def _write(job: tuple[tuple[Path, ...], int, int]) -> None:
     name = paths[0].stem
     if len(paths) == 1:
         rng = _generator(name, seed)
-        image = background(rng, _shape(rng, size))
+        image = background(rng, item_shape(rng, size))
         write_image(paths[0], image, quality=int(rng.integers(92, 98)))
         return
     colour, alpha = foreground(name, seed, size)
@@ -137,11 +145,3 @@ def _write(job: tuple[tuple[Path, ...], int, int]) -> None:
 
 def _generator(name: str, seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, crc32(name.encode())])
-
-
-def _shape(rng: np.random.Generator, size: int) -> tuple[int, int]:
-    """The height and width of an item: the long side near `size`, the aspect varied."""
-    long = size * rng.uniform(0.89, 1.11)
-    aspect = ASPECTS[rng.integers(len(ASPECTS))]
-    width, height = long * min(1, aspect), long * min(1, 1 / aspect)
-    return math.floor(height), math.floor(width)

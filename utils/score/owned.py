@@ -6,25 +6,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import InputError
+from utils.data.voc.folders import Labelled
 from utils.disk.regular import require_regular
 from utils.score.pictures import Picture
 
 SUFFIXES = (".json", ".csv", ".md", "_worst.png")  # of LABEL, beside LABEL.rows.jsonl
 
 
-def origin(out: Path, pictures: Sequence[Picture], method: Path | None = None) -> dict:
+def origin(out: Path, pictures: Sequence[Picture | Labelled], method: Path | None = None) -> dict:
     """What a test is of, as its journal notes it: folders of pictures, and of mattes or a network.
 
     Relative to `out`, so that all may be moved together.
     """
-    files = (file for one in pictures for file in (one.image or one.alpha, one.trimap))
-    folders = {file.parent for file in files if file}
+    folders = {file.parent for one in pictures for file in one.seen}
     noted = {"pictures": sorted(_from(out, folder) for folder in folders)}
     return noted | ({"method": _from(out, method)} if method else {})
 
 
 def require_own(
-    out: Path, label: str, mattes: Path | None, of: dict, pictures: Sequence[Picture]
+    out: Path, label: str, mattes: Path | None, of: dict, pictures: Sequence[Picture | Labelled]
 ) -> None:
     """Raise an `InputError` where results of `label` in `out` would replace what is not theirs.
 

@@ -2,16 +2,16 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from models import Network
 from models.matting import unknown_region
 from utils.data.crops.crop_set import Sample
-from utils.data.loader import training_loader, validation_loader
 from utils.data.sources import Sources
-from utils.options import Config, TrainConfig
+from utils.options import Config
 from utils.tasks.matting_losses import alpha_loss, composition_loss, l1_loss, laplacian_loss
-from utils.tasks.task import Loaders
 
 
 class MattingBatch(NamedTuple):
@@ -41,13 +41,11 @@ class Matting:
     def __init__(self, config: Config) -> None:
         self._config = config
 
-    def loaders(self, options: TrainConfig, pin: bool) -> Loaders:
-        sources = Sources(self._config)
-        return Loaders(
-            training_loader(sources, options.batch_size, options.epochs, pin),
-            validation_loader(sources, options.batch_size, pin),
-            sources.identity(),
-        )
+    def sources(self) -> Sources:
+        return Sources(self._config)
+
+    def check(self, network: Network, sources: Sources) -> None:
+        """Any network mattes any picture."""
 
     def batch(
         self, sample: Sample, device: torch.device, layout: torch.memory_format
@@ -89,7 +87,14 @@ class Matting:
         losses = [alpha_loss(p, a, u) for p, a, u in samples]
         return {"alpha": torch.stack(losses), "SAD": torch.stack(sums)}
 
+    def summary(self, means: dict[str, Tensor]) -> dict[str, float]:
+        return {name: value.item() for name, value in means.items()}
+
     def pictures(self, output: Tensor, batch: MattingBatch) -> dict[str, Tensor]:
         matte = torch.where(batch.unknown, output.float().clamp(0, 1), batch.trimap.round())
         columns = {"image": batch.image, "trimap": batch.trimap, "truth": batch.alpha}
         return {**columns, "matte": matte}  # as a user gets it: known pixels are exact
+
+    def shown(self, sample: Sample) -> dict[str, np.ndarray]:
+        image, trimap, alpha = (part.numpy() for part in sample[:3])
+        return {"image": image.transpose(1, 2, 0), "trimap": trimap[0], "matte": alpha[0]}

@@ -2,22 +2,13 @@
 
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from utils.data.loader import Loader
-from utils.options import Config, TrainConfig
-
-
-class Loaders(NamedTuple):
-    """Batches to train and to validate on; the first's `batch_sampler` knows steps and order.
-
-    `identity` tells what they are made of from other data, {name: short text}.
-    """
-
-    training: Loader
-    validation: Loader
-    identity: dict[str, str]
+from models import Network
+from utils.data.samples import TrainingData
+from utils.options import Config
 
 
 class Batch(Protocol):
@@ -40,8 +31,15 @@ class Task(Protocol):
 
     def __init__(self, config: Config) -> None: ...
 
-    def loaders(self, options: TrainConfig, pin: bool) -> Loaders:
-        """The batches of the config's data set; `pin` keeps them in page-locked memory."""
+    def sources(self) -> TrainingData:
+        """The data set of the config.
+
+        Raises:
+            InputError: it is not there, or cannot be used.
+        """
+
+    def check(self, network: Network, sources: TrainingData) -> None:
+        """Raise an `InputError` where a network does not fit the data."""
 
     def batch(self, sample: NamedTuple, device: torch.device, layout: torch.memory_format) -> Batch:
         """A loader's batch on the device."""
@@ -53,7 +51,13 @@ class Task(Protocol):
         """Weighted loss terms: how far the output is from the teacher's."""
 
     def scores(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Validation scores of each sample, (N,) by name, `metric` among them."""
+        """What is known of each sample by name, (N, ...), to be averaged over the set."""
+
+    def summary(self, means: dict[str, Tensor]) -> dict[str, float]:
+        """Validation scores by name, `metric` among them, of the means of `scores`."""
 
     def pictures(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """What TensorBoard shows of a batch: columns (N,1 or 3,H,W) in [0, 1], by their titles."""
+
+    def shown(self, sample: NamedTuple) -> dict[str, np.ndarray]:
+        """What a sheet shows of a training sample: pictures, uint8 (H,W) or (H,W,3), by titles."""

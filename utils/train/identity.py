@@ -12,7 +12,7 @@ from utils.train.objective import Objective
 
 # Where data lie, how they are read, and how the network is validated.
 FREE = ("root", "workers", "cache_mb", "valid_backgrounds")
-OF_TEACHER = ("alpha_teacher", "kd")
+OF_TEACHER = ("alpha_teacher", "soft_targets", "temperature", "kd")
 OF_SPARSITY = ("criterion", "sparsity", "sparsity_form", "encoder_factor", "ties", "start")
 
 Identity = Mapping[str, Mapping[str, object]]

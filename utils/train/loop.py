@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from utils import cost
+from utils.data.loader import training_loader, validation_loader
 from utils.device import autocast, choose
 from utils.options import Config
 from utils.progress import progress_bar
@@ -68,8 +69,13 @@ def fit(
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     scaler = torch.amp.GradScaler(device.type, enabled=options.precision == "float16")
     average = Average(network, options.ema)
-    training, validation, content = task.loaders(options, pin=device.type == "cuda")
-    decided = identity(objective, config, options, sparsity, {**content, **(origin or {})})
+    sources, pin = task.sources(), device.type == "cuda"
+    for one in filter(None, (objective.teacher, network)):
+        task.check(one, sources)
+    training = training_loader(sources, options.batch_size, options.epochs, pin)
+    validation = validation_loader(sources, options.batch_size, pin)
+    content = {**sources.identity(), **(origin or {})}
+    decided = identity(objective, config, options, sparsity, content)
     per_epoch = training.batch_sampler.per_epoch
     total = per_epoch * options.epochs
     state = {"optimizer": optimizer, "scaler": scaler, "average": average}

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from models import Network
+from models.errors import InputError
 from models.network import Stages
 from utils.distill import Distillation
 from utils.options import Config
@@ -18,6 +19,7 @@ class Objective(nn.Module):
 
         L = truth terms (output, truth) + teacher terms (output, teacher's output)
             + kd * distillation (stages, teacher's stages)
+            + auxiliary * truth terms (output of the auxiliary head, truth)
 
     Sparsity of the gates pulls for itself, see `utils.prune.Sparsity`.
 
@@ -28,7 +30,7 @@ class Objective(nn.Module):
         watch: gets the network's stages of every step.
 
     Raises:
-        InputError: a stage that the networks do not have.
+        InputError: a stage that the networks do not have, or a teacher of another task.
     """
 
     def __init__(
@@ -40,8 +42,14 @@ class Objective(nn.Module):
     ) -> None:
         super().__init__()
         self.network = network
+        if teacher is not None and teacher.task != network.task:
+            raise InputError(
+                f"teacher: a network for {teacher.task} ({teacher.name}) cannot teach one for "
+                f"{network.task} ({network.name}); name another"
+            )
         self.task = TASKS[network.task](config)
-        self._kd, self._watch = config.loss.kd, watch
+        self._kd, self._auxiliary = config.loss.kd, config.loss.auxiliary
+        self._watch = watch
         # Hidden from nn.Module: the teacher is neither trained nor saved.
         self._teacher = (teacher,)
         self.distillation = None
@@ -59,6 +67,10 @@ class Objective(nn.Module):
         if self._watch:
             self._watch(stages)
         terms = self.task.truth_terms(output, batch)
+        if stages.auxiliary is not None:
+            terms["auxiliary"] = self._auxiliary * sum(
+                self.task.truth_terms(stages.auxiliary, batch).values()
+            )
         if self.teacher is None:
             return terms, output
         with torch.no_grad():
@@ -70,7 +82,8 @@ class Objective(nn.Module):
         return terms, output
 
     def _run(self, network: Network, batch: Batch) -> tuple[Tensor, Stages]:
-        if not (self.distillation or self._watch):
+        auxiliary = network.structure.get("auxiliary")
+        if not (self.distillation or self._watch or auxiliary):
             return network.compute(*batch.inputs, None), Stages()
         pre = self.distillation is not None and self.distillation.reads_pre
         return network.forward_features(*batch.inputs, pre=pre)

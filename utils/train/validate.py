@@ -15,7 +15,7 @@ PICTURES = 4
 
 
 class Validation(NamedTuple):
-    """Means over the samples by name, and the task's pictures of samples from all over the set."""
+    """Scores of the set by name, and the task's pictures of samples from all over it."""
 
     scores: dict[str, float]
     pictures: dict[str, Tensor]
@@ -58,8 +58,10 @@ def validate(
             first += count
     finally:
         network.train(was_training)
-    means = {name: torch.cat(values).mean().item() for name, values in found.items()}
-    return Validation(means, {title: torch.cat(parts) for title, parts in columns.items()})
+    means = {name: torch.cat(values).mean(0) for name, values in found.items()}
+    return Validation(
+        task.summary(means), {title: torch.cat(parts) for title, parts in columns.items()}
+    )
 
 
 def spread(total: int, count: int) -> list[int]:

@@ -1,8 +1,18 @@
 """What is changed at random in a training sample, on 8-bit RGB pictures."""
 
 from utils.data.augment.colour import jitter, jitter_foreground
-from utils.data.augment.degrade import blur, gamma, jpeg, noise
+from utils.data.augment.degrade import blur, degraded, gamma, jpeg, noise
 from utils.data.augment.fuse import fuse
 from utils.data.augment.hide import hide
 
-__all__ = ["blur", "fuse", "gamma", "hide", "jitter", "jitter_foreground", "jpeg", "noise"]
+__all__ = [
+    "blur",
+    "degraded",
+    "fuse",
+    "gamma",
+    "hide",
+    "jitter",
+    "jitter_foreground",
+    "jpeg",
+    "noise",
+]

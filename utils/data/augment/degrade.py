@@ -6,6 +6,8 @@ from math import ceil, log
 import cv2
 import numpy as np
 
+from utils.options import AugmentConfig
+
 GAMMA = (0.7, 1.4)  # about as much brighter as darker
 NOISE = 10.0  # levels, as of a phone at night
 NOISE_UNIT = 32  # levels of the stored noise for one deviation; 8 bits then hold four either way
@@ -42,6 +44,18 @@ def blur(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     sigma = rng.uniform(*BLUR)
     side = 2 * ceil(2 * sigma) + 1
     return cv2.GaussianBlur(image, (side, side), sigma)
+
+
+DEGRADATIONS = {"gamma": gamma, "blur": blur, "noise": noise, "jpeg": jpeg}  # in this order
+
+
+def degraded(image: np.ndarray, options: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+    """A picture after those of `DEGRADATIONS` that chance chose; uint8 (H, W, 3)."""
+    for name, degrade in DEGRADATIONS.items():
+        probability = getattr(options, name)
+        if probability and rng.random() < probability:
+            image = degrade(image, rng)
+    return image
 
 
 @cache

@@ -1,18 +1,17 @@
 """Training samples composed on the fly: the crop is cut first, then composed."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-import torch
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
-from models.errors import InputError
-from utils.data.augment import blur, fuse, gamma, hide, jitter, jitter_foreground, jpeg, noise
+from utils.data.augment import degraded, fuse, hide, jitter, jitter_foreground
 from utils.data.compose.arithmetic import compose
 from utils.data.crops.background import Backgrounds
 from utils.data.crops.radii import Radii, draw_radii, trimap_through, unknown_place
@@ -26,18 +25,13 @@ from utils.data.crops.view import (
     view_at,
 )
 from utils.data.folders import Foreground
+from utils.data.samples import Made, planes, usable
 from utils.data.store.files import Store, Stored
 from utils.options import AugmentConfig, DataConfig
-from utils.problems import refuse
 
 log = logging.getLogger(__name__)
 
 TRAINING, VALIDATION = 1, 2  # keep the draws of the two apart
-TRIES = 20  # so many pictures in a row that cannot be used are an error
-DEGRADATIONS = {"gamma": gamma, "blur": blur, "noise": noise, "jpeg": jpeg}
-
-Picture = TypeVar("Picture", Foreground, Path)
-Result = TypeVar("Result")
 
 
 class Sample(NamedTuple):
@@ -58,13 +52,6 @@ class Item(NamedTuple):
 
     foreground: Foreground
     background: Path | None = None
-
-
-class Made(NamedTuple):
-    """A sample, and what was wrong with the pictures that it could not be made of."""
-
-    sample: Sample
-    problems: tuple[str, ...]
 
 
 class CropSet(Dataset):
@@ -117,25 +104,14 @@ class CropSet(Dataset):
         rng = np.random.default_rng([self._kind, self._seed, epoch, index])
         problems: list[str] = []
         item, augment = self._items[index], self._augment
-
-        def usable(first: Picture | None, others: Sequence[Picture], read: Callable) -> Result:
-            """What `read` makes of the first, or of any of the others that it can be made of."""
-            for _ in range(TRIES):
-                one = others[rng.integers(len(others))] if first is None else first
-                try:
-                    return read(one)
-                except InputError as error:
-                    problems.append(str(error))
-                    first = None
-            refuse(problems)
-
-        source, stored = usable(item.foreground, self._foregrounds, self._read)
+        made_of = partial(usable, rng=rng, problems=problems)
+        source, stored = made_of(item.foreground, self._foregrounds, self._read)
         interpolation = _drawn(rng) if augment.random_interpolation else None
         radii = draw_radii(self._data.trimap, self._data.trimap_radius, rng)
         view = self._view(source, stored, radii, rng)
         layer, trimap = self._layer(stored, radii, view, interpolation)
         if augment.fuse and rng.random() < augment.fuse:
-            _, other = usable(None, self._foregrounds, self._read)
+            _, other = made_of(None, self._foregrounds, self._read)
             behind = stretched(view, stored.reach.shape, other.reach.shape)
             second, second_trimap = self._layer(other, radii, behind, interpolation)
             fused = fuse(layer, second)
@@ -147,7 +123,7 @@ class CropSet(Dataset):
         colour, alpha = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB), cv2.extractChannel(layer, 3)
         if augment.jitter_foreground:
             colour = jitter_foreground(colour, alpha, rng)
-        scenery = usable(
+        scenery = made_of(
             item.background,
             self._backgrounds,
             lambda path: self._behind.behind(path, view, rng, interpolation),
@@ -158,13 +134,10 @@ class CropSet(Dataset):
             image = compose(colour, alpha, scenery)
         else:
             image = jitter(compose(colour, alpha, scenery), augment.jitter, rng)
-        for name, degrade in DEGRADATIONS.items():
-            probability = getattr(augment, name)
-            if probability and rng.random() < probability:
-                image = degrade(image, rng)
+        image = degraded(image, augment, rng)
         flipped = augment.flip and rng.random() < 0.5
         parts = [image, trimap, alpha, *((colour, scenery) if self._layers else ())]
-        return Made(Sample(*_planes(parts, flipped)), tuple(problems))
+        return Made(Sample(*planes(parts, flipped)), tuple(problems))
 
     def _read(self, source: Foreground) -> tuple[Foreground, Stored]:
         return source, self._store.open(source)
@@ -209,18 +182,6 @@ class CropSet(Dataset):
             log.warning(
                 f"{source.fg}: {width} x {height} is smaller than a crop; its crops are enlarged"
             )
-
-
-def _planes(parts: Sequence[np.ndarray], flipped: bool) -> list[Tensor]:
-    """Pictures (H,W,3) or (H,W) as tensors (3,H,W) or (1,H,W) of one block of memory."""
-    channels = [plane for part in parts for plane in cv2.split(part)]
-    planes = np.empty((len(channels), *channels[0].shape), np.uint8)
-    for plane, channel in zip(planes, channels, strict=True):
-        if flipped:
-            cv2.flip(channel, 1, dst=plane)
-        else:
-            plane[:] = channel
-    return list(torch.from_numpy(planes).split([1 if p.ndim == 2 else 3 for p in parts]))
 
 
 def _drawn(rng: np.random.Generator) -> int:

@@ -1,0 +1,96 @@
+"""What a loader needs of the data of a task: samples, and what was wrong with their pictures."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple, Protocol, TypeVar
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.errors import InputError
+from utils.data.failures import Failures
+from utils.options import Config
+from utils.problems import refuse
+
+Subset = Literal["train", "valid"]
+TRIES = 20  # so many pictures in a row that cannot be used are an error
+
+Picture = TypeVar("Picture")
+Result = TypeVar("Result")
+
+
+class Made(NamedTuple):
+    """A sample, and what was wrong with the pictures that it could not be made of.
+
+    The sample is a NamedTuple of tensors, or None where it has no such part.
+    """
+
+    sample: NamedTuple
+    problems: tuple[str, ...]
+
+
+class Samples(Protocol):
+    """Samples by (epoch, index), always the same."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: tuple[int, int]) -> Made: ...
+
+
+class TrainingData(Protocol):
+    """The data of a config, looked at once; training and validation share what is wrong with it."""
+
+    config: Config
+    failures: Failures
+
+    def samples(self, subset: Subset) -> Samples:
+        """The samples that train, or the same each time of those that validate."""
+
+    def identity(self) -> dict[str, str]:
+        """A short text for each thing that samples are made of: equal for the same, anywhere."""
+
+
+def usable(
+    first: Picture | None,
+    others: Sequence[Picture],
+    read: Callable[[Picture], Result],
+    rng: np.random.Generator,
+    problems: list[str],
+) -> Result:
+    """What `read` makes of the first, or of any of the others that it can be made of.
+
+    Args:
+        first: None draws one of the others.
+        problems: what was wrong with those that it could not be made of is added to it.
+
+    Raises:
+        InputError: twenty in a row cannot be used.
+    """
+    for _ in range(TRIES):
+        one = others[rng.integers(len(others))] if first is None else first
+        try:
+            return read(one)
+        except InputError as error:
+            problems.append(str(error))
+            first = None
+    refuse(problems)
+
+
+def short(content: object) -> str:
+    """A text of 64 characters that plain data of the same content share."""
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def planes(parts: Sequence[np.ndarray], flipped: bool) -> list[Tensor]:
+    """Pictures (H,W,3) or (H,W) as tensors (3,H,W) or (1,H,W) of one block of memory."""
+    channels = [plane for part in parts for plane in cv2.split(part)]
+    planes = np.empty((len(channels), *channels[0].shape), np.uint8)
+    for plane, channel in zip(planes, channels, strict=True):
+        if flipped:
+            cv2.flip(channel, 1, dst=plane)
+        else:
+            plane[:] = channel
+    return list(torch.from_numpy(planes).split([1 if p.ndim == 2 else 3 for p in parts]))

@@ -1,0 +1,1 @@
+"""Data sets for segmentation in VOC's layout."""

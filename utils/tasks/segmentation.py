@@ -1,0 +1,95 @@
+"""The task of segmentation: labelled pictures, cross entropy, mean intersection over union."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models import Network
+from models.errors import InputError
+from utils.data.voc.samples import Sample
+from utils.data.voc.sources import LabelSources
+from utils.images.labels import coloured, palette
+from utils.metrics.iou import confusion, mean_iou, pixel_accuracy
+from utils.options import Config
+from utils.tasks.segmentation_losses import cross_entropy, soft_target_loss
+
+
+class LabelBatch(NamedTuple):
+    """Image (N,3,H,W), float32 in [0, 1], and labels (N,H,W), int64, 255 for none."""
+
+    image: Tensor
+    labels: Tensor
+
+    @property
+    def inputs(self) -> tuple[Tensor]:
+        return (self.image,)
+
+
+class Segmentation:
+    """A class for each pixel, on a data set in VOC's layout."""
+
+    metric = "cross_entropy"
+    lower_is_better = True
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    def sources(self) -> LabelSources:
+        return LabelSources(self._config)
+
+    def check(self, network: Network, sources: LabelSources) -> None:
+        require_classes(network, sources.classes, self._config.data.dataset)
+
+    def batch(
+        self, sample: Sample, device: torch.device, layout: torch.memory_format
+    ) -> LabelBatch:
+        image, labels = (part.to(device, non_blocking=True) for part in sample)
+        image = image.float().div_(255).contiguous(memory_format=layout)
+        return LabelBatch(image, labels[:, 0].long())
+
+    def truth_terms(self, output: Tensor, batch: LabelBatch) -> dict[str, Tensor]:
+        weight = self._config.loss.cross_entropy
+        return {"cross_entropy": weight * cross_entropy(output, batch.labels)}
+
+    def teacher_terms(self, output: Tensor, wanted: Tensor, batch: LabelBatch) -> dict[str, Tensor]:
+        options = self._config.loss
+        if not options.soft_targets:
+            return {}
+        distance = soft_target_loss(output, wanted, batch.labels, options.temperature)
+        return {"soft_targets": options.soft_targets * distance}
+
+    def scores(self, output: Tensor, batch: LabelBatch) -> dict[str, Tensor]:
+        pairs = list(zip(output, batch.labels, strict=True))
+        losses = [cross_entropy(scores[None], labels[None]) for scores, labels in pairs]
+        counts = [confusion(scores.argmax(0), labels, len(scores)) for scores, labels in pairs]
+        return {"cross_entropy": torch.stack(losses), "confusion": torch.stack(counts).double()}
+
+    def summary(self, means: dict[str, Tensor]) -> dict[str, float]:
+        counts = means["confusion"]
+        return {
+            "cross_entropy": means["cross_entropy"].item(),
+            "mIoU": mean_iou(counts),
+            "accuracy": pixel_accuracy(counts),
+        }
+
+    def pictures(self, output: Tensor, batch: LabelBatch) -> dict[str, Tensor]:
+        colours = torch.from_numpy(palette()).to(output.device) / 255
+        maps = {"truth": batch.labels, "found": output.argmax(1)}
+        shown = {title: colours[labels].permute(0, 3, 1, 2) for title, labels in maps.items()}
+        return {"image": batch.image, **shown}
+
+    def shown(self, sample: Sample) -> dict[str, np.ndarray]:
+        image, labels = (part.numpy() for part in sample)
+        return {"image": image.transpose(1, 2, 0), "labels": coloured(labels[0])}
+
+
+def require_classes(network: Network, classes: tuple[str, ...], dataset: str) -> None:
+    """Raise an `InputError` where a network tells other classes apart than a data set has."""
+    told = network.structure["classes"]
+    if told != len(classes):
+        raise InputError(
+            f"data.dataset: {dataset} has {len(classes)} classes, but the network tells {told}; "
+            f"train one with network.structure.classes={len(classes)}, or choose another data set"
+        )
