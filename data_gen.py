@@ -48,8 +48,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
     from utils.data.split import write_split
+    from utils.data.voc.folders import is_voc
 
     root = args.data_root / args.dataset
+    if is_voc(root):
+        raise InputError(f"{root}: its lists split it already; go on with train.py")
     if args.by == "foreground":
         if args.per_foreground is not None:
             raise InputError("data_gen.py: --per-foreground goes with --by composite")

@@ -49,7 +49,7 @@ if TYPE_CHECKING:  # what needs packages is imported when the arguments are know
     from utils.score.scoring import Scoring
 
 OF_SCORES = ("json", "worst", "workers")  # where there is no truth, they do nothing
-OF_MATTING = ("image", "alpha", "trimap", "set", "resume", "worst", "float", "workers")
+OF_MATTING = ("image", "alpha", "trimap", "set", "region", "resume", "worst", "float", "workers")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -140,8 +140,9 @@ def _label(
     from utils.score.labelled import LabelTest
     from utils.score.request import default_out
 
-    for name in OF_MATTING:
-        setattr(args, name, getattr(args, name) or None)  # flags that are not given are False
+    for name, default in (("region", "unknown"), ("resume", False), ("float", False)):
+        if getattr(args, name) == default:
+            setattr(args, name, None)  # not given
     refuse_given(args, (*OF_MATTING, *INFERENCE), "test.py", "segmentation")
     if args.label:
         refuse_given(args, OF_SCORES, "test.py", "--label")

@@ -147,6 +147,13 @@ def test_a_training_goes_on_where_it_was(here):
         ("train.py", ("network.pretrained=imagenet",), "leave out network.width"),
         ("test.py", ("--mode", "tile"), "--mode does nothing with segmentation"),
         ("test.py", ("--resume",), "--resume does nothing with segmentation"),
+        ("test.py", ("--region", "all"), "--region does nothing with segmentation"),
+        ("test.py", ("--workers", "0"), "--workers does nothing with segmentation"),
+        (
+            "test.py",
+            ("--label", "data", "--json", "a.json"),
+            "--json does nothing with --label",
+        ),
         ("test.py", ("--label", "gone"), "gone: no such folder"),
         (
             "test.py",
@@ -170,6 +177,8 @@ def test_a_set_in_vocs_layout_is_looked_at(here, tmp_path, capsys):
     write_labels(labelled(tmp_path / "bad", "val")[0].labels, np.full((48, 56), 9, np.uint8))
     check = ("--data-root", tmp_path, "--dataset", "bad", "--check", "--workers", "0")
     assert "1 problems, listed above" in refusal("pre_process.py", *check)
+    split = refusal("data_gen.py", "--dataset", "tiny")
+    assert split == "data/tiny: its lists split it already; go on with train.py"
     assert "--snap does nothing with a set in VOC" in refusal(
         "pre_process.py", "--dataset", "tiny", "--snap", "5"
     )
