@@ -1,4 +1,4 @@
-"""Basic residual blocks: plain, with ResNet-D's shortcut where they stride, and upsampling."""
+"""Residual blocks: basic ones, with ResNet-D's shortcut where they stride, and bottlenecks."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -92,3 +92,40 @@ def upsampling_blocks(
         second = unit(channels, between, writes, 3, spectral=spectral)
         made.append(BasicBlock(first, second, slope=slope))
     return nn.Sequential(*made)
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3, 1x1 around a residual stream (ResNet, He et al., CVPR 2016).
+
+    The stream is the group `writes`; the two hidden groups are `inner.1` and `inner.2`, a quarter
+    as wide. Where the stream begins, a 1x1 convolution brings what is read to its width.
+
+    Args:
+        width: full width of `writes`, where this block is the first to write it.
+    """
+
+    def __init__(
+        self,
+        channels: Channels,
+        reads: str,
+        inner: str,
+        writes: str,
+        width: int | None = None,
+        stride: int = 1,
+        dilation: int = 1,
+    ) -> None:
+        super().__init__()
+        hidden = (width or channels.full[writes]) // 4
+        first, second = f"{inner}.1", f"{inner}.2"
+        geometry = {"stride": stride, "dilation": dilation}
+        self.reduce = unit(channels, reads, first, 1, hidden)
+        self.middle = unit(channels, first, second, 3, hidden, **geometry)
+        self.expand = unit(channels, second, writes, 1, width)
+        self.shortcut = None
+        if reads != writes:
+            self.shortcut = unit(channels, reads, writes, 1, stride=stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The stream before its ReLU."""
+        y = self.expand(F.relu(self.middle(F.relu(self.reduce(x)))))
+        return y + (x if self.shortcut is None else self.shortcut(x))
