@@ -40,6 +40,9 @@ class InvertedResidual(nn.Module):
     Args:
         width: full width of `writes`, where this block is the first to write it.
         expansion: how many times as wide as `reads` the hidden channels are.
+        early_padding: pad with zeros before the expansion instead of after it, so that the
+            depthwise convolution sees beyond the border what the expansion makes of zeros
+            (IndexNet).
     """
 
     def __init__(
@@ -51,13 +54,17 @@ class InvertedResidual(nn.Module):
         width: int | None,
         expansion: int,
         stride: int = 1,
+        early_padding: bool = False,
     ) -> None:
         super().__init__()
         self.adds = reads == writes
         self.expand = None
+        padding = 1
         if hidden != reads:
-            self.expand = unit(channels, reads, hidden, 1, expansion * channels.full[reads])
-        depthwise = channels.depthwise(hidden, 3, stride=stride)
+            early, padding = (1, 0) if early_padding else (0, 1)
+            inner = expansion * channels.full[reads]
+            self.expand = unit(channels, reads, hidden, 1, inner, padding=early)
+        depthwise = channels.depthwise(hidden, 3, stride=stride, padding=padding)
         self.depthwise = Unit(depthwise, channels.norm(hidden))
         self.project = unit(channels, hidden, writes, 1, width)
 
@@ -68,7 +75,14 @@ class InvertedResidual(nn.Module):
 
 
 def inverted_residuals(
-    channels: Channels, reads: str, layer: str, width: int, expansion: int, blocks: int, stride: int
+    channels: Channels,
+    reads: str,
+    layer: str,
+    width: int,
+    expansion: int,
+    blocks: int,
+    stride: int,
+    early_padding: bool = False,
 ) -> nn.Sequential:
     """A layer of MobileNetV2: blocks that write the group `layer`, the first with the stride.
 
@@ -76,11 +90,13 @@ def inverted_residuals(
 
     Args:
         width: full width of `layer`.
+        early_padding: of `InvertedResidual`.
     """
     made = []
     for index in range(1, blocks + 1):
         source = reads if index == 1 else layer
         hidden = f"{layer}.{index}" if expansion > 1 else source
         first = (width, expansion, stride) if index == 1 else (None, expansion, 1)
-        made.append(InvertedResidual(channels, source, hidden, layer, *first))
+        block = InvertedResidual(channels, source, hidden, layer, *first, early_padding)
+        made.append(block)
     return nn.Sequential(*made)

@@ -10,27 +10,17 @@ from torch.nn import functional as F
 
 from models.channels import Channels
 from models.errors import InputError
-from models.layers import InvertedResidual, inverted_residuals, unit
+from models.layers import inverted_residuals, unit
 from models.matting import MattingNetwork, one_hot
+from models.mobilenet_v2 import LAYERS, STEM, imagenet_encoder
 from models.network import Encoder, Stage, Stages, pad_to_multiple
 from models.precision import without_autocast
 from models.propagation import colour_guess
 
-# Of each layer: width, expansion, blocks, stride.
-LAYERS = {
-    "layer1": (16, 1, 1, 1),
-    "layer2": (24, 6, 2, 2),
-    "layer3": (32, 6, 3, 2),
-    "layer4": (64, 6, 4, 2),
-    "layer5": (96, 6, 3, 1),
-    "layer6": (160, 6, 3, 2),
-    "layer7": (320, 6, 1, 1),
-}
 STAGES = {1: "layer1", 2: "layer2", 3: "layer3", 4: "layer5", 5: "layer7"}
 WIDEST = 100  # times the decoder's widths
 INPUT = ("image", "known")
 GUESS = 7  # channels of `colour_guess`
-ENTRIES = ("weight", "bias", "running_mean", "running_var")
 
 
 class MobileUnet(MattingNetwork):
@@ -61,7 +51,7 @@ class MobileUnet(MattingNetwork):
         if guess:
             channels.fix(guess=GUESS)
             picture = (*INPUT, "guess")
-        self.layer0 = unit(channels, picture, "layer0", 3, 32, stride=2)
+        self.layer0 = unit(channels, picture, "layer0", 3, STEM, stride=2)
         reads = "layer0"
         for layer, (width, expansion, blocks, stride) in LAYERS.items():
             made = inverted_residuals(channels, reads, layer, width, expansion, blocks, stride)
@@ -114,17 +104,7 @@ class MobileUnet(MattingNetwork):
         return alpha[..., :height, :width]
 
     def encoder(self) -> Encoder:
-        names = {"layer0": ("features.0.0", "features.0.1")}
-        index = 1  # of torchvision's features; each is a block
-        for layer in LAYERS:
-            for place, block in enumerate(getattr(self, layer)):
-                names |= _block(block, f"{layer}.{place}", f"features.{index}.conv")
-                index += 1
-        entries = {}
-        for ours, (conv, norm) in names.items():
-            entries[f"{ours}.conv.weight"] = f"{conv}.weight"
-            entries |= {f"{ours}.norm.{entry}": f"{norm}.{entry}" for entry in ENTRIES}
-        return Encoder("mobilenet_v2", entries)
+        return imagenet_encoder(self)
 
 
 def _units(
@@ -136,11 +116,3 @@ def _units(
     return nn.Sequential(
         *(unit(channels, a, b, 3, width) for a, b in zip(inputs, groups, strict=False))
     )
-
-
-def _block(block: InvertedResidual, ours: str, theirs: str) -> dict[str, tuple[str, str]]:
-    """Convolution and norm of torchvision's block for each unit of ours."""
-    units = ["expand", "depthwise"] if block.expand else ["depthwise"]
-    found = {f"{ours}.{u}": (f"{theirs}.{i}.0", f"{theirs}.{i}.1") for i, u in enumerate(units)}
-    last = len(units)
-    return found | {f"{ours}.project": (f"{theirs}.{last}", f"{theirs}.{last + 1}")}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NETWORKS = {
     "dim": "models.dim.Dim",
     "gca": "models.gca.Gca",
+    "indexnet": "models.indexnet.IndexNet",
     "mobile_unet": "models.mobile_unet.MobileUnet",
     "pspnet": "models.pspnet.PspNet",
 }

@@ -122,7 +122,7 @@ def test_a_budget_needs_no_rate():
         ("prune.budget.at=224", "a picture's side, which only macs"),
         ("prune.rate=null", "null needs a budget"),
         ("prune.rate=1", "less than 1"),
-        ("network.name=unet", "no such network; there are dim, gca, mobile_unet"),
+        ("network.name=unet", "no such network; there are dim, gca, indexnet, mobile_unet"),
         ("network.convolutions=[2,2,3,3]", "unknown key; allowed here: name, width, structure"),
         ("data.crop_scales=[]", "too few"),
         ("data.crop_scales=[1, 0]", "greater than 0, not 0"),

@@ -14,9 +14,15 @@ from models.errors import InputError
 from models.fitting import fitted
 from models.network import Network
 from models.plain_pickle import Husk
-from models.published import dim, gca, ours, semseg
+from models.published import dim, gca, indexnet, ours, semseg
 
-LAYOUTS = {"DIM": dim, "GCA": gca, "PSPNet of semseg": semseg, "a network of ours": ours}
+LAYOUTS = {
+    "DIM": dim,
+    "GCA": gca,
+    "IndexNet": indexnet,
+    "PSPNet of semseg": semseg,
+    "a network of ours": ours,
+}
 # Under which keys a file holds its weights, and what is put before the names of all of them.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network")
 PREFIXES = ("module.", *(f"{wrapper}." for wrapper in WRAPPERS))

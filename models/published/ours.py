@@ -6,11 +6,14 @@ from itertools import count
 import torch
 from torch import Tensor, nn
 
+from models.published import indexnet_kind
 from models.registry import blank
 
 SPECTRAL = "parametrizations.weight.original"  # the weight that a spectral norm divides
+# The first whose entry is there: the next network may have it, too.
 FIRST = {
     "encoder1.units.0.conv.weight": "dim",
+    "decoder6.conv.weight": "indexnet",
     "layer0.conv.weight": "mobile_unet",
     f"guidance.0.conv.{SPECTRAL}": "gca",
     "guidance.0.conv.weight": "gca",
@@ -30,6 +33,8 @@ def convert(state: dict[str, Tensor]) -> tuple[str, dict[str, int], dict, dict[s
         structure["spectral"] = first.endswith(SPECTRAL)
     if name == "pspnet":
         structure = pspnet_structure(state)
+    if name == "indexnet":
+        structure = indexnet_kind.structure_of(state)
     return name, plan_of(name, structure, state), structure, state
 
 
