@@ -163,6 +163,7 @@ def _checked(
             raise InputError(f"indexnet: index is {index!r}; give one of {', '.join(KINDS)}")
     structure |= inside
     for key in ("nonlinear", "context", "aspp"):
-        if not isinstance(structure[key], bool) and structure[key] is not None:
+        absent = structure[key] is None and key != "aspp"  # of a decoder without index blocks
+        if not isinstance(structure[key], bool) and not absent:
             raise InputError(f"indexnet: {key} is {structure[key]!r}; give true or false")
     return structure

@@ -57,7 +57,8 @@ def test_the_encoder_is_torchvisions_mobilenet_v2(tmp_path):
         for index, layer in enumerate(theirs.features[:18]):
             x = layer(x)
             if index in SKIPS:
-                torch.testing.assert_close(stages[SKIPS[index]].activation, x)
+                ours = stages[SKIPS[index]].activation
+                torch.testing.assert_close(ours / x.std(), x / x.std())  # they are small
 
 
 def test_a_narrower_encoder_and_a_file_of_something_else_are_refused(tmp_path):

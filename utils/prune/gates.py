@@ -19,12 +19,16 @@ class Gate(NamedTuple):
 
 
 def gates(network: Network) -> dict[str, list[Gate]]:
-    """Every prunable group with the gates that write it, in the order of the plan."""
+    """The prunable groups with the gates that write them, in the order of the plan.
+
+    A group that no gate writes, inside a holistic index block, is left out: no score tells which
+    of its channels to keep.
+    """
     found: dict[str, list[Gate]] = {group: [] for group in network.plan}
     for group, gate in all_gates(network):
         if group in found:
             found[group].append(gate)
-    return found
+    return {group: members for group, members in found.items() if members}
 
 
 def all_gates(network: Network) -> list[tuple[str, Gate]]:
