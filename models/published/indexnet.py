@@ -40,6 +40,7 @@ PLACES = (
     (r"pred\.1", lambda: "matte"),
 )
 INDEX = re.compile(r"(index[02346])\.indexnet([1-4]?)(?:\.([013]))?")
+NONLINEAR = re.compile(r"index\d\.indexnet\d?\.[13]\.")  # its norm and second convolution
 
 
 def convert(state: dict[str, Tensor]) -> tuple[str, dict[str, int], dict, dict[str, Tensor]]:
@@ -48,11 +49,11 @@ def convert(state: dict[str, Tensor]) -> tuple[str, dict[str, int], dict, dict[s
     Raises:
         InputError: an entry that the layout does not have.
     """
-    nonlinear = {f"index0.indexnet{branch}.3.weight" for branch in ("", "1")} & state.keys()
+    nonlinear = any(NONLINEAR.match(name) for name in state)
     weights: dict[str, Tensor] = {}
     for name, value in state.items():
         match = ENTRY.fullmatch(name)
-        place = match and _place(match[1], bool(nonlinear))
+        place = match and _place(match[1], nonlinear)
         if not place:
             raise InputError(f"it has an entry {name[:100]!r}")
         weights[f"{place}.{match[2]}"] = value
