@@ -1,11 +1,15 @@
 """The configs of published experiments hold the published values, defaults included."""
 
+import re
 from pathlib import Path
 
 import pytest
+import torch
 
+import models
 from utils.arguments import CONFIGS
 from utils.config import load
+from utils.train.schedule import rate
 
 CROP = {
     "data.dataset": "Composition-1k",
@@ -115,8 +119,28 @@ PSPNET = {
     "train.weight_decay": 1e-4,
     "train.schedule": "constant",
 }
+# IndexNet, ICCV 2019: released code. It sums the composition loss over three channels.
+INDEXNET = {
+    "network.name": "indexnet",
+    "network.pretrained": "imagenet",
+    "network.structure": {},  # many to one, nonlinear, with context and ASPP
+    "data.crop": 320,
+    "data.trimap": "distance",
+    "data.trimap_radius": (1, 19),
+    "loss.alpha": 0.5,
+    "loss.composition": 3 * 0.5,
+    "train.optimizer": "adam",
+    "train.lr": 1e-2,
+    "train.freeze_norms": True,
+    "train.batch_size": 16,
+    "train.epochs": 30,
+}
 PUBLISHED = {
-    **{"train_SPKD": DCP, "student_SPKD": SPKD, "gca": GCA, "prune_gca": DCP_GCA},
+    "train_SPKD": DCP,
+    "student_SPKD": SPKD,
+    "gca": GCA,
+    "prune_gca": DCP_GCA,
+    "indexnet": INDEXNET,
     "voc_pspnet": PSPNET,
 }
 
@@ -160,3 +184,32 @@ def test_the_published_files_are_where_their_users_expect_them():
     config = load(CONFIGS / "train_SPKD.yaml")
     assert config.folder == Path("result/SPKD")
     assert config.teacher_path == Path("result/SPKD/BEST_checkpoint.tar")
+
+
+def test_the_rate_of_indexnet_falls_at_epochs_20_and_26():
+    options = load(CONFIGS / "indexnet.yaml").train
+    assert options.lr * options.pretrained_lr == pytest.approx(1e-4)
+    rates = [rate(options, 100 * epoch, 100 * options.epochs) for epoch in range(options.epochs)]
+    assert rates == pytest.approx([1e-2] * 20 + [1e-3] * 6 + [1e-4] * 4)
+
+
+ABLATION = re.findall(
+    r"^#   (save_dir=\S+ network.*)$", (CONFIGS / "indexnet.yaml").read_text(encoding="utf-8"), re.M
+)
+
+
+@pytest.mark.parametrize("line", ABLATION)
+def test_each_line_of_the_ablation_is_another_network(line):
+    config = load(CONFIGS / "indexnet.yaml", line.split())
+    with torch.device("meta"):
+        network = models.blank(config.network.name, **config.network.structure)
+        plain = models.blank("indexnet")
+    assert network.structure != plain.structure
+    assert config.folder != load(CONFIGS / "indexnet.yaml").folder
+
+
+def test_the_ablation_names_every_kind_and_decoder():
+    assert len(ABLATION) == len(set(ABLATION)) >= 11
+    words = " ".join(ABLATION)
+    for kind in ("o2o", "holistic", "unet", "unpool", "aspp=false", "context=false"):
+        assert kind in words

@@ -229,6 +229,8 @@ class TrainConfig(Section):
     lr: Positive = 0.01
     pretrained_lr: Weight = 1.0  # the rate of the layers that ImageNet's weights fill, times lr
     freeze_norms: bool = False  # the BatchNorms of these layers keep their statistics
+    # those that are frozen take them from so many batches of this training first
+    estimate_norms: Annotated[int, Field(ge=0, le=100_000)] = 0
     betas: tuple[Share, Share] = (0.9, 0.999)  # decay of the means of adam and adamw
     momentum: Share = 0.9  # of sgd
     weight_decay: Weight = 0.0

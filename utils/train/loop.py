@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping
+from itertools import islice
 from typing import Literal
 
 import torch
@@ -22,6 +23,7 @@ from utils.train.identity import identity
 from utils.train.ledger import Ledger, check_finite
 from utils.train.objective import Objective
 from utils.train.optimizer import clip_gradients, freeze_norms, make_optimizer, set_rate
+from utils.train.statistics import estimate
 from utils.train.validate import validate
 
 log = logging.getLogger(__name__)
@@ -62,18 +64,26 @@ def fit(
     if objective.distillation:
         objective.distillation.check_batch(options.batch_size)
     objective.to(device, memory_format=layout).train()
-    if options.freeze_norms:
-        freeze_norms(network)
+    norms = freeze_norms(network) if options.freeze_norms else []
     gate_lr = config.prune.gate_lr if sparsity else 1.0
     optimizer = make_optimizer(objective, network, options, gate_lr)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     scaler = torch.amp.GradScaler(device.type, enabled=options.precision == "float16")
-    average = Average(network, options.ema)
     sources, pin = task.sources(), device.type == "cuda"
     for one in filter(None, (objective.teacher, network)):
         task.check(one, sources)
     training = training_loader(sources, options.batch_size, options.epochs, pin)
     validation = validation_loader(sources, options.batch_size, pin)
+    if norms and options.estimate_norms and not resume:
+        with StopRequest() as stop, training.batches(stop) as samples:
+            some = islice(samples, options.estimate_norms)
+            batches = (task.batch(sample, device, layout).inputs for sample in some if not stop)
+            with autocast(device, options.precision):
+                estimate(network, norms, batches)
+        if stop:
+            log.info("%s before the first step; nothing to save", stop.signal.name)
+            raise SystemExit(128 + stop.signal)
+    average = Average(network, options.ema)
     content = {**sources.identity(), **(origin or {})}
     decided = identity(objective, config, options, sparsity, content)
     per_epoch = training.batch_sampler.per_epoch

@@ -84,17 +84,21 @@ def clip_gradients(parameters: Iterable[nn.Parameter], options: TrainConfig) -> 
         nn.utils.clip_grad_norm_(parameters, options.clip_norm)
 
 
-def freeze_norms(network: Network) -> None:
+def freeze_norms(network: Network) -> list[Norm]:
     """Let the BatchNorms that ImageNet's weights fill keep their statistics in training, too.
+
+    Returns:
+        These norms.
 
     Raises:
         InputError: the network has no ImageNet encoder.
     """
     owners = {id(parameter) for parameter in _pretrained(network, "train.freeze_norms")}
-    for module in network.modules():
-        if isinstance(module, Norm) and id(module.weight) in owners:
-            module.frozen = True
-            module.eval()
+    norms = [m for m in network.modules() if isinstance(m, Norm) and id(m.weight) in owners]
+    for norm in norms:
+        norm.frozen = True
+        norm.eval()
+    return norms
 
 
 def _pretrained(network: Network, option: str) -> list[nn.Parameter]:
