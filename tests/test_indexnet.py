@@ -65,7 +65,9 @@ def test_mattes_are_the_published_ones(name):
         assert np.abs(got - expected[key]).max() / np.ptp(expected[key]) < 1e-4
 
 
-@pytest.mark.parametrize(("structure", "group"), [*(({}, g) for g in [*PLAN, ALL]), *OTHERS])
+@pytest.mark.parametrize(
+    ("structure", "group"), [*(({}, g) for g in [*PLAN, ALL]), *OTHERS], ids=str
+)
 def test_cut_computes_what_the_silenced_network_does(structure, group):
     network = small_indexnet(**structure)
     check_cut(network, [*network.plan] if group == ALL else [group], SMALL)
