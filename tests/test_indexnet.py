@@ -9,11 +9,14 @@ import torch
 from torch import nn
 
 import models
+from models import files
 from models.errors import InputError
 from models.imagenet import load_encoder
 from tests.reference import SHARED, fill, needs_shared
 from tests.silencing import check_cut, picture, randomised
+from utils import config as configs
 from utils.cost import macs, parameters
+from utils.networks import new_network
 from utils.prune import gates, scores, select
 from utils.prune.gates import part_of
 
@@ -194,3 +197,11 @@ def test_its_cost_is_the_published_one():
     network = models.build("indexnet")
     assert parameters(network) == 5_953_515
     assert macs(network, 224, 224) == pytest.approx(5.573e9, rel=0.001)
+
+
+def test_a_checkpoint_of_another_index_kind_than_the_config_asks_for_is_refused(tmp_path):
+    files.save_network(tmp_path / "m2o.tar", models.build("indexnet", PLAN))
+    start = f"network.start={tmp_path / 'm2o.tar'}"
+    with pytest.raises(InputError, match=r"network\.st(art|ructure)"):
+        new_network(configs.load(None, [start, "network.structure.index=o2o"]), resume=False)
+    assert new_network(configs.load(None, [start]), resume=False).structure["index"] == "m2o"
