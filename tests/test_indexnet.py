@@ -29,10 +29,10 @@ UNET, UNPOOL = {"decoder": "unet"}, {"decoder": "unpool"}
 ALL = "all together"
 # Beside the default, each group that says more than all together.
 OTHERS = [
-    *(({"index": "o2o"}, group) for group in ("layer0", "layer3", ALL)),
-    *((HOLISTIC, group) for group in ("layer0", "index0", "decoder1", "decoder7", ALL)),
-    *((UNET, group) for group in ("layer0", "layer6", ALL)),
-    *((UNPOOL, group) for group in ("layer2", "decoder6", ALL)),
+    *(({"index": "o2o"}, group) for group in ("layer0", ALL)),
+    *((HOLISTIC, group) for group in ("index0", "decoder1", ALL)),
+    *((UNET, group) for group in ("layer6", ALL)),
+    *((UNPOOL, group) for group in ("decoder6", ALL)),
     ({"nonlinear": False}, ALL),
     ({"index": "o2o"} | LINEAR, ALL),
     (HOLISTIC | LINEAR, ALL),
