@@ -14,6 +14,7 @@ from models.index_blocks import KINDS, IndexBlock
 from models.layers import Unit, inverted_residuals, unit
 from models.mobilenet_v2 import LAYERS, STEM, imagenet_encoder
 from models.network import Encoder, MattingNetwork, Stage, Stages, pad_to_multiple
+from models.precision import without_autocast
 
 POOLED = (0, 2, 3, 4, 6)  # the layers whose map is pooled
 STAGES = {3: "encoder2", 4: "encoder3", 6: "encoder4", 7: "encoder5"}
@@ -110,7 +111,7 @@ class IndexNet(MattingNetwork):
                 stages[f"decoder{k}"] = Stage(pre, x, layer.norm)
         x = F.relu6(self.draft(x))
         # Near 1, half precision cannot tell neighbouring 8-bit alphas apart.
-        with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):
+        with without_autocast(x):
             alpha = self.matte(x.to(self.matte.weight.dtype))
         return alpha[..., :height, :width]
 
