@@ -12,8 +12,9 @@ from models.channels import Channels
 from models.errors import InputError
 from models.index_blocks import KINDS, IndexBlock
 from models.layers import Unit, inverted_residuals, unit
+from models.matting import MattingNetwork
 from models.mobilenet_v2 import LAYERS, STEM, imagenet_encoder
-from models.network import Encoder, MattingNetwork, Stage, Stages, pad_to_multiple
+from models.network import Encoder, Stage, Stages, pad_to_multiple
 from models.precision import without_autocast
 
 POOLED = (0, 2, 3, 4, 6)  # the layers whose map is pooled
