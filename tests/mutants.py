@@ -31,7 +31,7 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = {  # the quick ones first
-    "utils/distill": ("distill", "method", "loop"),
+    "utils/distill": ("distill", "adapters", "kinds", "method", "loop"),
     "utils/prune": ("prune", "budget", "sparsity", "widths", "method"),
     "utils/train": (
         "schedule",

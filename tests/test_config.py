@@ -129,7 +129,8 @@ def test_a_budget_needs_no_rate():
         ("data.trimap_radius=[0, 3]", "greater than or equal to 1, not 0"),
         (f"data.trimap_radius=[1, {LARGEST_RADIUS + 1}]", "less than or equal to 254, not 255"),
         ("data.trimap_radius=[5, 2]", "the smaller one first"),
-        ("distill.types=[spatial, foo]", "'spatial', 'channel' or 'batch', not 'foo'"),
+        ("distill.types=[spatial, foo]", "'fsp', 'ofd' or 'cwd', not 'foo'"),
+        ("distill.cwd_temperature=0", "greater than 0"),
         ("distill.types=[spatial, spatial]", "spatial stands twice"),
         ("distill.stages=[]", "too few"),
         ("distill.weights=[1]", "1 for 2 types"),
@@ -290,6 +291,17 @@ def test_the_flags_of_spkd_mean_our_keys():
     )
 
 
+@pytest.mark.parametrize("name", ["batch", "at", "fsp", "ofd", "nst", "cwd"])
+def test_the_kinds_of_spkd_have_its_names(name):
+    assert load(None, flags("--KD_type", name)).distill.types == (name,)
+
+
+@pytest.mark.parametrize("given", ["hinton", "[ hinton ]"])
+def test_hinton_is_the_teachers_matte_alone(given):
+    loss = load(None, flags("--KD_type", given)).loss
+    assert (loss.alpha, loss.alpha_teacher, loss.kd) == (1, 1, 0)
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -299,6 +311,10 @@ def test_the_flags_of_spkd_mean_our_keys():
         (("--feature_layer", "[1;2]"), "--feature_layer '[1;2]': write [1,2,3,4]"),
         (("--feature_layer", ""), "--feature_layer ''"),
         (("--feature_layer", "²"), "--feature_layer '²'"),
+        (("--KD_type", "hinton,spatial"), "--KD_type hinton,spatial: the teacher's matte"),
+        (("--KD_type", "hinton", "--KD_weight", "[2]"), "--KD_weight: hinton compares no stages"),
+        (("--KD_type", "hinton", "--feature_layer", "0"), "--feature_layer: hinton compares no"),
+        (("--KD_type", "fsp", "--feature_layer", "[3]"), "fsp compares neighbouring stages"),
         (("--KD_weight", "[1]"), "'distill.weights=[1]': 1 for 2 types"),
         (("--KD_weight", "[1,heavy]"), "a valid number, not 'heavy'"),
         (("--KD_weight", "[1,{]"), "no valid YAML"),

@@ -1,18 +1,20 @@
-"""Similarity losses against their definitions and the released values; the adapters."""
+"""Losses of two feature maps against their definitions and the released values."""
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.reference import fill, losses
 from utils.distill import (
-    Adapters,
+    attention_transfer_loss,
     batch_similarity_loss,
     channel_similarity_loss,
+    channel_wise_loss,
+    nst_loss,
     spatial_similarity_loss,
 )
 from utils.distill.gram import full_precision
@@ -21,7 +23,11 @@ LOSSES = {
     "spatial_similarity": spatial_similarity_loss,
     "channel_similarity": channel_similarity_loss,
     "batch_similarity": batch_similarity_loss,
+    "AT": attention_transfer_loss,
+    "NST": nst_loss,
+    "CWD": channel_wise_loss,
 }
+SAME_WIDTH = ("channel_similarity", "CWD")
 ALL = pytest.mark.parametrize("name", LOSSES)
 
 
@@ -41,15 +47,39 @@ def plain_batch(student: Tensor, teacher: Tensor) -> Tensor:
     return functional.mse_loss(*(functional.normalize(x @ x.T, dim=1) for x in rows))
 
 
+def plain_at(student: Tensor, teacher: Tensor) -> Tensor:
+    maps = [(features**2).sum(1).flatten(1) for features in (student, teacher)]
+    return functional.mse_loss(*(x / (x.norm(dim=1, keepdim=True) + 1e-6) for x in maps))
+
+
+def plain_nst(student: Tensor, teacher: Tensor) -> Tensor:
+    """Three means of the kernel over pairs of channels."""
+    s, t = (functional.normalize(features.flatten(2), dim=2) for features in (student, teacher))
+
+    def mean(x: Tensor, y: Tensor) -> Tensor:
+        return ((x @ y.mT) ** 2).mean((1, 2))
+
+    return (mean(t, t) + mean(s, s) - 2 * mean(s, t)).mean()
+
+
+def plain_cwd(student: Tensor, teacher: Tensor) -> Tensor:
+    s, t = ((features.flatten(2) / 4).log_softmax(2) for features in (student, teacher))
+    return 4**2 * (t.exp() * (t - s)).sum(2).mean()
+
+
 PLAIN = {
     "spatial_similarity": plain_spatial,
     "channel_similarity": plain_channel,
     "batch_similarity": plain_batch,
+    "AT": plain_at,
+    "NST": plain_nst,
+    "CWD": plain_cwd,
 }
 
 
 def unit(x: Tensor, dim: int) -> Tensor:
-    return x / (x.norm(dim=dim, keepdim=True) + 1e-7)
+    length = x.norm(dim=dim, keepdim=True)
+    return torch.where(length > 0, x / (length + 1e-7), 0)  # a dead vector gets no gradient
 
 
 def maps(*shape: int, width: int = 0, seed: int = 0, dtype=torch.float64) -> tuple[Tensor, Tensor]:
@@ -73,7 +103,7 @@ def relative_error(value: Tensor, exact: Tensor) -> float:
 # Values
 
 
-@ALL
+@pytest.mark.parametrize("name", [name for name in LOSSES if name != "CWD"])
 def test_released_values(name):
     oracle = losses()
     for stage, shape in enumerate(oracle["shapes"]):
@@ -104,7 +134,7 @@ def test_spatial_by_hand():
     seed=st.integers(0, 2**16),
 )
 def test_agrees_with_plain_form(name, shape, width, after_relu, channels_last, seed):
-    student, teacher = maps(*shape, width=0 if name == "channel_similarity" else width, seed=seed)
+    student, teacher = maps(*shape, width=0 if name in SAME_WIDTH else width, seed=seed)
     if after_relu:  # few channels: some pixels are dead
         student, teacher = student.detach().relu().requires_grad_(), teacher.relu()
     exact, exact_gradient = value_and_gradient(PLAIN[name], student, teacher)
@@ -121,7 +151,7 @@ def test_agrees_with_plain_form(name, shape, width, after_relu, channels_last, s
 @pytest.mark.parametrize(("width", "size"), [(3, 3), (8, 2), (6, 3)])
 @ALL
 def test_gradcheck(name, width, size):
-    student, teacher = maps(2, 6 if name == "channel_similarity" else width, size, size, width=6)
+    student, teacher = maps(2, 6 if name in SAME_WIDTH else width, size, size, width=6)
     assert torch.autograd.gradcheck(lambda x: LOSSES[name](x, teacher), student)
 
 
@@ -158,7 +188,7 @@ def test_accurate_near_the_teacher(name, distance):
 def test_never_negative(name, shape, distance, scale, seed):
     noise, teacher = maps(*shape, seed=seed, dtype=torch.float32)
     value = LOSSES[name](scale * (teacher + distance * noise.detach()), teacher).item()
-    assert 0 <= value <= 4.001
+    assert 0 <= value <= (torch.inf if name == "CWD" else 4.001)
 
 
 def test_never_negative_for_a_rotated_teacher():
@@ -208,6 +238,24 @@ def test_dead_features_give_finite_gradients(name, dead):
         value, gradient = value_and_gradient(LOSSES[name], student.requires_grad_(), teacher)
         assert value.isfinite()
         assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "dead"),
+    [
+        *(("spatial_similarity", "pixel"), ("channel_similarity", "channel")),
+        *(("AT", "pixel"), ("AT", "channel"), ("NST", "channel")),
+    ],
+)
+def test_dead_features_of_the_student_get_no_gradient(name, dead):
+    index = {"pixel": (..., 0, 1), "channel": (slice(None), 2)}[dead]
+    for size in (2, 4):  # more channels than pixels, fewer
+        student, teacher = maps(2, 6, size, size, dtype=torch.float32)
+        student = student.detach()
+        student[index] = 0
+        _, gradient = value_and_gradient(LOSSES[name], student.requires_grad_(), teacher)
+        assert gradient.any()
+        assert not gradient[index].any()
 
 
 @ALL
@@ -287,11 +335,12 @@ def test_full_precision_restores_the_switches(precision):
         torch.set_float32_matmul_precision(before)
 
 
-def test_no_matrix_over_pixels():
+@pytest.mark.parametrize("name", ["spatial_similarity", "NST"])
+def test_no_matrix_over_pixels(name):
     """Neither pass makes a tensor larger than the maps themselves."""
     student, teacher = maps(1, 8, 20, 20, width=4, dtype=torch.float32)
     with LargestTensor() as made:
-        spatial_similarity_loss(student, teacher).backward()
+        LOSSES[name](student, teacher).backward()
     assert made.numel == teacher.numel() < (20 * 20) ** 2
 
 
@@ -307,7 +356,7 @@ def test_spatial_keeps_one_map_for_the_backward_pass():
 def test_other_shapes_are_refused(name):
     teacher = torch.zeros(2, 4, 5, 5)
     wrong = [torch.zeros(1, 4, 5, 5), torch.zeros(2, 4, 5, 6), torch.zeros(2, 4, 25)]
-    if name == "channel_similarity":
+    if name in SAME_WIDTH:
         wrong.append(torch.zeros(2, 3, 5, 5))
     for student in wrong:
         told = "must be" if student.ndim != 4 else "must have the same"
@@ -336,43 +385,6 @@ def test_the_same_on_the_gpu(name, channels_last):
         torch.set_float32_matmul_precision(before)
     torch.testing.assert_close(value.cpu(), exact, rtol=1e-5, atol=0)
     torch.testing.assert_close(gradient.cpu(), exact_gradient, rtol=1e-4, atol=1e-8)
-
-
-# Adapters
-
-
-def test_adapters_only_where_widths_differ():
-    adapters = Adapters({"encoder2": (3, 8), "encoder3": (5, 5)}, bias=False)
-    assert [tuple(p.shape) for p in adapters.parameters()] == [(8, 3, 1, 1)]
-    maps_in = {"encoder2": torch.randn(2, 3, 6, 6), "encoder3": torch.randn(2, 5, 3, 3)}
-    maps_out = adapters(maps_in)
-    assert list(maps_out) == ["encoder2", "encoder3"]
-    assert maps_out["encoder2"].shape == (2, 8, 6, 6)
-    assert maps_out["encoder3"] is maps_in["encoder3"]
-    expected = functional.conv2d(maps_in["encoder2"], next(adapters.parameters()))
-    torch.testing.assert_close(maps_out["encoder2"], expected)
-
-
-def test_adapters_of_equal_widths_have_no_parameters():
-    assert not list(Adapters({"encoder2": (4, 4)}, bias=True).parameters())
-
-
-def test_adapters_always_and_bias():
-    adapters = Adapters({"encoder2": (4, 4)}, bias=True, always=True)
-    assert [tuple(p.shape) for p in adapters.parameters()] == [(4, 4, 1, 1), (4,)]
-    features = torch.randn(1, 4, 2, 2)
-    assert adapters({"encoder2": features})["encoder2"] is not features
-
-
-def test_adapters_learn_with_the_student():
-    torch.manual_seed(0)
-    student = nn.Conv2d(3, 4, 3, padding=1)
-    adapters = Adapters({"encoder2": (4, 6)}, bias=True)
-    mapped = adapters({"encoder2": student(torch.randn(2, 3, 6, 6))})["encoder2"]
-    channel_similarity_loss(mapped, torch.randn(2, 6, 6, 6)).backward()
-    for parameter in (*student.parameters(), *adapters.parameters()):
-        assert parameter.grad.isfinite().all()
-        assert parameter.grad.any()
 
 
 class LargestTensor(TorchDispatchMode):

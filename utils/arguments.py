@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from models.errors import InputError
 
+HINTON = "hinton"  # SPKD's name for the loss to the teacher's matte alone
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
 
@@ -54,7 +55,7 @@ def add_spkd_flags(parser: argparse.ArgumentParser) -> None:
     """Give a script the flags of SPKD's release, for `spkd_flags`."""
     flags = parser.add_argument_group("the flags of SPKD's release")
     flags.add_argument("--batch-size", metavar="N", help="train.batch_size=N")
-    flags.add_argument("--KD_type", metavar="A,B", help="distill.types=[A,B]")
+    flags.add_argument("--KD_type", metavar="A,B", help=f"distill.types=[A,B]; {HINTON}: loss.kd=0")
     flags.add_argument("--feature_layer", metavar="[I,J]", help="encoder stages, counted from 0")
     flags.add_argument("--KD_weight", metavar="[X,Y]", help="distill.weights=[X,Y]")
 
@@ -79,7 +80,7 @@ def spkd_flags(arguments: argparse.Namespace) -> list[str]:
     if arguments.batch_size is not None:
         overrides.append(f"train.batch_size={arguments.batch_size}")
     if arguments.KD_type is not None:
-        overrides.append(f"distill.types=[{arguments.KD_type.strip('[]')}]")
+        overrides.append(_kinds(arguments))
     if arguments.feature_layer is not None:
         layers = [layer.strip() for layer in arguments.feature_layer.strip("[]").split(",")]
         if not all(layer.isdecimal() and len(layer) < 9 for layer in layers):
@@ -89,3 +90,20 @@ def spkd_flags(arguments: argparse.Namespace) -> list[str]:
     if arguments.KD_weight is not None:
         overrides.append(f"distill.weights=[{arguments.KD_weight.strip('[]')}]")
     return overrides
+
+
+def _kinds(arguments: argparse.Namespace) -> str:
+    """The override for `--KD_type`; its `hinton` is the loss to the teacher's matte alone."""
+    names = arguments.KD_type.strip("[]")
+    kinds = [name.strip() for name in names.split(",")]
+    if HINTON not in kinds:
+        return f"distill.types=[{names}]"
+    if len(kinds) > 1:
+        raise InputError(
+            f"--KD_type {names}: the teacher's matte is imitated beside every kind, with weight "
+            f"loss.alpha_teacher; leave out {HINTON}, or all others"
+        )
+    for flag in ("feature_layer", "KD_weight"):
+        if getattr(arguments, flag) is not None:
+            raise InputError(f"--{flag}: {HINTON} compares no stages; leave it out")
+    return "loss.kd=0"

@@ -137,11 +137,17 @@ class LossConfig(Section):
     kd: Weight = 1.0  # times distill.weights
 
 
+Kind = Literal["spatial", "channel", "batch", "at", "nst", "fsp", "ofd", "cwd"]
+
+
 class DistillConfig(Section):
-    types: tuple[Literal["spatial", "channel", "batch"], ...] = ("spatial", "channel")
+    types: tuple[Kind, ...] = ("spatial", "channel")  # docs/training.md tells what they compare
     weights: tuple[Weight, ...] | None = None  # one for each type; null: all 1
     stages: Stages = ("encoder2", "encoder3", "encoder4", "encoder5")
     adapter_bias: bool = False  # SPKD's 1x1 adapters have one, DCP's do not
+    cwd_temperature: Positive = (
+        4.0  # of cwd's softmax over the pixels; higher tells more of weak ones
+    )
 
     @model_validator(mode="after")
     def _one_weight_each(self) -> "DistillConfig":
@@ -152,6 +158,10 @@ class DistillConfig(Section):
                 raise ValueError(f"{key}: {twice[0]} stands twice")
         if self.weights is not None and len(self.weights) != len(self.types):
             raise ValueError(f"weights: {len(self.weights)} for {len(self.types)} types")
+        if "fsp" in self.types and len(self.stages) == 1:
+            raise ValueError(
+                "types: fsp compares neighbouring stages; give two or more, or leave it out"
+            )
         return self
 
 

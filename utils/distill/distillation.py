@@ -1,5 +1,6 @@
 """The distillation terms of a training: weighted kinds, and what they learn beside the student."""
 
+import torch
 from torch import Tensor, nn
 
 from models.errors import InputError
@@ -18,7 +19,7 @@ class Distillation(nn.Module):
         options: kinds, their weights, stages.
 
     Raises:
-        InputError: a network has no such stage.
+        InputError: a network has no such stage, or not what a kind compares.
     """
 
     def __init__(self, options: DistillConfig, student: Network, teacher: Network) -> None:
@@ -27,9 +28,11 @@ class Distillation(nn.Module):
         for network in (student, teacher):
             _require_stages(network, options.stages)
         self._weights = options.weights or (1.0,) * len(options.types)
-        self.kinds = nn.ModuleDict(
-            {kind: KINDS[kind](student, teacher, options.stages) for kind in options.types}
-        )
+        self._student, self._teacher, self._stages = student.name, teacher.name, options.stages
+        with torch.random.fork_rng(devices=[]):  # adapters start the same whatever else is drawn
+            self.kinds = nn.ModuleDict(
+                {kind: KINDS[kind](student, teacher, options) for kind in options.types}
+            )
         self.reads_pre = any(kind.reads_pre for kind in self.kinds.values())
         adapts = any(kind.adapted for kind in self.kinds.values())
         widths = {s: (ours[s], theirs[s]) for s in options.stages} if adapts else {}
@@ -44,13 +47,29 @@ class Distillation(nn.Module):
             )
 
     def forward(self, student: Stages, teacher: Stages) -> dict[str, Tensor]:
-        """The weighted terms, scalars by kind."""
+        """The weighted terms, scalars by kind.
+
+        Raises:
+            InputError: the maps of a stage have different sizes, so that they cannot be compared.
+        """
+        for stage in self._stages:
+            self._require_same_size(stage, student, teacher)
         maps = {s: student[s].activation for s in self.adapters.stages}
         adapted = self.adapters(maps)
         return {
             name: weight * kind(student, teacher, adapted)
             for weight, (name, kind) in zip(self._weights, self.kinds.items(), strict=True)
         }
+
+    def _require_same_size(self, stage: str, student: Stages, teacher: Stages) -> None:
+        (*_, h, w), (*_, height, width) = (
+            stages[stage].activation.shape for stages in (student, teacher)
+        )
+        if (h, w) != (height, width):
+            raise InputError(
+                f"distill.stages: {stage} has {h} x {w} pixels in {self._student} and "
+                f"{height} x {width} in {self._teacher}; leave it out, or change data.crop"
+            )
 
 
 def _require_stages(network: Network, names: tuple[str, ...]) -> None:

@@ -10,15 +10,18 @@ Both sides are small when a is near b, so float32 keeps its digits where a stude
 kind. They are written out because autograd would keep every intermediate map for them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 
+from utils.distill.closed_form import attach, wants_gradient
+
 UNIT_EPSILON = 1e-7  # added to the length of a vector, as the SPKD and DCP releases do
+LEAST_LENGTH = 1e-12  # that a channel's map is divided by, as NST's release does
 
 
 def unit_gram_loss(student: Tensor, teacher: Tensor) -> Tensor:
@@ -35,10 +38,25 @@ def unit_gram_loss(student: Tensor, teacher: Tensor) -> Tensor:
     Returns:
         A scalar in [0, 4], float32 (float64 if an argument is).
     """
-    with full_precision(student.device):
-        student, teacher = in_full_precision(student, teacher)
-        with_gradient = torch.is_grad_enabled() and student.requires_grad
-        return _UnitGramLoss.apply(student, teacher, with_gradient)
+    columns = _Unit(1, lambda norm: norm + UNIT_EPSILON)
+    return _gram_loss(student, teacher, columns, columns, 1 / student.shape[2] ** 2)
+
+
+def mean_discrepancy(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean over the batch of |s's / d - t't / d'|^2, the rows of s and t at unit length.
+
+    It is the squared maximum mean discrepancy of the rows under the kernel (x'y)^2. A row x becomes
+    x / max(|x|, 1e-12). Time and memory are those of `unit_gram_loss`.
+
+    Args:
+        student: (N,d,k), the vectors in rows.
+        teacher: (N,d',k). It gets no gradient.
+
+    Returns:
+        A scalar in [0, 2], float32 (float64 if an argument is).
+    """
+    rows = _Unit(2, lambda norm: norm.clamp(min=LEAST_LENGTH), student.shape[1] ** -0.5)
+    return _gram_loss(student, teacher, rows, rows._replace(length=teacher.shape[1] ** -0.5), 1.0)
 
 
 def in_full_precision(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,32 +102,59 @@ _NEW_SWITCH = hasattr(torch.backends.cuda.matmul, "fp32_precision") and hasattr(
 )
 
 
-class _UnitGramLoss(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: FunctionCtx, student: Tensor, teacher: Tensor, with_gradient: bool) -> Tensor:
-        loss, gradient = _loss_and_gradient(student, teacher, with_gradient)
-        if gradient is not None:
-            ctx.save_for_backward(gradient)
-        return loss
+class _Unit(NamedTuple):
+    """How a matrix is scaled: every vector along `dim` to the length `length`."""
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: FunctionCtx, upstream: Tensor) -> tuple[Tensor, None, None]:
-        (gradient,) = ctx.saved_tensors
-        return gradient * upstream, None, None
+    dim: int
+    radius: Callable[[Tensor], Tensor]  # of their lengths: above 0, so that a dead one stays zero
+    length: float = 1.0
+
+    def apply(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The scaled matrix, and the lengths before."""
+        unit = x.square()  # ten times faster on the CPU than vector_norm over a strided dimension
+        norm = unit.sum(self.dim, keepdim=True).sqrt_()
+        return torch.div(x, self.radius(norm) / self.length, out=unit), norm
+
+    def backward_(self, gradient: Tensor, x: Tensor, norm: Tensor, spare: Tensor) -> None:
+        """Turn the gradient by the scaled matrix into the gradient by `x`, in place.
+
+        A dead vector gets none: it has no direction, and its own would be out of all proportion.
+        """
+        radius = self.radius(norm).masked_fill_(norm == 0, torch.inf)
+        along = torch.mul(gradient, x, out=spare).sum(self.dim, keepdim=True)
+        along /= (norm * radius).masked_fill_(norm == 0, torch.inf)
+        gradient.addcmul_(x, along, value=-1).div_(radius / self.length)
+
+
+def _gram_loss(
+    student: Tensor, teacher: Tensor, unit: _Unit, teacher_unit: _Unit, scale: float
+) -> Tensor:
+    """`scale` times the mean over the batch of |a'a - b'b|^2, a and b the scaled matrices."""
+    with full_precision(student.device):
+        student, teacher = in_full_precision(student, teacher)
+        wanted = wants_gradient(student)
+        with torch.no_grad():
+            loss, gradient = _loss_and_gradient(
+                student, teacher, unit, teacher_unit, scale / len(student), wanted
+            )
+    return attach(loss, (student, gradient)) if wanted else loss
 
 
 def _loss_and_gradient(
-    student: Tensor, teacher: Tensor, with_gradient: bool
+    student: Tensor,
+    teacher: Tensor,
+    unit: _Unit,
+    teacher_unit: _Unit,
+    scale: float,
+    with_gradient: bool,
 ) -> tuple[Tensor, Tensor | None]:
     """The loss and its gradient by `student`; never more than three maps alive, the result among
     them, which is why so much is done in place."""
-    batch, length, count = student.shape
-    a, norm = _unit_columns(student)
-    b, _ = _unit_columns(teacher)
+    _, length, count = student.shape
+    a, norm = unit.apply(student)
+    b, _ = teacher_unit.apply(teacher)
     plus, minus = _sum_and_difference_(*_same_length(a, b))
     del a, b
-    scale = 1 / (batch * count**2)
     gradient = torch.empty_like(student) if with_gradient else None
     if count <= plus.shape[1]:
         product = plus.mT @ minus
@@ -128,26 +173,8 @@ def _loss_and_gradient(
             gradient.baddbmm_((pm + mm).mul_(scale)[:, :length], plus)
     if gradient is not None:
         del minus
-        _through_unit_columns_(gradient, student, norm, spare=plus[:, :length])
+        unit.backward_(gradient, student, norm, spare=plus[:, :length])
     return loss, gradient
-
-
-def _unit_columns(x: Tensor) -> tuple[Tensor, Tensor]:
-    """x / (|x| + 1e-7) along dimension 1, and |x|."""
-    unit = x.square()  # ten times faster on the CPU than vector_norm over a strided dimension
-    norm = unit.sum(1, keepdim=True).sqrt_()
-    return torch.div(x, norm + UNIT_EPSILON, out=unit), norm
-
-
-def _through_unit_columns_(gradient: Tensor, x: Tensor, norm: Tensor, spare: Tensor) -> None:
-    """Turn the gradient by x / (|x| + 1e-7) into the gradient by x, in place.
-
-    At x = 0 the norm has no gradient (its sub-gradient 0 is taken), so nothing divides by zero.
-    """
-    radius = norm + UNIT_EPSILON
-    along = torch.mul(gradient, x, out=spare).sum(1, keepdim=True)
-    along /= (norm * radius).clamp_(min=torch.finfo(x.dtype).tiny)
-    gradient.addcmul_(x, along, value=-1).div_(radius)
 
 
 def _same_length(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

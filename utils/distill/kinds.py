@@ -1,16 +1,23 @@
 """Kinds of distillation by name: how the stages of a student are compared with its teacher's."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from models.network import Network, Stages
+from utils.distill.at import attention_transfer_loss
 from utils.distill.batch import batch_similarity_loss
 from utils.distill.channel import channel_similarity_loss
+from utils.distill.cwd import channel_wise_loss
+from utils.distill.fsp import FlowOfSolution
+from utils.distill.nst import nst_loss
+from utils.distill.ofd import Overhaul
 from utils.distill.spatial import spatial_similarity_loss
+from utils.options import DistillConfig
 
-Maps = Mapping[str, Tensor]
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class PerStage(nn.Module):
@@ -22,14 +29,13 @@ class PerStage(nn.Module):
             widths.
     """
 
-    def __init__(
-        self, loss: Callable[[Tensor, Tensor], Tensor], adapted: bool, stages: tuple[str, ...]
-    ) -> None:
+    reads_pre = False  # whether it looks at the maps before the ReLUs
+
+    def __init__(self, loss: Loss, adapted: bool, stages: tuple[str, ...]) -> None:
         super().__init__()
-        self.reads_pre = False  # whether it looks at the maps before the ReLUs
         self._loss, self.adapted, self._stages = loss, adapted, stages
 
-    def forward(self, student: Stages, teacher: Stages, adapted: Maps) -> Tensor:
+    def forward(self, student: Stages, teacher: Stages, adapted: Mapping[str, Tensor]) -> Tensor:
         """A scalar.
 
         Args:
@@ -41,9 +47,23 @@ class PerStage(nn.Module):
         return torch.stack(losses).sum()
 
 
-# Each is made of student, teacher and the names of the stages; it may hold parameters of its own.
-KINDS: dict[str, Callable[[Network, Network, tuple[str, ...]], nn.Module]] = {
-    "spatial": lambda student, teacher, stages: PerStage(spatial_similarity_loss, False, stages),
-    "channel": lambda student, teacher, stages: PerStage(channel_similarity_loss, True, stages),
-    "batch": lambda student, teacher, stages: PerStage(batch_similarity_loss, False, stages),
+def _per_stage(loss: Loss, adapted: bool) -> Callable[..., nn.Module]:
+    return lambda student, teacher, options: PerStage(loss, adapted, options.stages)
+
+
+def _channel_wise(student: Network, teacher: Network, options: DistillConfig) -> nn.Module:
+    loss = partial(channel_wise_loss, temperature=options.cwd_temperature)
+    return PerStage(loss, True, options.stages)
+
+
+# Each is made of student, teacher and the section `distill`; it may hold parameters of its own.
+KINDS: dict[str, Callable[[Network, Network, DistillConfig], nn.Module]] = {
+    "spatial": _per_stage(spatial_similarity_loss, adapted=False),
+    "channel": _per_stage(channel_similarity_loss, adapted=True),
+    "batch": _per_stage(batch_similarity_loss, adapted=False),
+    "at": _per_stage(attention_transfer_loss, adapted=False),
+    "nst": _per_stage(nst_loss, adapted=False),
+    "fsp": lambda student, teacher, options: FlowOfSolution(teacher, options.stages),
+    "ofd": lambda student, teacher, options: Overhaul(student, teacher, options.stages),
+    "cwd": _channel_wise,
 }

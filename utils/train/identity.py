@@ -40,7 +40,8 @@ def identity(
         used |= _flat("loss", config.loss, include=OF_TEACHER)
         content = {**content, "teacher": fingerprint(objective.teacher)}
     if objective.distillation is not None:
-        used |= _flat("distill", config.distill)
+        unused = () if "cwd" in config.distill.types else ("cwd_temperature",)
+        used |= _flat("distill", config.distill, exclude=unused)
     if sparsity is not None:
         used |= _flat("prune", config.prune, include=OF_SPARSITY)
         if sparsity.watch:
