@@ -39,6 +39,7 @@ lint: $(VENV)/.tests
 
 bench: $(VENV)/.runs
 	$(RUN) benchmarks/spatial_similarity.py
+	$(RUN) benchmarks/distillation.py
 	$(RUN) benchmarks/half_width.py
 	$(RUN) benchmarks/loader.py
 	$(RUN) benchmarks/metrics.py

@@ -43,21 +43,31 @@ def report(name: str, value: float, unit: str) -> None:
 def compare(
     reference: Callable[[], object], ours: Callable[[], object], repeats: int = 5
 ) -> Comparison:
-    """Time the two in turn on one thread, so that both meet the same machine; keep the minima.
+    """The fastest of each, see `fastest`."""
+    return Comparison(*fastest([reference, ours], repeats))
 
-    Each is called once before, to warm up.
+
+def fastest(
+    functions: Sequence[Callable[[], object]],
+    repeats: int = 5,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[float]:
+    """Seconds of one call of each, the minimum of several.
+
+    They are called in turn on one thread, so that all meet the same machine, and once before, to
+    warm up. By `time.process_time` calls may be long: what other processes take does not count.
     """
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        reference()
-        ours()
-        seconds = [(_seconds(reference), _seconds(ours)) for _ in range(repeats)]
+        for function in functions:
+            function()
+        seconds = [[_seconds(function, clock) for function in functions] for _ in range(repeats)]
     finally:
         torch.set_num_threads(threads)
-    return Comparison(*(min(column) for column in zip(*seconds, strict=True)))
+    return [min(column) for column in zip(*seconds, strict=True)]
 
 
 def peak_above_inputs(
@@ -84,10 +94,10 @@ def peak_above_inputs(
     return peak
 
 
-def _seconds(function: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def _seconds(function: Callable[[], object], clock: Callable[[], float]) -> float:
+    start = clock()
     function()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def _measure(sender, function, inputs, size, small) -> None:

@@ -59,7 +59,10 @@ def test_another_training_is_refused(finished, data, override, words):
 
 @pytest.mark.parametrize(
     "override",
-    ["data.workers=1", "train.lr=0.1", "prune.rate=0.3", "prune.sparsity=1"],
+    [
+        *("data.workers=1", "train.lr=0.1", "prune.rate=0.3", "prune.sparsity=1"),
+        "distill.cwd_temperature=1",  # of a kind that is not used
+    ],
 )
 def test_what_leaves_samples_and_loss_alone_may_change(finished, data, override):
     resume(data, finished, override)

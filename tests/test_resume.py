@@ -20,7 +20,7 @@ CONFIG = {
     "teacher": "teacher/BEST_checkpoint.tar",
     "network": {"name": "dim", "width": 1 / 32},
     "data": {"crop": 32, "backgrounds_per_foreground": 4, "valid_backgrounds": 1, "workers": 0},
-    "distill": {"types": ["spatial", "channel"], "stages": ["encoder2", "encoder3"]},
+    "distill": {"types": ["spatial", "channel", "ofd"], "stages": ["encoder2", "encoder3"]},
     "prune": {"rate": 0.5, "min_channels": 2, "sparsity": 1e-2, "weights": "inherit"},
     "train": {"epochs": 2, "batch_size": 3, "lr": 0.005, "ema": 0.5},
 }

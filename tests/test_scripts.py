@@ -29,7 +29,7 @@ CONFIG = {
         "valid_backgrounds": 1,
         "workers": 1,
     },
-    "distill": {"types": ["spatial", "channel", "batch"]},
+    "distill": {"types": ["spatial", "channel", "batch", "at", "nst", "fsp", "ofd", "cwd"]},
     "prune": {"rate": 0.5, "min_channels": 2},
     "train": {"epochs": 2, "batch_size": 4, "lr": 0.005},
     "train_prune": {"epochs": 1},
