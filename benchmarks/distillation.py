@@ -18,17 +18,27 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.timing import fastest, parser, report
 
 KINDS = ("spatial,channel", "nst", "at")
+PARSER = parser(__doc__)
+told = f"what to measure, sums with commas (default: {' '.join(KINDS)})"
+PARSER.add_argument("--kinds", nargs="+", default=KINDS, metavar="A,B", help=told)
+PARSER.add_argument("--repeats", type=int, default=5, help="steps of each (default: 5)")
+if __name__ == "__main__":
+    PARSER.parse_args()
+
+import torch
+
+import models
+from utils.arguments import CONFIGS
+from utils.config import load
+from utils.networks import new_network
+from utils.tasks.matting import MattingBatch
+from utils.train.objective import Objective
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    options = parser(__doc__)
-    told = f"what to measure, sums with commas (default: {' '.join(KINDS)})"
-    options.add_argument("--kinds", nargs="+", default=KINDS, metavar="A,B", help=told)
-    options.add_argument("--repeats", type=int, default=5, help="steps of each (default: 5)")
-    args = options.parse_args(argv)
+    args = PARSER.parse_args(argv)
     if args.repeats < 1:
-        options.error("--repeats: give a whole number from 1")
-
+        PARSER.error("--repeats: give a whole number from 1")
     steps = [step(kinds, args.toy) for kinds in ("", *args.kinds)]
     without, *times = fastest(steps, 1 if args.toy else args.repeats, time.process_time)
     report("a step without distillation", without, "s")
@@ -39,15 +49,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def step(kinds: str, toy: bool) -> Callable[[], None]:
     """A training step with these kinds; all start from the same weights and see the same batch."""
-    import torch
-
-    import models
-    from utils.arguments import CONFIGS
-    from utils.config import load
-    from utils.networks import new_network
-    from utils.tasks.matting import MattingBatch
-    from utils.train.objective import Objective
-
     width = ("network.width=0.0625", "distill.stages=[encoder2,encoder3]") if toy else ()
     wanted = [f"distill.types=[{kinds}]"] if kinds else ["loss.kd=0"]
     config = load(CONFIGS / "student_SPKD.yaml", [*width, *wanted])
@@ -58,6 +59,7 @@ def step(kinds: str, toy: bool) -> Callable[[], None]:
     optimizer = torch.optim.Adam(objective.parameters(), 1e-4)
 
     side, count = (32, 2) if toy else (320, 4)
+    torch.manual_seed(0)
     image, alpha = (torch.rand(count, channels, side, side) for channels in (3, 1))
     trimap = torch.full_like(alpha, 0.5)
     batch = MattingBatch(image, trimap, alpha, trimap == 0.5, None, None)

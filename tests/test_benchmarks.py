@@ -63,6 +63,7 @@ def test_help_and_wrong_options_need_no_package(name):
         ("tiles", ("--pictures", "folder")),
         ("tiles", ("--large", "--sizes")),
         ("metrics", ("--tiny",)),
+        ("distillation", ("--repeats", "0")),
     ],
 )
 def test_options_that_cannot_be_are_refused(name, arguments, capsys):

@@ -145,9 +145,7 @@ class DistillConfig(Section):
     weights: tuple[Weight, ...] | None = None  # one for each type; null: all 1
     stages: Stages = ("encoder2", "encoder3", "encoder4", "encoder5")
     adapter_bias: bool = False  # SPKD's 1x1 adapters have one, DCP's do not
-    cwd_temperature: Positive = (
-        4.0  # of cwd's softmax over the pixels; higher tells more of weak ones
-    )
+    cwd_temperature: Positive = 4.0  # of its softmax over pixels; higher counts weak ones more
 
     @model_validator(mode="after")
     def _one_weight_each(self) -> "DistillConfig":
