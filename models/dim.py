@@ -6,7 +6,7 @@ The form that DCP and SPKD train and prune: no skips, no refinement.
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from models.channels import Channels
@@ -14,39 +14,10 @@ from models.errors import InputError
 from models.layers import unit
 from models.matting import MattingNetwork
 from models.network import Encoder, Stage, Stages
-from models.precision import without_autocast
+from models.vgg import CONVOLUTIONS, WIDTHS, VggBlock, max_pool, vgg_encoder, vgg_groups
 
-WIDTHS = (64, 128, 256, 512, 512)
-VGG16 = (2, 2, 3, 3, 3)
-NORM = ("weight", "bias", "running_mean", "running_var")
 MOST = 20  # convolutions of a block; no VGG has more than 4
 SMALLEST = 32  # five poolings leave one pixel of it
-
-
-class EncoderBlock(nn.Module):
-    """3x3 units with ReLU, then 2x2 max-pooling that remembers where each maximum was."""
-
-    def __init__(
-        self, channels: Channels, reads: str | Sequence[str], groups: Sequence[str], width: int
-    ) -> None:
-        super().__init__()
-        inputs = [reads, *groups]
-        self.units = nn.ModuleList(
-            unit(channels, a, b, 3, width, bias=True) for a, b in zip(inputs, groups, strict=False)
-        )
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(the last map before its ReLU, the pooled map after it, the places of the maxima)."""
-        *inner, last = self.units
-        for one in inner:
-            x = F.relu(one(x))
-        # The places are all that the decoder sees of fine detail. In half precision neighbours
-        # round to equal values and the first wins: of a photograph bfloat16 moves 8 to 28 % of
-        # the places, with this one convolution in full precision 1 to 6 %.
-        with without_autocast(x):
-            pre = last(x.to(last.conv.weight.dtype))
-        pooled, places = F.max_pool2d(F.relu(pre), 2, return_indices=True)
-        return pre, pooled, places
 
 
 class Dim(MattingNetwork):
@@ -63,12 +34,9 @@ class Dim(MattingNetwork):
 
     name = "dim"
 
-    def __init__(self, channels: Channels, convolutions: Sequence[int] = VGG16) -> None:
+    def __init__(self, channels: Channels, convolutions: Sequence[int] = CONVOLUTIONS) -> None:
         convolutions = _checked(convolutions)
-        groups = [
-            [f"encoder{k}.{i}" for i in range(1, count + 1)]
-            for k, count in enumerate(convolutions, 1)
-        ]
+        groups = vgg_groups(convolutions)
         pooled = [block[-1] for block in groups]
         stages = {f"encoder{k}": pooled[k - 1] for k in range(1, 6)}
         stages |= {f"decoder{k}": pooled[k - 2] for k in range(5, 1, -1)}
@@ -76,11 +44,11 @@ class Dim(MattingNetwork):
         super().__init__(channels, structure, {**stages, "decoder1": "matte"})
 
         channels.fix(image=3, trimap=1, matte=1)
-        self.encoder1 = EncoderBlock(channels, ("image", "trimap"), groups[0], WIDTHS[0])
-        self.encoder2 = EncoderBlock(channels, pooled[0], groups[1], WIDTHS[1])
-        self.encoder3 = EncoderBlock(channels, pooled[1], groups[2], WIDTHS[2])
-        self.encoder4 = EncoderBlock(channels, pooled[2], groups[3], WIDTHS[3])
-        self.encoder5 = EncoderBlock(channels, pooled[3], groups[4], WIDTHS[4])
+        self.encoder1 = VggBlock(channels, ("image", "trimap"), groups[0], WIDTHS[0])
+        self.encoder2 = VggBlock(channels, pooled[0], groups[1], WIDTHS[1])
+        self.encoder3 = VggBlock(channels, pooled[1], groups[2], WIDTHS[2])
+        self.encoder4 = VggBlock(channels, pooled[2], groups[3], WIDTHS[3])
+        self.encoder5 = VggBlock(channels, pooled[3], groups[4], WIDTHS[4])
         decoder = channels.part("decoder")
         self.decoder5 = unit(decoder, pooled[4], pooled[3], 5, bias=True)
         self.decoder4 = unit(decoder, pooled[3], pooled[2], 5, bias=True)
@@ -106,7 +74,8 @@ class Dim(MattingNetwork):
         for k in range(1, 6):
             block = getattr(self, f"encoder{k}")
             size = x.shape[-2:]
-            pre, x, places = block(x)
+            pre = block(x)
+            x, places = max_pool(F.relu(pre))
             pooled_at.append((places, size))
             if stages is not None:
                 pre = F.max_pool2d(pre, 2) if stages.pre else None
@@ -123,18 +92,9 @@ class Dim(MattingNetwork):
         return torch.sigmoid(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x)
 
     def encoder(self) -> Encoder | None:
-        if self.structure["convolutions"] != list(VGG16):
+        if self.structure["convolutions"] != list(CONVOLUTIONS):
             return None
-        entries, index = {}, 0  # torchvision's features: convolution, norm, ReLU; pooling at ends
-        for k in range(1, 6):
-            for i in range(len(getattr(self, f"encoder{k}").units)):
-                ours = f"encoder{k}.units.{i}"
-                conv, norm = f"features.{index}", f"features.{index + 1}"
-                entries |= {f"{ours}.conv.{e}": f"{conv}.{e}" for e in ("weight", "bias")}
-                entries |= {f"{ours}.norm.{e}": f"{norm}.{e}" for e in NORM}
-                index += 3
-            index += 1
-        return Encoder("vgg16_bn", entries)
+        return vgg_encoder(norms=True)
 
 
 def _checked(convolutions: Sequence[int]) -> list[int]:

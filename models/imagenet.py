@@ -13,13 +13,18 @@ from models.network import Encoder, Network
 
 CURE = "set network.pretrained=null"
 # Torchvision's names for the weights of its classifiers; imported only when they are downloaded.
-WEIGHTS = {"vgg16_bn": "VGG16_BN_Weights", "mobilenet_v2": "MobileNet_V2_Weights"}
+WEIGHTS = {
+    "vgg16": "VGG16_Weights",
+    "vgg16_bn": "VGG16_BN_Weights",
+    "mobilenet_v2": "MobileNet_V2_Weights",
+}
 
 
 def load_encoder(network: Network, source: str = "imagenet") -> None:
     """Copy a classifier's weights and statistics into the network's encoder, in place.
 
     Where the encoder's first convolution reads more than the image, the weights for that are zero.
+    What is fully connected there can be a convolution here.
 
     Args:
         source: "imagenet" takes them from torchvision, which downloads them once; else a file of
@@ -46,6 +51,8 @@ def load_encoder(network: Network, source: str = "imagenet") -> None:
                 f"network.pretrained: {source} holds no {name}; give weights of {_named(encoder)}"
             )
         value = theirs[name].to(ours[entry])
+        if value.ndim == 2 and value.numel() == ours[entry].numel():
+            value = value.reshape(ours[entry].shape)
         if value.ndim == 4 and value.shape[1] < ours[entry].shape[1]:
             more = ours[entry].shape[1] - value.shape[1]
             value = torch.cat([value, value.new_zeros(len(value), more, *value.shape[2:])], 1)

@@ -31,6 +31,19 @@ def unit(
     return Unit(conv, channels.norm(writes))
 
 
+def scaled_unit(
+    channels: Channels,
+    reads: Groups,
+    writes: str,
+    kernel: int,
+    width: int | None = None,
+    **options,
+) -> Unit:
+    """A convolution that no norm follows; in the pruning stage it has a learned scale."""
+    conv = channels.conv(reads, writes, kernel, width, **options)
+    return Unit(conv, channels.scale(writes))
+
+
 class InvertedResidual(nn.Module):
     """1x1 expansion, 3x3 depthwise, linear 1x1 projection (MobileNetV2, Sandler et al., CVPR 2018).
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # By name, so that the names can be listed without importing PyTorch.
 NETWORKS = {
     "dim": "models.dim.Dim",
+    "dim_vgg": "models.dim_vgg.DimVgg",
     "gca": "models.gca.Gca",
     "indexnet": "models.indexnet.IndexNet",
     "mobile_unet": "models.mobile_unet.MobileUnet",

@@ -14,10 +14,11 @@ from models.errors import InputError
 from models.fitting import fitted
 from models.network import Network
 from models.plain_pickle import Husk
-from models.published import dim, gca, indexnet, ours, semseg
+from models.published import dim, dim_vgg, gca, indexnet, ours, semseg
 
 LAYOUTS = {
     "DIM": dim,
+    "DIM without BatchNorm": dim_vgg,
     "GCA": gca,
     "IndexNet": indexnet,
     "PSPNet of semseg": semseg,

@@ -12,6 +12,7 @@ from models.registry import blank
 SPECTRAL = "parametrizations.weight.original"  # the weight that a spectral norm divides
 # The first whose entry is there: the next network may have it, too.
 FIRST = {
+    "encoder6.conv.weight": "dim_vgg",
     "encoder1.units.0.conv.weight": "dim",
     "decoder6.conv.weight": "indexnet",
     "layer0.conv.weight": "mobile_unet",
@@ -29,6 +30,8 @@ def convert(state: dict[str, Tensor]) -> tuple[str, dict[str, int], dict, dict[s
     structure: dict[str, object] = {}
     if name == "dim":
         structure["convolutions"] = [_units(state, k) for k in range(1, 6)]
+    if name == "dim_vgg":
+        structure |= {"refine": "refined.weight" in state, "wide": is_wide(state)}
     if name == "gca":
         structure["spectral"] = first.endswith(SPECTRAL)
     if name == "pspnet":
@@ -62,6 +65,12 @@ def pspnet_structure(state: dict[str, Tensor]) -> dict:
         blocks[layer] = max(blocks[layer], index + 1)
     auxiliary = any(entry.startswith("auxiliary.") for entry in state)
     return {"blocks": blocks, "classes": state["scores.bias"].numel(), "auxiliary": auxiliary}
+
+
+def is_wide(state: dict[str, Tensor]) -> bool:
+    """Whether conv6 of a `dim_vgg` is the wide one."""
+    weight = state.get("encoder6.conv.weight")
+    return weight is not None and weight.shape[-1:] == (7,)
 
 
 def _units(state: dict[str, Tensor], block: int) -> int:
