@@ -45,6 +45,7 @@ def resume(data: Path, folder: Path, *overrides: str, teacher: int | None = 5, s
         ("data.crop=48", "data.crop was 32 and is now 48"),
         ("train.batch_size=2", "train.batch_size was 3 and is now 2"),
         ("train.optimizer=adamw", "train.optimizer was adam and is now adamw"),
+        ("train.frozen=[encoder]", "train.frozen was () and is now ('encoder',)"),
         ("distill.types=[batch]", "distill.types was"),
         ("loss.alpha_teacher=2", "loss.alpha_teacher was 1.0 and is now 2"),
         ("loss.kd=0", "loss.kd was 1.0 and is now 0"),

@@ -8,8 +8,9 @@ from models.channels import Norm
 from models.errors import InputError
 from tests.trainings import tiny_config, tiny_network, tiny_training
 from utils.options import TrainConfig
+from utils.prune import Sparsity
 from utils.train.average import Average
-from utils.train.optimizer import clip_gradients, freeze_norms, make_optimizer, set_rate
+from utils.train.optimizer import clip_gradients, freeze, freeze_norms, make_optimizer, set_rate
 
 
 def small_unet():
@@ -142,3 +143,38 @@ def test_the_average_is_validated_kept_and_resumed(data, tmp_path):
 def same(a, b) -> bool:
     ours, theirs = a.state_dict(), b.state_dict()
     return all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_frozen_layers_and_their_statistics_stay_while_the_others_learn(data, tmp_path):
+    config = tiny_config(data, "train.frozen=[encoder,decoder5]", "train.epochs=1")
+    training = tiny_training(config, tmp_path)
+    before = {name: value.clone() for name, value in training.network.state_dict().items()}
+    training.fit()
+    after = models.load(training.last).state_dict()
+    changed = {
+        name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])
+    }
+    assert changed == {f"decoder{k}" for k in range(1, 5)}
+
+
+def test_a_frozen_gate_is_not_pulled():
+    network = tiny_network()
+    freeze(network, ("encoder1.units.0",))
+    sparsity = Sparsity(network, 1.0, 1.0)
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
+    sparsity.add_gradient()
+    assert network.encoder1.units[0].norm.weight.grad is None
+    assert network.encoder1.units[1].norm.weight.grad.abs().min() == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("refine",), "no layer of this dim begins with 'refine'; there are encoder1, encoder2"),
+        (("encoder", "decoder"), "leaves nothing to train; name fewer layers"),
+    ],
+)
+def test_what_cannot_be_frozen_is_named(names, words):
+    with pytest.raises(InputError, match=rf"train\.frozen: {words}"):
+        freeze(tiny_network(), names)

@@ -12,6 +12,7 @@ from models.errors import InputError
 from models.files import fingerprint
 from models.imagenet import load_encoder
 from models.registry import checked
+from models.restructure import restructured
 from utils import config as configs
 from utils.advice import with_config
 from utils.arguments import CONFIGS
@@ -58,13 +59,18 @@ def new_network(config: Config, resume: bool) -> Network:
     One that will be resumed takes its weights from the checkpoint, so nothing is downloaded for it.
 
     Raises:
-        InputError: no such file, or a network that cannot be built.
+        InputError: no such file, another network in it, or one that cannot be built.
     """
     wanted = config.network
     if wanted.start:
         network = open_network(wanted.start)
+        if "name" in wanted.model_fields_set and wanted.name != network.name:
+            raise InputError(
+                f"network.start: {wanted.start} holds a {network.name}, not a {wanted.name}; name "
+                "another file, or leave out network.name"
+            )
         torch.manual_seed(config.seed)  # what is made beside it draws, too
-        return network
+        return restructured(network, **wanted.structure) if wanted.structure else network
     plan = models.scaled_plan(wanted.name, wanted.width, **wanted.structure)
     torch.manual_seed(config.seed)
     network = models.build(wanted.name, plan, **wanted.structure)

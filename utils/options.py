@@ -44,7 +44,8 @@ class NetworkConfig(Section):
     structure: dict[Name, Any] = {}  # what the network lets choose, such as DIM's convolutions
     # start the encoder from ImageNet's weights: imagenet (torchvision's), or a file of them
     pretrained: Name | None = None
-    # or train on the network of a file; all of the above are then its own
+    # or train on the network of a file, which brings name, width and weights; what `structure` adds
+    # to it is newly initialised, but for more input channels of its layers, which begin at zero
     start: Name | None = None
 
     @field_validator("name")
@@ -56,8 +57,8 @@ class NetworkConfig(Section):
 
     @model_validator(mode="after")
     def _one_start(self) -> "NetworkConfig":
-        if self.start and (self.pretrained or self.structure or self.width != 1):
-            raise ValueError("start: brings its own width, structure and weights; leave out theirs")
+        if self.start and (self.pretrained or self.width != 1):
+            raise ValueError("start: brings its own width and weights; leave out theirs")
         return self
 
 
@@ -239,6 +240,7 @@ class TrainConfig(Section):
     freeze_norms: bool = False  # the BatchNorms of these layers keep their statistics
     # those that are frozen take them from so many batches of this training first
     estimate_norms: Annotated[int, Field(ge=0, le=100_000)] = 0
+    frozen: tuple[Name, ...] = ()  # layers whose names begin so are not trained
     betas: tuple[Share, Share] = (0.9, 0.999)  # decay of the means of adam and adamw
     momentum: Share = 0.9  # of sgd
     weight_decay: Weight = 0.0

@@ -14,6 +14,8 @@ from utils.prune.gates import all_gates
 class Sparsity:
     """The penalty weight * (encoder_factor * sum_enc |gamma| + sum_dec |gamma|) over the gates.
 
+    Gates that are not trained are not pulled.
+
     Args:
         fixed: also over the gates of groups that no plan may change, as the release does with the
             scale before the matte.
@@ -45,7 +47,8 @@ class Sparsity:
         """Add the sub-gradient `sign(gamma)` to the gates' gradients; call it after backward."""
         if not self._proximal:
             for scale, factor in self._gates:
-                scale.grad.add_(factor * scale.sign())
+                if scale.requires_grad:
+                    scale.grad.add_(factor * scale.sign())
 
     @torch.no_grad()
     def shrink(self, optimizer: torch.optim.Optimizer) -> None:
@@ -58,8 +61,9 @@ class Sparsity:
                 id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]
             }
             for scale, factor in self._gates:
-                left = (scale.abs() - rates[id(scale)] * factor).clamp_min(0)
-                scale.copy_(scale.sign() * left)
+                if scale.requires_grad:
+                    left = (scale.abs() - rates[id(scale)] * factor).clamp_min(0)
+                    scale.copy_(scale.sign() * left)
 
     @torch.no_grad()
     def value(self) -> Tensor:

@@ -35,7 +35,7 @@ def identity(
     used = {"seed": config.seed}
     used |= _flat("data", config.data, exclude=FREE) | _flat("augment", config.augment)
     used |= _flat("loss", config.loss, exclude=OF_TEACHER)
-    used |= _flat("train", options, include=("batch_size", "optimizer"))
+    used |= _flat("train", options, include=("batch_size", "optimizer", "frozen"))
     if objective.teacher is not None:
         used |= _flat("loss", config.loss, include=OF_TEACHER)
         content = {**content, "teacher": fingerprint(objective.teacher)}

@@ -22,7 +22,7 @@ from utils.train.checkpoint import Progress
 from utils.train.identity import identity
 from utils.train.ledger import Ledger, check_finite
 from utils.train.objective import Objective
-from utils.train.optimizer import clip_gradients, freeze_norms, make_optimizer, set_rate
+from utils.train.optimizer import clip_gradients, freeze, freeze_norms, make_optimizer, set_rate
 from utils.train.statistics import estimate
 from utils.train.validate import validate
 
@@ -65,6 +65,7 @@ def fit(
         objective.distillation.check_batch(options.batch_size)
     objective.to(device, memory_format=layout).train()
     norms = freeze_norms(network) if options.freeze_norms else []
+    freeze(network, options.frozen)
     gate_lr = config.prune.gate_lr if sparsity else 1.0
     optimizer = make_optimizer(objective, network, options, gate_lr)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]

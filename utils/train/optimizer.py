@@ -1,6 +1,6 @@
 """Optimisers: which parameters learn how fast, and how gradients are clipped."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
@@ -93,7 +93,34 @@ def freeze_norms(network: Network) -> list[Norm]:
     Raises:
         InputError: the network has no ImageNet encoder.
     """
-    owners = {id(parameter) for parameter in _pretrained(network, "train.freeze_norms")}
+    return _hold_statistics(network, _pretrained(network, "train.freeze_norms"))
+
+
+def freeze(network: Network, names: Sequence[str]) -> None:
+    """Take the layers whose names begin with one of `names` out of the training.
+
+    Raises:
+        InputError: no layer's name begins so, or none is left.
+    """
+    parameters = dict(network.named_parameters())
+    for name in names:
+        if not any(entry.startswith(name) for entry in parameters):
+            known = ", ".join(dict.fromkeys(entry.partition(".")[0] for entry in parameters))
+            raise InputError(
+                f"train.frozen: no layer of this {network.name} begins with {name!r}; there are "
+                f"{known}"
+            )
+    held = [value for entry, value in parameters.items() if entry.startswith(tuple(names))]
+    for parameter in held:
+        parameter.requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in parameters.values()):
+        raise InputError("train.frozen: leaves nothing to train; name fewer layers")
+    _hold_statistics(network, held)
+
+
+def _hold_statistics(network: Network, parameters: Iterable[nn.Parameter]) -> list[Norm]:
+    """Let the BatchNorms that have one of these keep their statistics in training, too."""
+    owners = {id(parameter) for parameter in parameters}
     norms = [m for m in network.modules() if isinstance(m, Norm) and id(m.weight) in owners]
     for norm in norms:
         norm.frozen = True
