@@ -1,10 +1,12 @@
 """convert.py: any checkpoint becomes the file of a network alone."""
 
+import pytest
 import torch
 
 import models
 from models import files
-from tests import scripts
+from tests import pickles, scripts
+from tests.pickles import name, text
 from tests.trainings import tiny_config, tiny_network, tiny_training
 
 
@@ -28,3 +30,27 @@ def test_what_is_no_checkpoint_is_refused_and_nothing_is_written(tmp_path):
     files.save_network(tmp_path / "yes.tar", tiny_network())
     line = scripts.refusal("convert.py", tmp_path / "yes.tar", tmp_path)
     assert "is a folder; name a file" in line
+
+
+HARM = name("os", "system") + text("touch harm-done") + b"\x85R"
+BEHIND = name("builtins", "getattr") + name("os", "path") + text("os") + b"\x86R"
+
+
+@pytest.mark.parametrize("write", [pickles.in_zip, pickles.in_old_format])
+@pytest.mark.parametrize(
+    "program",
+    [
+        HARM,
+        BEHIND,
+        name("posix", "system") + text("touch harm-done") + b"\x85R",
+        b"(" + text("touch harm-done") + b"ios\nsystem\n",
+        b"}" + text("state_dict") + b"}" + text("conv1_1.weight") + HARM + b"ss",
+        b"}" + text("model") + name("torch.nn", "Module") + b")\x81" + HARM + b"bs",
+        name("torch.nn", "Module") + b")\x81}" + text("__reduce__") + name("os", "system") + b"sb",
+    ],
+)
+def test_nothing_in_a_file_is_run(tmp_path, monkeypatch, write, program):
+    monkeypatch.chdir(tmp_path)
+    line = scripts.refusal("convert.py", write(tmp_path / "evil.tar", program), "out.safetensors")
+    assert line.startswith(f"{tmp_path / 'evil.tar'}: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["evil.tar"]

@@ -1,9 +1,11 @@
 """Published checkpoints as networks of ours: recognise the layout, rename, drop what is none.
 
 A layout is a file here: `SIGNATURE`, an expression that some entry of such a state dict matches as
-a whole, and `convert(state)`, which gives name, plan, structure and weights of our network.
+a whole, and `convert(state)`, which gives name, plan, structure and weights of our network, or an
+`InputError` that names the first entry which the layout does not have.
 """
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,11 +16,13 @@ from models.errors import InputError
 from models.fitting import fitted
 from models.network import Network
 from models.plain_pickle import Husk
-from models.published import dim, dim_vgg, gca, indexnet, ours, semseg
+from models.published import dim, dim_vgg, gca, indexnet, ours, semseg, unknown
+
+log = logging.getLogger(__name__)
 
 LAYOUTS = {
-    "DIM": dim,
-    "DIM without BatchNorm": dim_vgg,
+    "DIM": dim,  # of foamliu, DCP and SPKD
+    "DIM without BatchNorm": dim_vgg,  # of huochaitiantang
     "GCA": gca,
     "IndexNet": indexnet,
     "PSPNet of semseg": semseg,
@@ -62,14 +66,18 @@ def network(content: object, source: Path | str) -> Network:
         if any(layout.SIGNATURE.fullmatch(entry) for entry in state)
     ]
     if not known:
-        first = next(iter(state))[:100]
-        raise InputError(f"{source}: no layout known here has an entry {first!r}")
+        raise InputError(f"{source}: {unknown.told(state, LAYOUTS, source)}")
     title, layout = known[0], LAYOUTS[known[0]]
     try:
-        return fitted(*layout.convert(state))
+        name, plan, structure, weights = layout.convert(state)
+        found = fitted(name, plan, structure, weights)
     except (InputError, LookupError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{source}: looks like {title}, but does not fit it ({reason})") from error
+    rest = len(state) - len(weights)
+    left_out = f"; {rest} entries that only its training needs are left out" if rest else ""
+    log.info("%s: found %s, %s here%s", source, title, name, left_out)
+    return found
 
 
 def _unwrapped(content: object) -> dict[str, Tensor]:

@@ -39,5 +39,5 @@ def convert(state: dict[str, Tensor]) -> tuple[str, dict[str, int], dict, dict[s
             block, layer, entry = match.groups()
             weights[f"decoder{block}.{LAYERS[int(layer)]}.{entry}"] = value
         else:
-            raise InputError(f"it has an entry {name!r}")
+            raise InputError(f"it has an entry {name[:100]!r}")
     return "dim", plan, {"convolutions": counts}, weights

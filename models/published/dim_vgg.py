@@ -37,7 +37,7 @@ def convert(state: dict[str, Tensor]) -> tuple[str, dict[str, int], dict, dict[s
     for name, value in state.items():
         layer, _, entry = name.rpartition(".")
         if layer not in LAYERS:
-            raise InputError(f"it has an entry {name!r}")
+            raise InputError(f"it has an entry {name[:100]!r}")
         weights[f"{LAYERS[layer]}.{entry}"] = value
     deepest = weights.get("encoder6.conv.weight")
     if deepest is not None and deepest.shape[2:] == (1, 1):

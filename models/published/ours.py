@@ -6,6 +6,7 @@ from itertools import count
 import torch
 from torch import Tensor, nn
 
+from models.errors import InputError
 from models.published import indexnet_kind
 from models.registry import blank
 
@@ -25,8 +26,15 @@ BLOCK = re.compile(r"layer([1-4])\.(\d{1,3})\.expand\.conv\.weight")
 
 
 def convert(state: dict[str, Tensor]) -> tuple[str, dict[str, int], dict, dict[str, Tensor]]:
-    """Name, plan, structure and weights of our network."""
-    first, name = next((entry, name) for entry, name in FIRST.items() if entry in state)
+    """Name, plan, structure and weights of our network.
+
+    Raises:
+        InputError: its first entry is none of those that tell a network.
+    """
+    first = next((entry for entry in FIRST if entry in state), None)
+    if first is None:
+        raise InputError(f"it has an entry {next(iter(state))[:100]!r}")
+    name = FIRST[first]
     structure: dict[str, object] = {}
     if name == "dim":
         structure["convolutions"] = [_units(state, k) for k in range(1, 6)]
