@@ -4,10 +4,10 @@
 
     python convert.py result/sample/BEST_pruned.tar pruned.safetensors
 
-Reads what `test.py --network` takes, published checkpoints (pretrained/README.md) included, and says
-what it found; of a file of no known layout it says how the closest one differs. Nothing in a file
-is run. Writes OUT: name, structure, plan and weights, as safetensors or, with another suffix, as a
-PyTorch file; --half keeps the weights in float16.
+Reads what `test.py --network` takes, published checkpoints (pretrained/README.md) included, and
+says what it found; of a file of no known layout it says how the closest one differs. Nothing in a
+file is run. Writes OUT: name, structure, plan and weights, as safetensors or, with another suffix,
+as a PyTorch file; --half keeps the weights in float16.
 """
 
 from collections.abc import Sequence
