@@ -13,10 +13,12 @@ from models.channels import Scale
 from models.errors import InputError
 from models.imagenet import load_encoder
 from models.published.dim_vgg import LAYERS
+from tests.inference import CPU, noisy_picture, whole
 from tests.reference import SHARED, fill, needs_shared
 from tests.silencing import check_cut, picture, randomised
 from tests.test_dim import oracle_inputs, relative_error
 from utils.cost import macs, parameters
+from utils.infer.inference import Inference
 from utils.prune import gates, open_gates
 from utils.prune.gates import part_of
 
@@ -132,6 +134,16 @@ def test_the_radius_is_how_far_the_matte_sees(refine):
     reach = max(start - rows.min().item(), rows.max().item() - (start + 31))
     # Only maxima are seen, and the farthest of them may lie at the near end of its windows.
     assert network.radius - 62 <= reach <= network.radius
+
+
+def test_tiles_equal_the_whole_picture_also_where_it_is_padded():
+    network = small(gates=False).float()
+    image, trimap = noisy_picture(1, 45, 4001), np.full((45, 4001), 128, np.uint8)
+    options = Inference("tile", halo="full", tile=480)
+    assert len(options.tiles(network, trimap == 128)) >= 2
+    exact = whole(network, image, trimap)
+    assert np.ptp(exact) > 0.2
+    assert np.abs(options.alpha(network, image, trimap, CPU) - exact).max() < 1e-5
 
 
 @pytest.mark.parametrize("size", [(1, 1), (31, 33), (64, 32), (40, 129)])
