@@ -121,6 +121,8 @@ def test_tensors_that_share_a_storage_again_and_again_are_refused(tmp_path):
         ("dim", {"convolutions": [10**9] * 5}),
         ("dim", {"convolutions": [1, 1, 1, 1, 10**9]}),
         ("dim", {"convolutions": [1.0] * 5}),
+        ("dim_vgg", {"refine": 10**9}),
+        ("dim_vgg", {"wide": "x" * 10**5}),
         ("mobile_unet", {"decoder": 10**9}),
         ("mobile_unet", {"decoder": 1e308}),
         ("mobile_unet", {"decoder": float("inf")}),
