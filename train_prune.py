@@ -65,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         teacher = open_teacher(config)
         # Here, so that an impossible one is told before the training.
         budget = Budget(teacher, wanted) if wanted.budget.unit else None
-        how = {key: getattr(wanted, key) for key in ("ties", "min_channels", "round_to")}
+        named = ("ties", "min_channels", "min_share", "round_to")
+        how = {key: getattr(wanted, key) for key in named}
         history = History()
         if wanted.criterion == "uni":
             network, ranked, how["ties"] = teacher, norms(teacher), "uniform"

@@ -1,5 +1,7 @@
 """Pruning: what is kept, and that the cut network computes what the silenced one does."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -137,6 +139,11 @@ def test_no_group_falls_under_its_floor():
     network.encoder3.units[0].norm.weight.data.mul_(1e-6)
     assert len(select(network, 0.5, min_channels=1)["encoder3.1"]) == 1
     assert len(select(network, 0.5, min_channels=12)["encoder3.1"]) == 12
+    full = network.plan["encoder3.1"]
+    shared = select(network, 0.5, min_channels=1, min_share=0.3)["encoder3.1"]
+    assert len(shared) == math.ceil(0.3 * full) > 12
+    rounded = select(network, 0.5, min_channels=1, min_share=0.3, round_to=8)["encoder3.1"]
+    assert len(rounded) == 8 * math.ceil(math.ceil(0.3 * full) / 8)
 
 
 @pytest.mark.parametrize("round_to", [8, 16])
@@ -196,6 +203,9 @@ def test_a_rate_that_floors_do_not_allow_is_told_with_what_was_reached():
     for part, share in reached(network, keep).items():
         assert f"{share:.0%} of the {part}'s" in line and share < 0.95
     assert tell_rate(network, select(network, 0.5, **how), 0.5, **how) == ""
+    shares = {**how, "min_share": 0.5}
+    line = tell_rate(network, select(network, 0.8, **shares), 0.8, **shares)
+    assert line.endswith(": prune.min_channels=8 and prune.min_share=0.5 decided the rest")
 
 
 def test_max_count_is_the_released_count():

@@ -206,6 +206,7 @@ class PruneConfig(Section):
     gate_lr: Positive = 1.0  # the rate of the gates in the pruning stage, times lr
     ties: Literal["joint", "max_count"] = "joint"  # max_count reproduces the release
     min_channels: Count = 8  # no group falls under it
+    min_share: Share = 0.0  # nor under this share of its channels
     round_to: Count = 1  # widths are multiples of it
     start: Literal["fresh", "teacher"] = "fresh"  # the weights that the pruning stage starts from
     weights: Literal["scratch", "inherit"] = "scratch"  # how the cut network starts

@@ -46,7 +46,7 @@ class Budget:
 
     def __init__(self, network: Network, prune: PruneConfig) -> None:
         self._options, self._plan = prune.budget, network.plan
-        least = floors(network.plan, prune.min_channels, prune.round_to)
+        least = floors(network.plan, prune.min_channels, prune.round_to, prune.min_share)
         options = prune.budget
         self._cost = _cost(network.folded(norms=False), options)
         self._how = MEASURED if options.unit == "milliseconds" else COUNTED

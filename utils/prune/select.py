@@ -22,6 +22,7 @@ def select(
     min_channels: int = 1,
     round_to: int = 1,
     ranked: Scores | None = None,
+    min_share: float = 0.0,
     budget: Budget | None = None,
 ) -> Keep:
     """The channels to keep, `{group: sorted indices}`, when `rate` of each part's channels goes.
@@ -34,13 +35,14 @@ def select(
             every group.
         min_channels: no group falls under it (but for a group that is narrower). `joint` takes
             what that costs from the other groups; the rate holds as long as floors leave room.
+        min_share: nor under this share of its channels.
         round_to: widths are multiples of it (but for a group that stays whole). `joint` rounds up
             and down, so that the rate holds to half of it for each part; `max_count` rounds up.
         ranked: scores of the channels; None takes those of the gates.
         budget: what the cut network costs, in place of `rate`.
     """
     ranked = scores(network) if ranked is None else ranked
-    least = floors(network.plan, min_channels, round_to)
+    least = floors(network.plan, min_channels, round_to, min_share)
 
     def at(rate: float) -> Plan:
         if ties == "uniform":
@@ -76,7 +78,14 @@ def reached(network: Network, keep: Keep) -> dict[Part, float]:
 
 
 def tell_rate(
-    network: Network, keep: Keep, rate: float, *, ties: str, min_channels: int, round_to: int
+    network: Network,
+    keep: Keep,
+    rate: float,
+    *,
+    ties: str,
+    min_channels: int,
+    round_to: int,
+    min_share: float = 0.0,
 ) -> str:
     """What was cut of each part where that is not `rate`, by more than 1 %, and why; else nothing.
 
@@ -87,6 +96,7 @@ def tell_rate(
         return ""
     shares = " and ".join(f"{share:.0%} of the {part}'s" for part, share in parts.items())
     causes = [f"prune.min_channels={min_channels}"]
+    causes += [f"prune.min_share={min_share}"] if min_share else []
     causes += [f"prune.round_to={round_to}"] if round_to > 1 else []
     causes += ["prune.ties=max_count"] if ties == "max_count" else []
     return (

@@ -22,9 +22,18 @@ class Block(NamedTuple):
     width: int
 
 
-def floors(plan: Mapping[str, int], min_channels: int, round_to: int) -> Plan:
-    """The narrowest plan: no group under `min_channels`, widths multiples of `round_to`."""
-    return {group: min(_rounded_up(min_channels, round_to), full) for group, full in plan.items()}
+def floors(
+    plan: Mapping[str, int], min_channels: int, round_to: int, min_share: float = 0.0
+) -> Plan:
+    """The narrowest plan: no group under `min_channels` nor under `min_share` of its width.
+
+    Widths are multiples of `round_to`, but for a group that stays whole.
+    """
+
+    def least(full: int) -> int:
+        return min(_rounded_up(max(min_channels, math.ceil(min_share * full)), round_to), full)
+
+    return {group: least(full) for group, full in plan.items()}
 
 
 def joint_widths(network: Network, ranked: Scores, rate: float, least: Plan, size: int) -> Plan:
