@@ -1,5 +1,8 @@
-# make demo   the whole path on the embedded sample: a table and a sheet of pictures at the end;
-#             goes on where it was stopped, FRESH=yes begins anew; NETWORK=gca takes another network
+# make demo   prunes the shipped teacher on the embedded sample, trains the student, and mattes four
+#             pictures with it and the shipped networks: a table and a sheet at the end
+# make demo NETWORK=gca  the whole path for another network, from nothing
+# make demo-scratch      the same for a small DIM
+#             each goes on where it was stopped, FRESH=yes begins anew
 # make test   the tests
 # make lint   ruff
 # make mutants  the method's code with one place changed at a time: do the tests notice
@@ -10,22 +13,26 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 NETWORK :=
-NAME := sample$(if $(NETWORK),_$(NETWORK))
-CONFIG := configs/$(NAME).yaml
+NAME = $(if $(NETWORK),sample_$(NETWORK),demo)
+CONFIG = configs/$(NAME).yaml
 DATASET := $(if $(filter pspnet,$(NETWORK)),sample_voc,sample)
+# The demo tests all networks that are shipped, and its own.
+SHIPPED := $(patsubst pretrained/%.safetensors,--network %,$(wildcard pretrained/*.safetensors))
 # How a training begins whose checkpoint is the file $(1): where one was stopped, or anew.
 begin = $(if $(FRESH),--overwrite,$(if $(wildcard result/$(NAME)/$(1)),--resume,--overwrite))
 
-.PHONY: demo test mutants lint bench clean
+.PHONY: demo demo-scratch test mutants lint bench clean
 
-demo: $(VENV)/.runs
+demo-scratch: NAME = sample
+demo demo-scratch: $(VENV)/.runs
 	$(if $(FRESH),rm -f result/$(NAME)/checkpoint*.tar)
 	$(RUN) pre_process.py --dataset $(DATASET)
 	$(if $(filter sample,$(DATASET)),$(RUN) data_gen.py --dataset sample)
-	$(RUN) train.py --config $(CONFIG) $(call begin,checkpoint.tar)
+	$(if $(filter-out demo,$(NAME)),$(RUN) train.py --config $(CONFIG) $(call begin,checkpoint.tar))
 	$(RUN) train_prune.py --config $(CONFIG) $(call begin,checkpoint_prune.tar)
 	$(RUN) train_pruned.py --config $(CONFIG) $(call begin,checkpoint_pruned.tar)
-	$(RUN) test.py --config $(CONFIG)
+	$(RUN) test.py --config $(CONFIG) $(if $(filter demo,$(NAME)),$(SHIPPED) \
+	    --network result/demo/BEST_pruned.tar --set data/photographs --out result/demo/test)
 
 test: $(VENV)/.tests
 	$(RUN) -m pytest
@@ -47,7 +54,7 @@ bench: $(VENV)/.runs
 	$(RUN) benchmarks/attention.py
 
 clean:
-	rm -rf $(VENV) result/$(NAME) data/sample/train/store data/sample/test/composed
+	rm -rf $(VENV) result/demo result/sample result/sample_* data/sample/train/store data/sample/test/composed
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
