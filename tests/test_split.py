@@ -78,9 +78,9 @@ def test_split_by_composite_is_read_back_with_its_numbers_in_order(tmp_path):
 def test_published_number_of_composites_is_read_in_no_time(tmp_path):
     lay_out(tmp_path, [f"{i:03}" for i in range(431)])
     write_split(tmp_path, 0.2, 0, per_foreground=100)
-    began = time.process_time()
+    began = time.thread_time()
     train, valid = read_split(tmp_path)
-    assert time.process_time() - began < 0.5  # a tenth of it was measured
+    assert time.thread_time() - began < 2  # 0.05 was measured; line by line it would be minutes
     assert sum(map(len, train.values())) == 34480 and sum(map(len, valid.values())) == 8620
 
 
