@@ -61,9 +61,9 @@ FORK = """
 import os, sys, time
 from utils.disk.lock import alone
 with alone(sys.argv[1], "holding"):
-    if not os.fork():
+    if os.fork():
         time.sleep(60)
-    print("inside", os.getpid(), flush=True)
+    print("forked", flush=True)
     time.sleep(60)
 """
 
@@ -74,7 +74,7 @@ def test_a_forked_process_does_not_hold_it_when_its_parent_has_died(tmp_path):
     with subprocess.Popen(
         command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
-        assert process.stdout.readline().startswith("inside")
+        assert process.stdout.readline().startswith("forked")
         process.kill()
         process.wait()
         with alone(tmp_path, "more"):
