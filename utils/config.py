@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -20,6 +22,7 @@ from utils.options import Config
 
 # Beside its own errors, a hand-made tag such as !!int or a number 0b_ raises any of these.
 UNREADABLE = (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+Model = TypeVar("Model", bound=BaseModel)
 LARGEST = 10_000  # values of a config; the published ones have some forty
 
 
@@ -29,7 +32,17 @@ def load(path: Path | str | None, overrides: Sequence[str] = ()) -> Config:
     Raises:
         InputError: no such file, no YAML, an unknown key, a wrong type or an impossible value.
     """
-    content = {} if path is None else _read(Path(path))
+    content = {} if path is None else read(Path(path))
+    override(content, overrides)
+    return validated(Config, content, path, overrides).named(_words(path, overrides))
+
+
+def override(content: dict, overrides: Sequence[str]) -> None:
+    """Set `key.key=value` in the content of a config.
+
+    Raises:
+        InputError: no override, or one of a whole section.
+    """
     for text in overrides:
         key, separator, value = text.partition("=")
         if not separator or not all(key.split(".")):
@@ -38,10 +51,23 @@ def load(path: Path | str | None, overrides: Sequence[str] = ()) -> Config:
         if isinstance(value, dict):
             raise InputError(f"{text!r}: override one key at a time, {key}.KEY=value")
         _set(content, key.split("."), value, text)
+
+
+def validated(
+    model: type[Model], content: dict, place: Path | str | None, overrides: Sequence[str] = ()
+) -> Model:
+    """The content of a config as a `model`.
+
+    Args:
+        place: where it stands, for the error.
+
+    Raises:
+        InputError: an unknown key, a wrong type or an impossible value.
+    """
     try:
-        return Config.model_validate(content).named(_words(path, overrides))
+        return model.model_validate(content)
     except ValidationError as error:
-        raise InputError(_one_line(error, path, overrides)) from error
+        raise InputError(_one_line(error, model, place, overrides)) from error
 
 
 def _words(path: Path | str | None, overrides: Sequence[str]) -> list[str]:
@@ -53,7 +79,12 @@ def _words(path: Path | str | None, overrides: Sequence[str]) -> list[str]:
     return ["--config", str(path), *overrides]
 
 
-def _read(path: Path) -> dict:
+def read(path: Path) -> dict:
+    """What a YAML file holds, lists as tuples; empty where nothing is in it.
+
+    Raises:
+        InputError: no such file, no YAML, or no keys.
+    """
     require_regular(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -156,7 +187,12 @@ def _set(content: dict, keys: list[str], value: object, text: str) -> None:
     content[keys[-1]] = value
 
 
-def _one_line(error: ValidationError, path: Path | str | None, overrides: Sequence[str]) -> str:
+def _one_line(
+    error: ValidationError,
+    model: type[BaseModel],
+    path: Path | str | None,
+    overrides: Sequence[str],
+) -> str:
     first = error.errors()[0]
     kind, reason, value = first["type"], first["msg"], first["input"]
     keys = [part for part in first["loc"] if isinstance(part, str)]  # without places in a list
@@ -166,9 +202,9 @@ def _one_line(error: ValidationError, path: Path | str | None, overrides: Sequen
     elif kind == "invalid_key":
         keys = [str(part) for part in first["loc"]]
     elif kind == "extra_forbidden":
-        reason = f"unknown key; {_allowed(keys)}"
+        reason = f"unknown key; {_allowed(model, keys)}"
     elif kind == "model_type":
-        reason = f"a section holds keys; {_allowed([*keys, ''])}"
+        reason = f"a section holds keys; {_allowed(model, [*keys, ''])}"
     elif kind in ("missing", "too_short", "too_long"):
         reason = "too few values in this list" if kind != "too_long" else reason
     else:
@@ -186,20 +222,27 @@ def _is_about(override: str, key: str) -> bool:
     return f"{key}.".startswith(f"{given}.") or given.startswith(f"{key}.")
 
 
-def _allowed(keys: list[str]) -> str:
-    section: type[BaseModel] = Config
+def _allowed(model: type[BaseModel], keys: list[str]) -> str:
+    section = model
     for key in keys[:-1]:
-        section = section.model_fields[key].annotation
+        section = _inside(section, key)
     names = list(section.model_fields)
-    close = _elsewhere(keys[-1]) or difflib.get_close_matches(keys[-1], names, 1, cutoff=0.5)
+    close = _elsewhere(model, keys[-1]) or difflib.get_close_matches(keys[-1], names, 1, cutoff=0.5)
     meant = f"did you mean {close[0]}? " if close else ""
     return f"{meant}allowed here: {', '.join(names)}"
 
 
-def _elsewhere(name: str) -> list[str]:
+def _inside(kind: Any, key: str) -> Any:
+    """The type of what stands under a key: of a section, or of a mapping of names to sections."""
+    is_section = isinstance(kind, type) and issubclass(kind, BaseModel)
+    kind = kind.model_fields[key].annotation if is_section else get_args(kind)[1]
+    return get_args(kind)[0] if isinstance(kind, UnionType) else kind
+
+
+def _elsewhere(model: type[BaseModel], name: str) -> list[str]:
     """`section.name` of the sections that have a key of that name."""
     sections = {
         key: getattr(field.annotation, "model_fields", ())
-        for key, field in Config.model_fields.items()
+        for key, field in model.model_fields.items()
     }
     return [f"{key}.{name}" for key, names in sections.items() if name in names]

@@ -76,13 +76,13 @@ class Latency:
     """
 
     def __init__(self, network: Network, side: int) -> None:
-        self._network, self._side = _laid_out(network.eval()), side
+        self._network, self._side = laid_out(network.eval()), side
         (self._whole,) = _settled([network], side)
 
     def __call__(self, plan: Mapping[str, int]) -> float:
         network = self._network
         other = network.blank(plan, **network.structure).to(next(network.parameters()).device)
-        whole, time = _settled([network, _laid_out(other.eval())], self._side)
+        whole, time = _settled([network, laid_out(other.eval())], self._side)
         return self._whole * time / whole
 
 
@@ -98,7 +98,7 @@ def _settled(networks: list[Network], side: int, rounds: int = 10) -> list[float
     return best
 
 
-def _laid_out(network: Network) -> Network:
+def laid_out(network: Network) -> Network:
     """As `test.py` measures it: on the CPU a third less time for small networks."""
     on_cpu = next(network.parameters()).device.type == "cpu"
     return network.to(memory_format=torch.channels_last) if on_cpu else network

@@ -1,0 +1,57 @@
+"""Fill a table of methods: prunings by distillations by seeds, under one teacher.
+
+    python tables.py --config configs/tables/dcp_dim.yaml
+    python tables.py --config configs/tables/dcp_dim.yaml --list
+
+Trains the teacher, prunes, trains and scores each row with each seed, by calling the other scripts.
+What is done is skipped, so that the same command goes on after an interruption. A row that goes
+wrong leaves its error in the table; the others go on, and the same command tries it again.
+--list prints the rows and what is done of them, and runs nothing.
+
+Reads a table (docs/tables.md) and what the scripts read. Writes result/tables/NAME: NAME.md,
+NAME.csv, plots of the error against MACs, parameters and milliseconds, and a folder for each
+network with its config and log.
+"""
+
+from collections.abc import Sequence
+
+from models.errors import InputError
+from utils.arguments import parser
+from utils.command import run
+from utils.threads import choose_threads
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    options = parser(__doc__)
+    options.add_argument("--config", required=True, metavar="FILE", help="the table")
+    options.add_argument("--list", action="store_true", help="print the rows and run nothing")
+    options.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="in place of the table's, e.g. seeds=[0] options.train.epochs=2",
+    )
+    args = options.parse_intermixed_args(argv)
+    from utils.tables import rows
+
+    table = rows.load(args.config, args.overrides)
+    if args.list:
+        from utils.tables.listed import listed
+
+        print(listed(table))
+        return
+    choose_threads()
+    from utils.tables.running import fill
+    from utils.tables.written import write
+
+    errors = fill(table, after=lambda: write(table))
+    for path in write(table):
+        print(path.read_text(encoding="utf-8"))
+        print(f"{path}; plots and CSV are beside it")
+    if errors:
+        more = f" (and {len(errors) - 1} more, listed above)" if len(errors) > 1 else ""
+        raise InputError(f"{errors[0]}{more}; the same command tries again what went wrong")
+
+
+if __name__ == "__main__":
+    run(main)

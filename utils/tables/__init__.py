@@ -1,0 +1,1 @@
+"""Tables of methods: prunings by distillations by seeds, compared fairly."""

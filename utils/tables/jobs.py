@@ -1,0 +1,216 @@
+"""The scripts that a table calls, in their order; what is done of them, and what is not."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from models.atomic import atomic
+from models.errors import InputError
+from utils import config as configs
+from utils.disk.record import record
+from utils.options import Config
+from utils.tables.rows import Row, Table
+
+DONE, CONFIG = "done.json", "config.yaml"
+# What changes neither weights nor scores; inputs are noted by their content, not their place.
+FREE = ("save_dir", "teacher", "device", "data.root", "data.workers", "data.cache_mb")
+LOGGING = (".print_every", ".save_every", ".picture_every")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call of a script.
+
+    Args:
+        name: in `done.json` of its folder.
+        content: of the config that is written there for it.
+        words: what the script gets beside `--config`.
+        last: the checkpoint from which a training goes on.
+        outcome: the file that is there when it is done.
+        inputs: files that it is made from, by what they are.
+        takes: a file that is copied into the folder first.
+    """
+
+    name: str
+    script: str
+    folder: Path
+    content: Mapping[str, Any]
+    outcome: Path
+    inputs: Mapping[str, Path]
+    last: str | None = None
+    words: tuple[str, ...] = ()
+    takes: Path | None = None
+
+    def command(self) -> list[str]:
+        """The words of the command line."""
+        there = ()
+        if self.last:
+            going = (self.folder / self.last).exists()
+            there = ("--resume",) if going else ("--overwrite",)
+        return ["--config", str(self.folder / CONFIG), *self.words, *there]
+
+    def done(self) -> bool:
+        """Whether its outcome is there, made as it would be now.
+
+        Raises:
+            InputError: it was made with other options, or from other files.
+        """
+        noted = _read(self.folder / DONE).get(self.name)
+        if noted is None or not self.outcome.is_file():
+            return False
+        now, plain = self._identity(), _flat(Config().model_dump(mode="json"))
+        for key in {**now, **noted}:
+            before = noted.get(key, plain.get(key))
+            if before != now.get(key, plain.get(key)):
+                told = "another file" if key in self.inputs else f"{before}, not {now.get(key)}"
+                raise InputError(
+                    f"{self.folder}: {self.name} was done with other options ({key}: {told}); "
+                    "restore them, or remove this folder to do it anew"
+                )
+        return True
+
+    def prepare(self) -> None:
+        """Write the config, and take the file that it needs."""
+        with atomic(self.folder / CONFIG) as temporary:
+            temporary.write_text(yaml.safe_dump(dict(self.content), sort_keys=False))
+        if self.takes:
+            with atomic(self.folder / self.takes.name) as temporary:
+                shutil.copyfile(self.takes, temporary)
+
+    def note(self) -> None:
+        """Note that it is done."""
+        noted = _read(self.folder / DONE) | {self.name: self._identity()}
+        with atomic(self.folder / DONE) as temporary:
+            temporary.write_text(json.dumps(noted, indent=1))
+
+    def _identity(self) -> dict[str, Any]:
+        files = {name: _digest(str(record(path)), path) for name, path in self.inputs.items()}
+        if self.script == "test.py":
+            dataset = self.content.get("data", {}).get("dataset")
+            return files | {"data.dataset": dataset, "pictures": list(self.words)}
+        options = _flat(
+            configs.validated(Config, dict(self.content), self.folder).model_dump(mode="json")
+        )
+        return files | {
+            key: value
+            for key, value in options.items()
+            if key not in FREE and not key.endswith(LOGGING)
+        }
+
+
+@dataclass(frozen=True)
+class Run:
+    """One seed of a row, or a teacher: jobs that come one after the other, and the network."""
+
+    name: str
+    seed: int | None
+    folder: Path
+    jobs: tuple[Job, ...]
+    network: Path
+    teacher: Path
+
+    def done(self) -> bool:
+        """Raises as `Job.done`."""
+        return all(job.done() for job in self.jobs)
+
+
+def teacher_runs(table: Table) -> dict[str, Run]:
+    """The teachers that rows use, by name: trained by train.py, unless their options name a file.
+
+    Raises:
+        InputError: the file is not there.
+    """
+    runs = {}
+    for name in dict.fromkeys(row.teacher for row in table.rows):
+        folder = table.folder / "teachers" / name
+        content = table.options(table.config.teachers[name], save_dir=_below(folder))
+        file, jobs = content.get("teacher"), []
+        if file:
+            network = Path(file)
+            if not network.is_file():
+                raise InputError(
+                    f"{file}: no teacher there; train it, name another with teachers.{name}.teacher"
+                    "=FILE, or null to train one"
+                )
+        else:
+            network = folder / "BEST_checkpoint.tar"
+            jobs = [Job("train", "train.py", folder, content, network, {}, "checkpoint.tar")]
+        jobs += _tests(table, folder, content, network)
+        runs[name] = Run(name, None, folder, tuple(jobs), network, network)
+    return runs
+
+
+def row_runs(table: Table, teachers: Mapping[str, Run]) -> list[Run]:
+    """The rows, the first seed of each before the second of any."""
+    return [_row(table, row, seed, teachers) for seed in table.config.seeds for row in table.rows]
+
+
+def _row(table: Table, row: Row, seed: int, teachers: Mapping[str, Run]) -> Run:
+    teacher = teachers[row.teacher].network
+    folder = table.folder.joinpath("rows", *row.arms.values(), f"seed{seed}")
+    shared = {"teacher": str(teacher), "seed": seed}
+    content = table.options(row.training, save_dir=_below(folder), **shared)
+    jobs, inputs = [], {"teacher": teacher}
+    if not table.config.pruning:
+        network, last = folder / "BEST_checkpoint.tar", "checkpoint.tar"
+        jobs.append(Job("train", "train.py", folder, content, network, inputs, last))
+    else:
+        arms = [row.teacher] + [row.arms[axis] for axis in table.config.pruning]
+        cut = table.folder.joinpath("pruned", *arms, f"seed{seed}")
+        pruning = table.options(row.pruning, save_dir=_below(cut), **shared)
+        pruned, last = cut / "pruned.tar", "checkpoint_prune.tar"
+        jobs.append(Job("train_prune", "train_prune.py", cut, pruning, pruned, inputs, last))
+        network, last = folder / "BEST_pruned.tar", "checkpoint_pruned.tar"
+        inputs, how = inputs | {"pruned": pruned}, {"last": last, "takes": pruned}
+        jobs.append(Job("train_pruned", "train_pruned.py", folder, content, network, inputs, **how))
+    jobs += _tests(table, folder, content, network)
+    return Run(row.name, seed, folder, tuple(jobs), network, teacher)
+
+
+def _tests(table: Table, folder: Path, content: Mapping[str, Any], network: Path) -> list[Job]:
+    jobs = []
+    for name, pictures in table.config.tests.items():
+        scores, out = folder / "tests" / f"{name}.json", folder / "tests" / name
+        words = ["--network", str(network), "--json", str(scores), "--out", str(out), "--resume"]
+        for key, place in pictures.model_dump(exclude_none=True).items():
+            words += [f"--{key}", place]
+        inputs = {"network": network}
+        jobs.append(
+            Job(f"test {name}", "test.py", folder, content, scores, inputs, words=tuple(words))
+        )
+    return jobs
+
+
+def _below(folder: Path) -> str:
+    """The save_dir of a folder in result/."""
+    return str(folder.relative_to("result"))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) else {}
+
+
+def _flat(content: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """`{section.key: value}`, as JSON holds it."""
+    flat = {}
+    for key, value in content.items():
+        inner = _flat(value, f"{before}{key}.") if isinstance(value, dict) else {}
+        flat |= inner or {f"{before}{key}": value}
+    return flat
+
+
+@cache
+def _digest(noted: str, path: Path) -> str:
+    """A checksum of a file that was not changed since it was `noted`."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

@@ -1,0 +1,109 @@
+"""Write a table: Markdown, CSV and plots, of what is known so far."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from models.atomic import atomic
+from utils.score.scores import METRICS
+from utils.table import table as aligned
+from utils.tables.options import PublishedRow
+from utils.tables.plot import Point, write_plot
+from utils.tables.results import Line, collect, write_csv, write_seeds
+from utils.tables.rows import Table
+
+PLOTS = {"MACs": ("MACs at 224, G", 1e9), "parameters": ("parameters, M", 1e6)}
+PLOTS |= {"milliseconds": ("ms at 320", 1.0)}
+
+
+def write(table: Table) -> list[Path]:
+    """Write what is there of a table into its folder; the Markdown files, one for each test.
+
+    Raises:
+        InputError: a teacher's file is not there, or a file cannot be written.
+    """
+    several = len(table.config.tests) > 1
+    files = []
+    for test in table.config.tests:
+        stem = f"{table.name}-{test}" if several else table.name
+        lines, floor = collect(table, test)
+        path = table.folder / f"{stem}.md"
+        with atomic(path) as temporary:
+            temporary.write_text(markdown(table, lines, floor), encoding="utf-8")
+        write_csv(path.with_suffix(".csv"), table, lines)
+        write_seeds(table.folder / f"{stem}-seeds.csv", lines)
+        for value, (head, unit) in PLOTS.items():
+            points = _points(table, lines, value, unit)
+            if points:
+                write_plot(table.folder / f"{stem}-{value}.png", points, head, "SAD")
+        files.append(path)
+    return files
+
+
+def markdown(table: Table, lines: Sequence[Line], floor: Mapping[str, float]) -> str:
+    """The table, what it means, and the errors of rows."""
+    published = table.config.published
+    heads = [*(table.axes or ["row"]), "seeds", *METRICS, "parameters", "MACs 224", "ms 320"]
+    shown = []
+    if published:
+        told = {m for row in published.rows.values() for m in row.model_dump(exclude_none=True)}
+        shown = [m for m in PublishedRow.model_fields if m in told]
+        heads += [f"published {m}" for m in shown]
+    rows = [_cells(line, shown, bool(table.axes)) for line in lines]
+    if floor:
+        first = [""] * (len(heads) - len(rows[0]) + len(rows[0]))
+        first[0] = "the trimap alone"
+        place = heads.index("SAD")
+        first[place : place + len(METRICS)] = [_number(m, floor[m]) for m in METRICS]
+        rows.insert(0, first)
+    text = [f"# {table.name}", "", aligned(heads, rows), ""]
+    if len(table.config.seeds) > 1:
+        text.append("± is the standard deviation over the seeds that are done.")
+    if published:
+        text.append(f"Published: {published.source}, on {published.of}.")
+    errors = [(line, seed, error) for line in lines for seed, error in line.errors.items()]
+    if errors:
+        text += ["", "Went wrong:", ""]
+    for line, seed, error in errors:
+        text.append(f"- {line.name}{'' if seed is None else f', seed {seed}'}: {error}")
+    return "\n".join(text).rstrip() + "\n"
+
+
+def _cells(line: Line, shown: Sequence[str], has_axes: bool) -> list[str]:
+    named = any(line.arms) and has_axes
+    cells = list(line.arms) if named else [line.name, *[""] * (len(line.arms) - 1)]
+    seeds = f"{len(line.values)} of {line.wanted}" if line.wanted else ""
+    cells.append(f"{seeds}, {len(line.errors)} failed" if line.errors else seeds)
+    for value in (*METRICS, "parameters", "MACs", "milliseconds"):
+        mean, spread = line.mean(value), line.spread(value)
+        cell = "" if mean is None else _number(value, mean)
+        cells.append(cell if spread is None else f"{cell} ± {_number(value, spread)}")
+    for value in shown:
+        found = getattr(line.published, value, None)
+        cells.append("" if found is None else _number(value, found))
+    return cells
+
+
+def _number(value: str, number: float | None) -> str:
+    if number is None:
+        return ""
+    if value == "parameters":
+        return f"{number / 1e6:.3g} M" if number >= 1e6 else f"{number / 1e3:.3g} k"
+    if value == "MACs":
+        return f"{number / 1e9:.3g} G"
+    return f"{number:.4f}" if value == "MSE" else f"{number:.2f}"
+
+
+def _points(table: Table, lines: Sequence[Line], value: str, unit: float) -> list[Point]:
+    points = []
+    published = table.config.published
+    same = published and table.base.get("data", {}).get("dataset") == published.of
+    for line in lines:
+        cost, error = line.mean(value), line.mean("SAD")
+        group = line.arms[-1] if line.arms else ""
+        if cost is not None and error is not None:
+            points.append(Point(line.name, group, cost / unit, error, line.spread("SAD") or 0.0))
+        beside = getattr(line.published, value, None), getattr(line.published, "SAD", None)
+        if same and None not in beside:
+            name = f"{line.name}, published"
+            points.append(Point(name, group, beside[0] / unit, beside[1], 0.0, hollow=True))
+    return points
