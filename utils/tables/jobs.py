@@ -116,17 +116,14 @@ class Run:
     network: Path
     teacher: Path
 
-    def done(self) -> bool:
-        """Raises as `Job.done`."""
-        return all(job.done() for job in self.jobs)
+    @property
+    def trained(self) -> bool:
+        """Whether its jobs make the network."""
+        return any(job.outcome == self.network for job in self.jobs)
 
 
 def teacher_runs(table: Table) -> dict[str, Run]:
-    """The teachers that rows use, by name: trained by train.py, unless their options name a file.
-
-    Raises:
-        InputError: the file is not there.
-    """
+    """The teachers that rows use, by name: of train.py, unless their options name a file."""
     runs = {}
     for name in dict.fromkeys(row.teacher for row in table.rows):
         folder = table.folder / "teachers" / name
@@ -134,11 +131,6 @@ def teacher_runs(table: Table) -> dict[str, Run]:
         file, jobs = content.get("teacher"), []
         if file:
             network = Path(file)
-            if not network.is_file():
-                raise InputError(
-                    f"{file}: no teacher there; train it, name another with teachers.{name}.teacher"
-                    "=FILE, or null to train one"
-                )
         else:
             network = folder / "BEST_checkpoint.tar"
             jobs = [Job("train", "train.py", folder, content, network, {}, "checkpoint.tar")]

@@ -8,11 +8,7 @@ from utils.tables.running import ERROR
 
 
 def listed(table: Table) -> str:
-    """A line for each teacher and for each row and seed: its state, its folder.
-
-    Raises:
-        InputError: a teacher's file is not there.
-    """
+    """A line for each teacher and for each row and seed: its state, its folder."""
     teachers = teacher_runs(table)
     runs = [*teachers.values(), *row_runs(table, teachers)]
     cells = [

@@ -82,7 +82,7 @@ class TableConfig(Section):
         for axis in self.pruning:
             if axis in self.training:
                 raise ValueError(f"training: {axis} is an axis of pruning, too; rename one")
-        if "teacher" in self.axes and len(self.teachers) > 1:
+        if "teacher" in {**self.pruning, **self.training} and len(self.teachers) > 1:
             raise ValueError("teachers: their axis is called teacher; rename the other one")
         twice = [seed for seed in self.seeds if self.seeds.count(seed) > 1]
         if twice:

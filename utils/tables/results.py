@@ -54,11 +54,7 @@ class Line:
 
 
 def collect(table: Table, test: str) -> tuple[list[Line], Mapping[str, float]]:
-    """The lines of a table, teachers first, and the floor of that test; of what is there.
-
-    Raises:
-        InputError: a teacher's file is not there.
-    """
+    """The lines of a table, teachers first, and the floor of that test; of what is there."""
     teachers = teacher_runs(table)
     known = table.config.published.rows if table.config.published else {}
     blank = tuple("" for _ in table.axes)

@@ -64,7 +64,7 @@ class Table:
 def load(path: Path | str, overrides: Sequence[str] = ()) -> Table:
     """The table of a YAML file, with `key.key=value` overrides of its keys.
 
-    `extends: FILE` takes what the file leaves out from another table.
+    `extends: FILE` takes what the file leaves out from another table, key by key.
 
     Raises:
         InputError: no such file, no YAML, an unknown key, an arm or an axis that is not there, or
@@ -103,7 +103,7 @@ def _read(path: Path) -> dict[str, Any]:
         under = _placed(other)
         if EXTENDS in under:
             raise InputError(f"{path}: extends {other}, which extends another; name that one")
-        content = under | content
+        content = merged(under, content)
     return content
 
 

@@ -59,16 +59,23 @@ def fill(table: Table, after: Callable[[], None], call: Call = call) -> list[str
         InputError: another process fills this table, or a teacher's file is not there.
     """
     teachers = teacher_runs(table)
+    for name, teacher in teachers.items():
+        if teacher.trained or teacher.network.is_file():
+            continue
+        raise InputError(
+            f"{teacher.network}: no teacher there; train it, name another with teachers.{name}"
+            ".teacher=FILE, or null to train one"
+        )
     errors: dict[Path, str] = {}  # by folder: several rows need what was not made
     with alone(table.folder, "filling a table"):
         runs = [*teachers.values(), *row_runs(table, teachers)]
         for index, run in enumerate(runs, 1):
             named = run.name if run.seed is None else f"{run.name}, seed {run.seed}"
             log.info("%d of %d: %s", index, len(runs), named)
-            needed = next((one for one in teachers.values() if one.network == run.teacher), None)
+            needed = next(one for one in teachers.values() if one.network == run.teacher)
             try:
-                if needed and needed is not run and needed.folder in errors and needed.jobs:
-                    _require_network(needed, errors)
+                if needed is not run and not needed.network.is_file():
+                    raise InputError(f"no teacher {needed.name}: {errors[needed.folder]}")
                 for job in run.jobs:
                     _do(job, errors, table.config.keep_mattes, call)
                 _time(run)
@@ -81,11 +88,6 @@ def fill(table: Table, after: Callable[[], None], call: Call = call) -> list[str
                 (run.folder / ERROR).unlink(missing_ok=True)
             after()
     return list(errors.values())
-
-
-def _require_network(teacher: Run, errors: dict[Path, str]) -> None:
-    if not teacher.network.is_file():
-        raise InputError(f"no teacher {teacher.name}: {errors[teacher.folder]}")
 
 
 def _do(job: Job, errors: dict[Path, str], keep_mattes: bool, call: Call) -> None:
@@ -137,7 +139,7 @@ def _time(run: Run) -> None:
     paths = (run.teacher, run.network)
     networks = [open_network(str(path)).folded(norms=False).to(device) for path in paths]
     try:
-        teacher, own = milliseconds([laid_out(network) for network in networks])
+        teacher, own = milliseconds([laid_out(network) for network in networks], runs=15)
     except RuntimeError as error:
         raise InputError(f"{run.network}: cannot be timed ({told(error) or error})") from error
     with atomic(file) as temporary:

@@ -19,7 +19,7 @@ def write(table: Table) -> list[Path]:
     """Write what is there of a table into its folder; the Markdown files, one for each test.
 
     Raises:
-        InputError: a teacher's file is not there, or a file cannot be written.
+        InputError: a file cannot be written.
     """
     several = len(table.config.tests) > 1
     files = []
@@ -76,7 +76,7 @@ def _cells(line: Line, shown: Sequence[str], has_axes: bool) -> list[str]:
     for value in (*METRICS, "parameters", "MACs", "milliseconds"):
         mean, spread = line.mean(value), line.spread(value)
         cell = "" if mean is None else _number(value, mean)
-        cells.append(cell if spread is None else f"{cell} ± {_number(value, spread)}")
+        cells.append(cell if not spread else f"{cell} ± {_number(value, spread)}")
     for value in shown:
         found = getattr(line.published, value, None)
         cells.append("" if found is None else _number(value, found))
