@@ -100,10 +100,12 @@ IMPORTED = {  # what a script imports when its arguments are read
     "data_gen.py": "utils.data.split",
     "convert.py": "models.files",
     "figure.py": "utils.figures.examples",
+    "tables.py": "utils.tables.rows",
 }
 GIVEN = {
     "convert.py": "a b.tar",
     "figure.py": "--image a --trimap b --pred c --out d.png",
+    "tables.py": "--config a.yaml",
 }
 
 

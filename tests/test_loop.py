@@ -265,3 +265,15 @@ def test_float16_on_a_cpu_is_refused_before_any_work(data, tmp_path):
     config = config.model_copy(update={"device": "cpu"})
     with pytest.raises(InputError, match="float16 needs a GPU"):
         tiny_training(config, tmp_path).fit()
+
+
+@pytest.mark.parametrize(("weights", "runs"), [((0, 0), 0), ((1, 0), 1), ((0, 1), 1)])
+def test_a_teacher_whose_terms_weigh_nothing_is_not_run(data, tmp_path, weights, runs):
+    given = [f"loss.{key}={w}.0" for key, w in zip(("alpha_teacher", "kd"), weights, strict=True)]
+    training = tiny_training(tiny_config(data, *given), tmp_path, teacher_seed=5)
+    calls: list[None] = []
+    compute = training.objective.teacher.compute
+    training.objective.teacher.compute = lambda *args: calls.append(None) or compute(*args)
+    batch = next(iter(validation_loader(training.objective.task.sources(), 3, pin=False)))
+    training.objective(batch)
+    assert len(calls) == runs

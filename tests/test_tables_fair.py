@@ -14,7 +14,7 @@ from utils.train.objective import Objective
 
 TABLE = {
     "config": "config.yaml",
-    "seeds": [0, 1],
+    "seeds": [0],
     "pruning": {"criterion": {"NS": {"prune": {"criterion": "ns"}}, "SPKD": None}},
     "training": {
         "kind": {"none": {"loss": {"alpha_teacher": 0.0, "kd": 0.0}}, "SPKD": None},
@@ -79,8 +79,6 @@ def test_arms_differ_in_nothing_but_their_options(seen):
     assert same(*pruned)
     trained = [seen[f"train_pruned.py {place}/rows/NS/{arm}/seed0"] for arm in ("none", "SPKD")]
     assert same(*trained)
-    other = seen[f"train_pruned.py {place}/rows/NS/none/seed1"]
-    assert not same(trained[0], other)
     crops = seen[f"train_pruned.py {place}/rows/SPKD/SPKD/seed0"][1:]
     assert all(
         torch.equal(one, two)

@@ -73,6 +73,10 @@ class Matting:
             terms["composition"] = weights.composition * distance
         return terms
 
+    @property
+    def imitates(self) -> bool:
+        return self._config.loss.alpha_teacher > 0
+
     def teacher_terms(
         self, output: Tensor, wanted: Tensor, batch: MattingBatch
     ) -> dict[str, Tensor]:

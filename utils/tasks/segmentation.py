@@ -53,6 +53,10 @@ class Segmentation:
         weight = self._config.loss.cross_entropy
         return {"cross_entropy": weight * cross_entropy(output, batch.labels)}
 
+    @property
+    def imitates(self) -> bool:
+        return self._config.loss.soft_targets > 0
+
     def teacher_terms(self, output: Tensor, wanted: Tensor, batch: LabelBatch) -> dict[str, Tensor]:
         options = self._config.loss
         if not options.soft_targets:

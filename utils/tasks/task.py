@@ -47,6 +47,10 @@ class Task(Protocol):
     def truth_terms(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Weighted loss terms, scalars by name: how far the output is from the truth."""
 
+    @property
+    def imitates(self) -> bool:
+        """Whether `teacher_terms` has any: their weight is not 0."""
+
     def teacher_terms(self, output: Tensor, wanted: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Weighted loss terms: how far the output is from the teacher's."""
 

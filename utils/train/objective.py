@@ -71,8 +71,8 @@ class Objective(nn.Module):
             terms["auxiliary"] = self._auxiliary * sum(
                 self.task.truth_terms(stages.auxiliary, batch).values()
             )
-        if self.teacher is None:
-            return terms, output
+        if self.teacher is None or not (self.task.imitates or self.distillation):
+            return terms, output  # a teacher whose terms weigh nothing is not run
         with torch.no_grad():
             wanted, teacher_stages = self._run(self.teacher, batch)
         terms |= self.task.teacher_terms(output, wanted, batch)
