@@ -274,6 +274,7 @@ def test_a_teacher_whose_terms_weigh_nothing_is_not_run(data, tmp_path, weights,
     calls: list[None] = []
     compute = training.objective.teacher.compute
     training.objective.teacher.compute = lambda *args: calls.append(None) or compute(*args)
-    batch = next(iter(validation_loader(training.objective.task.sources(), 3, pin=False)))
-    training.objective(batch)
+    task = training.objective.task
+    sample = next(iter(validation_loader(task.sources(), 3, pin=False)))
+    training.objective(task.batch(sample, torch.device("cpu"), torch.contiguous_format))
     assert len(calls) == runs
