@@ -50,8 +50,7 @@ def markdown(table: Table, lines: Sequence[Line], floor: Mapping[str, float]) ->
         heads += [f"published {m}" for m in shown]
     rows = [_cells(line, shown, bool(table.axes)) for line in lines]
     if floor:
-        first = [""] * (len(heads) - len(rows[0]) + len(rows[0]))
-        first[0] = "the trimap alone"
+        first = ["the trimap alone", *[""] * (len(heads) - 1)]
         place = heads.index("SAD")
         first[place : place + len(METRICS)] = [_number(m, floor[m]) for m in METRICS]
         rows.insert(0, first)
