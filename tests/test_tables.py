@@ -19,7 +19,7 @@ from utils.score.scores import METRICS
 from utils.tables import rows, running
 from utils.tables.rows import BETWEEN
 from utils.tables.running import fill
-from utils.tables.written import write
+from utils.tables.written import _number, write
 
 CONFIG = {"device": "cpu", "data": {"dataset": "tiny"}, "train": {"epochs": 1}}
 TABLE = {
@@ -265,8 +265,8 @@ def test_the_table_has_means_spreads_costs_and_what_is_published(here):
     row = dict(zip(head, [c.strip() for c in lines[1].strip("|").split("|")], strict=True))
     assert row["kind"] == "AT" and row["seeds"] == "2 of 2"
     assert row["SAD"] == "9.00 ± 1.41"  # of 8 and 10, n - 1
-    assert (row["parameters"], row["MACs 224"], row["ms 320"]) == ("1 k", "2 G", "10.00")
-    assert (row["published SAD"], row["published MACs"]) == ("9.50", "3 G")
+    assert (row["parameters"], row["MACs 224"], row["ms 320"]) == ("1.00 k", "2.00 G", "10.00")
+    assert (row["published SAD"], row["published MACs"]) == ("9.50", "3.00 G")
     assert line_of("the trimap alone")[3] == "50.00"
     assert line_of("teacher")[3] == "8.00"
     with Path("result/tables/table/table.csv").open() as file:
@@ -277,6 +277,22 @@ def test_the_table_has_means_spreads_costs_and_what_is_published(here):
     assert len(seeds) == 1 + 1 + 2 * 3
     for cost in ("MACs", "parameters", "milliseconds"):
         assert Path(f"result/tables/table/table-{cost}.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("value", "mean", "spread", "cell"),
+    [
+        ("parameters", 25_582_595, 0.0, "25.6 M"),
+        ("parameters", 20_400, 605.0, "20.4 ± 0.6 k"),
+        ("MACs", 12.53e9, 0.2e9, "12.5 ± 0.2 G"),
+        ("MACs", 59.6e6, 9e4, "59.6 ± 0.1 M"),
+        ("MSE", 0.2373, 0.0102, "0.2373 ± 0.0102"),
+        ("SAD", 73.67, None, "73.67"),
+        ("SAD", None, None, ""),
+    ],
+)
+def test_a_mean_and_its_spread_have_one_unit(value, mean, spread, cell):
+    assert _number(value, mean, spread) == cell
 
 
 def test_times_are_told_for_one_time_of_the_teacher(here, monkeypatch):

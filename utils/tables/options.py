@@ -11,7 +11,6 @@ Options = dict[Name, Any]  # as in a config: sections and their keys
 Axes = dict[Arm, Annotated[dict[Arm, Options], Field(min_length=1)]]  # {axis: {arm: its options}}
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 CHOSEN = "best"  # in `rows`, the arms that the key `best` names
-COSTS = ("parameters", "MACs")
 
 
 class TestSet(Section):
@@ -43,7 +42,7 @@ class PublishedRow(Section):
 
 class Published(Section):
     of: Name  # the data set; where it is the table's own, plots show the values, too
-    source: Name = "published"  # the paper, and which of its tables
+    source: Name = "the paper"  # the paper, and which of its tables
     rows: dict[Name, PublishedRow] = Field({})  # by the name of a row: its arms, "UNI / none"
 
 

@@ -1,5 +1,6 @@
 """Write a table: Markdown, CSV and plots, of what is known so far."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,8 +12,12 @@ from utils.tables.plot import Point, write_plot
 from utils.tables.results import Line, collect, write_csv, write_seeds
 from utils.tables.rows import Table
 
-PLOTS = {"MACs": ("MACs at 224, G", 1e9), "parameters": ("parameters, M", 1e6)}
-PLOTS |= {"milliseconds": ("ms at 320", 1.0)}
+PLOTS = {
+    "MACs": ("MACs at 224, G", 1e9),
+    "parameters": ("parameters, M", 1e6),
+    "milliseconds": ("ms at 320", 1.0),
+}
+UNITS = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
 
 
 def write(table: Table) -> list[Path]:
@@ -73,23 +78,24 @@ def _cells(line: Line, shown: Sequence[str], has_axes: bool) -> list[str]:
     seeds = f"{len(line.values)} of {line.wanted}" if line.wanted else ""
     cells.append(f"{seeds}, {len(line.errors)} failed" if line.errors else seeds)
     for value in (*METRICS, "parameters", "MACs", "milliseconds"):
-        mean, spread = line.mean(value), line.spread(value)
-        cell = "" if mean is None else _number(value, mean)
-        cells.append(cell if not spread else f"{cell} ± {_number(value, spread)}")
+        cells.append(_number(value, line.mean(value), line.spread(value)))
     for value in shown:
-        found = getattr(line.published, value, None)
-        cells.append("" if found is None else _number(value, found))
+        cells.append(_number(value, getattr(line.published, value, None)))
     return cells
 
 
-def _number(value: str, number: float | None) -> str:
-    if number is None:
+def _number(value: str, mean: float | None, spread: float | None = None) -> str:
+    """A mean and its spread, in one unit and with the same decimals."""
+    if mean is None:
         return ""
-    if value == "parameters":
-        return f"{number / 1e6:.3g} M" if number >= 1e6 else f"{number / 1e3:.3g} k"
-    if value == "MACs":
-        return f"{number / 1e9:.3g} G"
-    return f"{number:.4f}" if value == "MSE" else f"{number:.2f}"
+    unit, letter, decimals = 1.0, "", 4 if value == "MSE" else 2
+    if value in ("parameters", "MACs"):
+        unit, letter = next(one for one in UNITS if mean >= one[0] or one is UNITS[-1])
+        decimals = max(0, 2 - math.floor(math.log10(max(mean / unit, 1.0))))
+    told = f"{mean / unit:.{decimals}f}"
+    if spread and round(spread / unit, decimals):
+        told += f" ± {spread / unit:.{decimals}f}"
+    return f"{told}{letter}"
 
 
 def _points(table: Table, lines: Sequence[Line], value: str, unit: float) -> list[Point]:
