@@ -207,8 +207,14 @@ def test_rows_of_a_pruning_that_failed_tell_it_and_call_it_once(here):
     assert "test.py rows/UNI/none/seed0" in stub.calls
 
 
-def test_without_its_teacher_every_row_tells_why(here):
+@pytest.mark.parametrize("validated", [False, True])
+def test_without_its_teacher_every_row_tells_why(here, validated):
+    """Also where a training that ended too early has left its best network."""
     stub = Scripts()
+    if validated:
+        best = Path("result/tables/table/teachers/teacher/BEST_checkpoint.tar")
+        best.parent.mkdir(parents=True)
+        best.touch()
     stub.fails["train.py teachers/teacher"] = "error: no data"
     filled(stub, "seeds=[0]")
     assert stub.calls == ["train.py teachers/teacher"]

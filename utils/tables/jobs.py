@@ -119,7 +119,15 @@ class Run:
     @property
     def trained(self) -> bool:
         """Whether its jobs make the network."""
-        return any(job.outcome == self.network for job in self.jobs)
+        return bool(self._making)
+
+    def ready(self) -> bool:
+        """Whether its network is there and no training of it is left; raises as `Job.done`."""
+        return self.network.is_file() and all(job.done() for job in self._making)
+
+    @property
+    def _making(self) -> list[Job]:
+        return [job for job in self.jobs if job.outcome == self.network]
 
 
 def teacher_runs(table: Table) -> dict[str, Run]:

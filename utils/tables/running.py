@@ -74,7 +74,7 @@ def fill(table: Table, after: Callable[[], None], call: Call = call) -> list[str
             log.info("%d of %d: %s", index, len(runs), named)
             needed = next(one for one in teachers.values() if one.network == run.teacher)
             try:
-                if needed is not run and not needed.network.is_file():
+                if needed is not run and not needed.ready():
                     raise InputError(f"no teacher {needed.name}: {errors[needed.folder]}")
                 for job in run.jobs:
                     _do(job, errors, table.config.keep_mattes, call)
