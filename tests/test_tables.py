@@ -271,7 +271,7 @@ def test_the_table_has_means_spreads_costs_and_what_is_published(here):
     row = dict(zip(head, [c.strip() for c in lines[1].strip("|").split("|")], strict=True))
     assert row["kind"] == "AT" and row["seeds"] == "2 of 2"
     assert row["SAD"] == "9.00 ± 1.41"  # of 8 and 10, n - 1
-    assert (row["parameters"], row["MACs 224"], row["ms 320"]) == ("1.00 k", "2.00 G", "10.00")
+    assert (row["parameters"], row["MACs 224"], row["ms 320"]) == ("0.00100 M", "2.00 G", "10.00")
     assert (row["published SAD"], row["published MACs"]) == ("9.50", "3.00 G")
     assert line_of("the trimap alone")[3] == "50.00"
     assert line_of("teacher")[3] == "8.00"
@@ -289,9 +289,9 @@ def test_the_table_has_means_spreads_costs_and_what_is_published(here):
     ("value", "mean", "spread", "cell"),
     [
         ("parameters", 25_582_595, 0.0, "25.6 M"),
-        ("parameters", 20_400, 605.0, "20.4 ± 0.6 k"),
+        ("parameters", 20_400, 605.0, "0.0204 ± 0.0006 M"),
         ("MACs", 12.53e9, 0.2e9, "12.5 ± 0.2 G"),
-        ("MACs", 59.6e6, 9e4, "59.6 ± 0.1 M"),
+        ("MACs", 59.6e6, 9e4, "0.0596 ± 0.0001 G"),
         ("MSE", 0.2373, 0.0102, "0.2373 ± 0.0102"),
         ("SAD", 73.67, None, "73.67"),
         ("SAD", None, None, ""),

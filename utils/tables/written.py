@@ -17,7 +17,7 @@ PLOTS = {
     "parameters": ("parameters, M", 1e6),
     "milliseconds": ("ms at 320", 1.0),
 }
-UNITS = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
+UNITS = {"parameters": (1e6, " M"), "MACs": (1e9, " G")}
 
 
 def write(table: Table) -> list[Path]:
@@ -88,10 +88,10 @@ def _number(value: str, mean: float | None, spread: float | None = None) -> str:
     """A mean and its spread, in one unit and with the same decimals."""
     if mean is None:
         return ""
-    unit, letter, decimals = 1.0, "", 4 if value == "MSE" else 2
-    if value in ("parameters", "MACs"):
-        unit, letter = next(one for one in UNITS if mean >= one[0] or one is UNITS[-1])
-        decimals = max(0, 2 - math.floor(math.log10(max(mean / unit, 1.0))))
+    unit, letter = UNITS.get(value, (1.0, ""))
+    decimals = 4 if value == "MSE" else 2
+    if value in UNITS and mean:  # three digits
+        decimals = max(0, 2 - math.floor(math.log10(mean / unit)))
     told = f"{mean / unit:.{decimals}f}"
     if spread and round(spread / unit, decimals):
         told += f" ± {spread / unit:.{decimals}f}"
