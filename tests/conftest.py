@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.sets import prepare, write_set
 
@@ -11,3 +12,15 @@ from tests.sets import prepare, write_set
 def data(tmp_path_factory) -> Path:
     """A tiny data set, ready to train on."""
     return prepare(write_set(tmp_path_factory.mktemp("data") / "tiny"))
+
+
+@pytest.fixture
+def tabled(tmp_path, monkeypatch) -> Path:
+    """A working folder with the config and the table of `tests.tables`; nothing is timed."""
+    from tests import tables  # here, since it imports what few tests need
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("utils.tables.running._time", tables.timed)
+    Path("config.yaml").write_text(yaml.safe_dump(tables.CONFIG))
+    tables.put()
+    return tmp_path
