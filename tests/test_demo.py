@@ -1,4 +1,4 @@
-"""`make demo-scratch`, its commands at tiny size: stopped or repeated, it goes on; FRESH begins anew."""
+"""`make demo-scratch` at tiny size: stopped or repeated, it goes on; FRESH begins anew."""
 
 import functools
 import os
@@ -43,12 +43,13 @@ def counted(monkeypatch) -> list:
 
 
 def demo(folder: Path, *more: str, scores: bool = False) -> None:
-    """What `make demo-scratch` runs in a folder, in this process; its test, which is slow, if asked for."""
+    """What `make demo-scratch` runs in a folder, here; its test, which is slow, if asked for."""
     folder.mkdir(exist_ok=True)
     (folder / "requirements.txt").touch()
     (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY))
     os.chdir(folder)
-    words = ["make", "-n", "-f", str(REPOSITORY / "Makefile"), "demo-scratch", "CONFIG=tiny.yaml", *more]
+    target = ["-f", str(REPOSITORY / "Makefile"), "demo-scratch", "CONFIG=tiny.yaml"]
+    words = ["make", "-n", *target, *more]
     planned = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
     for line in planned.stdout.splitlines():
         if line.startswith("rm "):
