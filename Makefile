@@ -35,7 +35,7 @@ demo demo-scratch: $(VENV)/.runs
 	    --network result/demo/BEST_pruned.tar --set data/photographs --out result/demo/test)
 
 test: $(VENV)/.tests
-	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile
+	OMP_WAIT_POLICY=PASSIVE $(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 mutants: $(VENV)/.tests
 	$(RUN) tests/mutants.py
