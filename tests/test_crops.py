@@ -209,6 +209,20 @@ def test_more_is_unknown_at_a_larger_radius(tmp_path):
     assert np.all(np.diff(shares) > 0.05)
 
 
+def test_hidden_regions_are_unknown_and_change_nothing_else(tmp_path):
+    alpha = disc(90, 100)
+    seen = crops(tmp_path, alpha, trimap_radius=(2, 2))
+    hidden = crops(tmp_path, alpha, trimap_radius=(2, 2), augment=PLAIN | {"hide": 1.0})
+    more = 0
+    for index in range(10):
+        (image, trimap, truth), after = arrays(seen[0, index]), arrays(hidden[0, index])
+        kept = after[1] != 128
+        assert (after[1][kept] == trimap[kept]).all()
+        assert (after[2] == truth).all() and (after[0] == image).all()
+        more += (after[1] == 128).sum() - (trimap == 128).sum()
+    assert more > 10 * 32
+
+
 def test_a_radius_is_the_radius_of_the_trimap(tmp_path):
     alpha = disc(40, 40)
     trimap = arrays(crops(tmp_path, alpha, crop=40, trimap_radius=(5, 5))[0, 0])[1]

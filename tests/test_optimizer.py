@@ -127,6 +127,20 @@ def test_gates_learn_at_a_rate_of_their_own():
     assert rates[id(network.decoder1[0].norm.bias)] == pytest.approx(0.001)
 
 
+@pytest.mark.parametrize("rate", [1e-9, 1.0])
+def test_the_pruning_stage_moves_gates_at_that_rate(data, tmp_path, rate):
+    training = tiny_training(tiny_config(data, f"prune.gate_lr={rate}"), tmp_path)
+    training.sparsity = Sparsity(training.network, 0.01, 1.0)
+    before = {name: one.detach().clone() for name, one in training.network.named_parameters()}
+    training.fit()
+    moved = {
+        name: (one - before[name]).abs().max().item()
+        for name, one in training.network.named_parameters()
+    }
+    assert (moved["encoder3.units.0.norm.weight"] > 1e-5) == (rate == 1.0)
+    assert moved["encoder3.units.0.conv.weight"] > 1e-5
+
+
 def test_the_average_is_validated_kept_and_resumed(data, tmp_path):
     config = tiny_config(data, "train.ema=0.5")
     whole = tiny_training(config, tmp_path / "whole")
