@@ -1,5 +1,7 @@
 """On a CUDA device: every precision trains, resumes, is cut, saved and mattes as on the CPU."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 import models
 from tests.sets import disc, picture
 from tests.trainings import tiny_config, tiny_network, tiny_training
+from utils.device import without_tf32
 from utils.images.trimap import make_trimap
 from utils.infer.inference import Inference
 from utils.prune import Sparsity, cut, open_gates, select
@@ -46,3 +49,24 @@ def test_a_matte_is_that_of_the_cpu(options):
         for device in ("cpu", "cuda")
     ]
     assert np.abs(mattes[0].astype(int) - mattes[1].astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("name", models.NETWORKS)
+def test_every_network_computes_learns_and_is_cut_as_on_the_cpu(name):
+    torch.manual_seed(0)
+    network = models.build(name, models.scaled_plan(name, 1 / 8))
+    batch = torch.rand(2, 3, 96, 96), torch.randint(3, (2, 1, 96, 96)) / 2
+    inputs = batch[: 1 if network.task == "segmentation" else 2]
+    keep = {group: list(range(0, width, 2)) for group, width in network.plan.items()}
+    small = cut(copy.deepcopy(network).eval(), keep)
+    there = [one.cuda() for one in inputs]
+    for one in (network.eval(), small.eval()):
+        with torch.no_grad(), without_tf32():
+            here = one(*inputs)
+            error = (one.cuda()(*there).cpu() - here).abs().max()
+        assert error <= 1e-4 * max(1, here.abs().max())
+    network.train()
+    with torch.autocast("cuda", torch.bfloat16):
+        network.compute(*there, None).square().mean().backward()
+    gradients = [one.grad for one in network.parameters() if one.grad is not None]
+    assert gradients and all(one.isfinite().all() for one in gradients)
