@@ -177,6 +177,15 @@ def test_equal_widths_need_no_adapter(data):
     assert not list(Objective(student, config, teacher).distillation.parameters())
 
 
+def test_the_teacher_goes_where_the_network_goes(data):
+    student, teacher = tiny_network(), tiny_network(1)
+    objective = Objective(student, tiny_config(data), teacher).to("meta", torch.float64)
+    assert {(one.device.type, one.dtype) for one in teacher.parameters()} == {
+        ("meta", torch.float64)
+    }
+    assert not {*map(id, teacher.parameters())} & {*map(id, objective.parameters())}
+
+
 def test_every_term_is_weighted(data):
     student, teacher = tiny_network().eval(), tiny_network(1).eval()
     batch = tiny_batch()

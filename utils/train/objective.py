@@ -61,6 +61,11 @@ class Objective(nn.Module):
         """Whom the network imitates."""
         return self._teacher[0]
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Objective":
+        if self.teacher is not None:
+            self.teacher._apply(fn)  # hidden, but it goes where the network goes
+        return super()._apply(fn, recurse)
+
     def forward(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """The weighted terms, scalars to be summed, and the network's output."""
         output, stages = self._run(self.network, batch)
