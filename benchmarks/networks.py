@@ -157,7 +157,8 @@ def peak(network: Network, size: tuple[int, int], precision: str) -> int:
     device = network.mean.device
     if device.type == "cpu":
         described = precision, network.name, network.plan, network.structure
-        return peak_above_inputs(run, described_inputs, (*described, *size), (*described, *SMALL))
+        calls = [(*described, *sides) for sides in (size, SMALL)]
+        return peak_above_inputs(run, described_inputs, *calls, mapped=True)
     inputs = noise(network, *size)
     run(precision, network, *inputs)
     torch.cuda.reset_peak_memory_stats(device)
