@@ -47,7 +47,7 @@ lint: $(VENV)/.tests
 bench: $(VENV)/.runs
 	$(RUN) benchmarks/spatial_similarity.py
 	$(RUN) benchmarks/distillation.py
-	$(RUN) benchmarks/half_width.py
+	$(RUN) benchmarks/networks.py
 	$(RUN) benchmarks/loader.py
 	$(RUN) benchmarks/metrics.py
 	$(RUN) benchmarks/tiles.py

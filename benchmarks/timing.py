@@ -1,6 +1,7 @@
 """What the benchmarks share: options, lines of JSON, time on one thread, peak memory."""
 
 import argparse
+import ctypes
 import json
 import multiprocessing
 import time
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils import arguments
+
+M_MMAP_THRESHOLD, MAPPED = -3, 1 << 17  # glibc's own first value, which it else raises
 
 
 class Comparison(NamedTuple):
@@ -75,6 +78,8 @@ def peak_above_inputs(
     inputs: Callable[..., tuple],
     size: Sequence[int],
     small: Sequence[int],
+    *,
+    mapped: bool = False,
 ) -> int:
     """Bytes that `function(*inputs(*size))` takes at its peak beyond what stood before the call.
 
@@ -83,10 +88,15 @@ def peak_above_inputs(
     reads the mark (Linux, CPU). Before, it makes the call once on inputs of a `small` size, so
     that code and thread pools loaded by a first call do not count. Both functions must be
     importable, not lambdas.
+
+    Args:
+        mapped: give large blocks back when they are freed. Else the C library keeps some, as it
+            does by default: what it held before the call does not count, and holes do, so that
+            the same call takes 53 MB in one process and 105 in another.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(sender, function, inputs, size, small))
+    process = context.Process(target=_measure, args=(sender, function, inputs, size, small, mapped))
     process.start()
     sender.close()  # so that a child that dies ends the wait with EOFError
     peak = receiver.recv()
@@ -100,7 +110,9 @@ def _seconds(function: Callable[[], object], clock: Callable[[], float]) -> floa
     return clock() - start
 
 
-def _measure(sender, function, inputs, size, small) -> None:
+def _measure(sender, function, inputs, size, small, mapped) -> None:
+    if mapped:
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MAPPED)
     import torch
 
     torch.set_num_threads(1)

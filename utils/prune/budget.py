@@ -1,16 +1,20 @@
 """Budgets: the widths that cost what was asked for, by bisection on the share that is cut."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from models import Network
 from models.channels import Plan
 from models.errors import InputError
 from utils import cost
-from utils.options import BudgetConfig, PruneConfig
 from utils.prune.scores import Scores
 from utils.prune.widths import Block, best_blocks, floors
+
+if TYPE_CHECKING:
+    from utils.options import BudgetConfig, PruneConfig
 
 
 class Search(NamedTuple):

@@ -1,5 +1,9 @@
 """Sparsity of the gates, by sub-gradient (Network Slimming, Liu et al., ICCV 2017) or proximal."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
@@ -7,8 +11,10 @@ from models import Network
 from models.channels import Norm
 from models.errors import InputError
 from models.network import Stages
-from utils.options import Config
 from utils.prune.gates import all_gates
+
+if TYPE_CHECKING:
+    from utils.options import Config
 
 
 class Sparsity:

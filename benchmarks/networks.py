@@ -1,0 +1,200 @@
+"""What every network costs, full and pruned: time and peak memory of one picture, as a table.
+
+    python benchmarks/networks.py [--networks gca pspnet] [--sizes 320x320 1080x1920]
+        [--device cuda] [--precision bfloat16] [--repeats 2]
+
+Half of the channels are cut, of IndexNet a quarter as published: of every group alike, to multiples
+of 8. Weights are random, BatchNorms folded. Networks take turns; the fastest pass counts, on the
+CPU in processor time of one thread. Memory is the peak above network and picture. Each measurement
+is printed when it is made, the table, in Markdown, at the end; in brackets it has the speed-up over
+the ratio of MACs at that size. Target: at least 0.7 there on the CPU, and DIM 3 times faster.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.timing import fastest, parser, peak_above_inputs, report
+from models.errors import InputError
+from models.registry import NETWORKS
+
+SIZES = ((320, 320), (512, 512), (1080, 1920))
+REPEATS = {"cpu": 5, "cuda": 50}
+RATES = {"indexnet": 0.25}  # of the others half of the channels
+TOY = {"width": 1 / 8, "sizes": ((64, 64),), "repeats": 1}
+
+
+def size(text: str) -> tuple[int, int]:
+    """Height and width of `1080x1920`."""
+    height, _, width = text.partition("x")
+    if not all(side.isdecimal() and 0 < int(side) < 1 << 16 for side in (height, width)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write height x width as 1080x1920")
+    return int(height), int(width)
+
+
+PARSER = parser(__doc__)
+PARSER.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+told = "height x width (default: 320x320 512x512 1080x1920)"
+PARSER.add_argument("--sizes", nargs="+", type=size, default=SIZES, metavar="HxW", help=told)
+PARSER.add_argument("--device", choices=REPEATS, default="cpu")
+PARSER.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+told = "passes of which the fastest counts (default: 5, on CUDA 50)"
+PARSER.add_argument("--repeats", type=int, metavar="N", help=told)
+if __name__ == "__main__":
+    PARSER.parse_args()
+
+import torch
+from torch import Tensor
+
+import models
+from models import Network
+from utils import cost
+from utils.device import autocast, choose, without_tf32
+from utils.prune import cut, select
+from utils.table import table
+
+SMALL = (64, 64)  # of the first pass of a process, whose memory is not counted
+KINDS = ("full", "pruned")
+
+
+class Pass(NamedTuple):
+    """What a picture takes in a network."""
+
+    macs: int
+    seconds: float
+    peak: int
+
+
+class Pair(NamedTuple):
+    """What a picture takes in a full network and in the pruned one."""
+
+    full: Pass
+    pruned: Pass
+
+    @property
+    def faster(self) -> float:
+        return self.full.seconds / self.pruned.seconds
+
+    @property
+    def share(self) -> float:
+        """How much of the MACs that are saved is time that is saved."""
+        return self.faster * self.pruned.macs / self.full.macs
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = PARSER.parse_args(argv)
+    args.width, args.repeats = 1.0, REPEATS[args.device] if args.repeats is None else args.repeats
+    if args.toy:
+        vars(args).update(TOY)
+    if args.repeats < 1:
+        PARSER.error("--repeats: give a whole number from 1")
+    try:
+        device = choose(args.device)
+    except InputError as error:
+        PARSER.error(str(error))
+    rows = []
+    for name in args.networks:
+        networks = full_and_pruned(name, args.width)
+        how = device, args.precision, args.repeats
+        rows += table_rows(networks, [measured(networks, one, *how) for one in args.sizes])
+    titles = (f"{height} x {width}" for height, width in args.sizes)
+    print(table(("", "parameters", "MACs at 224", *titles), rows), flush=True)
+
+
+def full_and_pruned(name: str, width: float = 1.0) -> list[Network]:
+    """A network, its widths times `width`, and what the cut leaves of it."""
+    full = models.build(name, models.scaled_plan(name, width), gates=True).eval()
+    keep = select(full, RATES.get(name, 0.5), ties="uniform", round_to=8)
+    return [full.folded(norms=False), cut(full, keep)]
+
+
+def measured(
+    networks: Sequence[Network],
+    size: tuple[int, int],
+    device: torch.device,
+    precision: str,
+    repeats: int,
+) -> Pair:
+    """What a picture of that size takes; reports every number."""
+    deployed = [cost.laid_out(network.folded().to(device)) for network in networks]
+    inputs = noise(deployed[0], *size)
+    passes = [lambda one=one: run(precision, one, *inputs) for one in deployed]
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    times = fastest(passes, repeats, clock)
+    peaks = [peak(network, size, precision) for network in deployed]
+    pair = Pair(*map(Pass, (cost.macs(one, *size) for one in networks), times, peaks))
+    title = f"{networks[0].name}, {size[0]} x {size[1]}"
+    for kind, one in zip(KINDS, pair, strict=True):
+        report(f"{title}, {kind}", 1000 * one.seconds, "ms")
+        report(f"{title}, {kind}, peak memory", one.peak / 1e6, "MB")
+    report(f"{title}, full / pruned", pair.faster, "times")
+    report(f"{title}, full / pruned, over the ratio of MACs", pair.share, "times")
+    return pair
+
+
+def noise(network: Network, height: int, width: int) -> tuple[Tensor, ...]:
+    """A picture and, where the network takes one, a trimap."""
+    return tuple(torch.rand_like(one) for one in network.example(1, height, width))
+
+
+@torch.inference_mode()
+def run(precision: str, network: Network, *inputs: Tensor) -> None:
+    """One pass, to its end."""
+    device = inputs[0].device
+    with autocast(device, precision), without_tf32():
+        network(*inputs)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def peak(network: Network, size: tuple[int, int], precision: str) -> int:
+    """Bytes of one pass at its peak, above network and picture."""
+    device = network.mean.device
+    if device.type == "cpu":
+        described = precision, network.name, network.plan, network.structure
+        calls = [(*described, *sides) for sides in (size, SMALL)]
+        return peak_above_inputs(run, described_inputs, *calls, mapped=True)
+    inputs = noise(network, *size)
+    run(precision, network, *inputs)
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    run(precision, network, *inputs)
+    return torch.cuda.max_memory_allocated(device) - before
+
+
+def described_inputs(
+    precision: str, name: str, plan: Mapping[str, int], structure: dict, height: int, width: int
+) -> tuple:
+    """The arguments of `run`; the network is made anew in the process that measures it."""
+    network = cost.laid_out(models.build(name, plan, **structure).eval())
+    return precision, network, *noise(network, height, width)
+
+
+def table_rows(networks: Sequence[Network], pairs: Sequence[Pair]) -> list[list[str]]:
+    """Three rows: full, pruned, and one divided by the other."""
+    counts = [(cost.parameters(one), cost.macs(one, 224, 224)) for one in networks]
+    rows = []
+    for index, (parameters, macs) in enumerate(counts):
+        named = (f"`{networks[0].name}`", KINDS[1])[index]
+        cells = [f"{_time(pair[index].seconds)}, {_memory(pair[index].peak)}" for pair in pairs]
+        rows.append([named, f"{parameters:,}", f"{macs / 1e9:.2f} G", *cells])
+    ratios = [f"{full / pruned:.2f}" for full, pruned in zip(*counts, strict=True)]
+    gains = [f"{pair.faster:.2f} ({pair.share:.2f})" for pair in pairs]
+    return [*rows, ["full / pruned", *ratios, *gains]]
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:#.3g} s" if seconds >= 1 else f"{1000 * seconds:#.3g} ms".replace(". ", " ")
+
+
+def _memory(size: int) -> str:
+    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+if __name__ == "__main__":
+    main()
