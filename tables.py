@@ -2,11 +2,13 @@
 
     python tables.py --config configs/tables/dcp_dim.yaml
     python tables.py --config configs/tables/dcp_dim.yaml --list
+    python tables.py --config configs/tables/equal_macs.yaml --jobs 4 --rows "half / * / none / *"
 
 Trains the teacher, prunes, trains and scores each row with each seed, by calling the other scripts.
 What is done is skipped, so that the same command goes on after an interruption. A row that goes
 wrong leaves its error in the table; the others go on, and the same command tries it again.
---list prints the rows and what is done of them, and runs nothing.
+--list prints the rows and what is done of them, and runs nothing. --jobs does several rows side by
+side on one device, --rows those alone whose names are like a pattern.
 
 Reads a table (docs/tables.md) and what the scripts read. Writes result/tables/NAME: NAME.md,
 NAME.csv, plots of the error against MACs, parameters and milliseconds, and a folder for each
@@ -17,8 +19,9 @@ from collections.abc import Sequence
 
 from models.errors import InputError
 from utils.arguments import parser
+from utils.bounds import at_most
 from utils.command import run
-from utils.threads import choose_threads
+from utils.threads import choose_threads, share_of_cores
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -26,25 +29,45 @@ def main(argv: Sequence[str] | None = None) -> None:
     options.add_argument("--config", required=True, metavar="FILE", help="the table")
     options.add_argument("--list", action="store_true", help="print the rows and run nothing")
     options.add_argument(
+        "--jobs",
+        type=at_most("--jobs", 256),
+        default=1,
+        metavar="N",
+        help="rows that go on side by side (1)",
+    )
+    options.add_argument(
+        "--rows",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help='only rows whose name is like it, e.g. "half / * / none"; repeatable',
+    )
+    options.add_argument(
         "overrides",
         nargs="*",
         metavar="key=value",
         help="in place of the table's, e.g. seeds=[0] options.train.epochs=2",
     )
     args = options.parse_intermixed_args(argv)
+    if args.jobs < 1:
+        raise InputError(f"--jobs {args.jobs}: choose 1 or more")
     from utils.tables import rows
 
     table = rows.load(args.config, args.overrides)
     if args.list:
         from utils.tables.listed import listed
 
-        print(listed(table))
+        print(listed(table, args.rows))
         return
+    share = share_of_cores(args.jobs) if args.jobs > 1 else None
     choose_threads()
     from utils.tables.running import fill
+    from utils.tables.workers import workers
     from utils.tables.written import write
 
-    errors = fill(table, after=lambda: write(table))
+    scorers = share and (share if share > 1 else 0)
+    with workers(threads=share) as call:
+        errors = fill(table, lambda: write(table), call, args.jobs, scorers, args.rows)
     for path in write(table):
         print(path.read_text(encoding="utf-8"))
         print(f"{path}; plots and CSV are beside it")

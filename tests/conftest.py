@@ -20,7 +20,7 @@ def tabled(tmp_path, monkeypatch) -> Path:
     from tests import tables  # here, since it imports what few tests need
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("utils.tables.running._time", tables.timed)
+    monkeypatch.setattr("utils.tables.running.time", tables.timed)
     Path("config.yaml").write_text(yaml.safe_dump(tables.CONFIG))
     tables.put()
     return tmp_path

@@ -58,8 +58,11 @@ class Scripts:
             out.write_text(json.dumps(scores | costs))
         return 0
 
+    def stop(self) -> None:
+        """Nothing runs."""
 
-def timed(run) -> None:
+
+def timed(run, known: dict) -> None:
     if run.network != run.teacher:
         (run.folder / running.LATENCY).write_text('{"teacher": 40.0, "network": 10.0}')
 
@@ -68,10 +71,10 @@ def put(**changes: object) -> None:
     Path("table.yaml").write_text(yaml.safe_dump(TABLE | changes, sort_keys=False))
 
 
-def filled(stub: Scripts, *overrides: str) -> list[str]:
+def filled(stub: Scripts, *overrides: str, **how: object) -> list[str]:
     table = rows.load("table.yaml", overrides)
     try:
-        return fill(table, lambda: None, stub)
+        return fill(table, lambda: None, stub, **how)
     finally:
         write(table)
 

@@ -27,7 +27,7 @@ TABLE = {
 def seen(data, tmp_path, monkeypatch) -> dict[str, list]:
     """By folder, what each training started from and the batches that it saw."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(running, "_time", timed)
+    monkeypatch.setattr(running, "time", timed)
     config = {
         "device": "cpu",
         "network": {"name": "dim", "width": 1 / 32},

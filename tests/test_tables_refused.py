@@ -1,9 +1,6 @@
-"""Tables that cannot be are refused in one line; processes of a table and how they end."""
+"""Tables that cannot be are refused in one line."""
 
-import os
-import signal
-import sys
-import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,8 +8,8 @@ import pytest
 from models.errors import InputError
 from tests import scripts
 from tests.refusals import refused
-from tests.tables import Scripts, filled, put
-from utils.tables import rows, running
+from tests.tables import TABLE, Scripts, filled, put
+from utils.tables import rows, workers
 from utils.tables.rows import BETWEEN
 
 
@@ -81,45 +78,23 @@ def test_a_table_extends_another_key_by_key(tabled):
 def test_the_script_ends_with_the_errors_of_its_rows(tabled, monkeypatch):
     stub = Scripts()
     stub.fails["train_pruned.py rows/NS/none/seed0"] = "error: no"
-    monkeypatch.setattr(running.fill, "__defaults__", (stub,))
+    monkeypatch.setattr(workers, "workers", lambda **_: nullcontext(stub))
     line = refused(scripts.main, "tables.py", "--config", "table.yaml")
     assert line.startswith("train_pruned.py: no (see ")
     assert line.endswith("; the same command tries again what went wrong")
     assert BETWEEN.join(("UNI", "none")) not in line
 
 
-WAITS = """
-import pathlib, signal, sys, time
-def end(*_):
-    print("saved", flush=True)
-    sys.exit(143)
-signal.signal(signal.SIGTERM, end)
-pathlib.Path(sys.argv[1]).touch()
-time.sleep(60)
-"""
+def test_a_pattern_that_no_row_is_like_names_the_rows(tabled):
+    line = refused(scripts.main, "tables.py", "--config", "table.yaml", "--rows", "NS / BT")
+    assert line == "--rows 'NS / BT': no row is like that; there are UNI / none; NS / none; NS / AT"
 
 
-def test_a_signal_ends_the_script_after_it_has_saved(tmp_path, monkeypatch):
-    (tmp_path / "waits.py").write_text(WAITS)
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-
-    def stop() -> None:
-        while not (tmp_path / "begun").exists():
-            threading.Event().wait(0.01)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    thread = threading.Thread(target=stop)
-    thread.start()
-    try:
-        with pytest.raises(SystemExit):
-            running.call(str(tmp_path / "waits.py"), [str(tmp_path / "begun")], tmp_path / "log")
-    finally:
-        thread.join()
-        signal.signal(signal.SIGTERM, before)
-    assert (tmp_path / "log").read_text() == "saved\n"
-
-
-def test_a_script_that_is_killed_is_told_by_its_signal(tmp_path):
-    (tmp_path / "dies.py").write_text("import os\nos.kill(os.getpid(), 9)")
-    code = running.call(str(tmp_path / "dies.py"), [], tmp_path / "log")
-    assert running._last_word(tmp_path / "log", 0, code) == "ended by signal 9"
+def test_rows_side_by_side_have_no_budget_in_milliseconds(tabled):
+    prunings = TABLE["pruning"]["criterion"]
+    put(pruning={"criterion": prunings | {"NS": {"prune": {"budget": {"milliseconds": 0.5}}}}})
+    stub = Scripts()
+    with pytest.raises(InputError, match=r"^--jobs 2: NS / none has a budget in milliseconds"):
+        filled(stub, jobs=2)
+    assert stub.calls == []
+    assert filled(stub, jobs=2, patterns=["UNI / *"]) == []

@@ -51,13 +51,13 @@ def test_a_mean_and_its_spread_have_one_unit(value, mean, spread, cell):
 
 
 def test_times_are_told_for_one_time_of_the_teacher(tabled, monkeypatch):
-    def loaded(run):
+    def loaded(run, known):
         factor = 2 if run.seed else 1  # the machine was busy in the second seed
         times = {"teacher": 40.0 * factor, "network": 10.0 * factor}
         if run.seed is not None:
             (run.folder / running.LATENCY).write_text(json.dumps(times))
 
-    monkeypatch.setattr(running, "_time", loaded)
+    monkeypatch.setattr(running, "time", loaded)
     filled(Scripts())
     assert line_of("UNI")[-3:-2] == ["10.00"] and line_of("teacher")[-3:-2] == ["40.00"]
 

@@ -41,6 +41,13 @@ def threads(cores: int, processors: int, busy: float) -> int:
     return max(1, min(cores, processors - round(busy)))
 
 
+def share_of_cores(processes: int) -> int:
+    """How many cores each of so many processes has, at least one."""
+    known = hasattr(os, "sched_getaffinity")
+    ours = os.sched_getaffinity(0) if known else range(os.cpu_count() or 1)
+    return max(1, cores(set(ours)) // processes)
+
+
 def cores(processors: set[int]) -> int:
     """How many cores these processors are; two may be one core."""
     siblings = (CPUS / f"cpu{number}/topology/thread_siblings_list" for number in processors)

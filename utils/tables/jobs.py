@@ -48,9 +48,15 @@ class Job:
     words: tuple[str, ...] = ()
     takes: Path | None = None
 
-    def command(self) -> list[str]:
-        """The words of the command line."""
+    def command(self, scorers: int | None = None) -> list[str]:
+        """The words of the command line.
+
+        Args:
+            scorers: processes in which a test scores; None leaves the choice to test.py.
+        """
         there = ()
+        if self.script == "test.py" and scorers is not None:
+            there = ("--workers", str(scorers))
         if self.last:
             going = (self.folder / self.last).exists()
             there = ("--resume",) if going else ("--overwrite",)
@@ -115,6 +121,11 @@ class Run:
     jobs: tuple[Job, ...]
     network: Path
     teacher: Path
+
+    @property
+    def title(self) -> str:
+        """The name with the seed."""
+        return self.name if self.seed is None else f"{self.name}, seed {self.seed}"
 
     @property
     def trained(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,26 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Table:
             _check(made, stage, options, f"{path}, {stage} of {row.name}")
     _check_published(table, path)
     return made
+
+
+def matching(table: Table, patterns: Sequence[str]) -> list[Row]:
+    """The rows whose name is like one of the patterns, `half / * / none`; all where there is none.
+
+    Raises:
+        InputError: no row is like a pattern.
+    """
+    found: dict[str, Row] = {}
+    for pattern in patterns or ("*",):
+        like = [row for row in table.rows if fnmatchcase(_tight(row.name), _tight(pattern))]
+        if not like:
+            names = "; ".join(row.name for row in table.rows)
+            raise InputError(f"--rows {pattern!r}: no row is like that; there are {names}")
+        found |= {row.name: row for row in like}
+    return [row for row in table.rows if row.name in found]
+
+
+def _tight(name: str) -> str:
+    return "/".join(part.strip() for part in name.split("/"))
 
 
 def merged(content: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,45 @@
+"""How long a network of a table takes, beside its teacher."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from models import Network
+from models.atomic import atomic
+from models.errors import InputError
+from utils.command import told
+from utils.cost import laid_out, milliseconds
+from utils.device import choose
+from utils.networks import open_network
+
+Known = dict[tuple, dict[str, float]]  # by widths, what was measured
+
+
+def note_times(file: Path, network: Path, teacher: Path, device: str, known: Known) -> None:
+    """Write the milliseconds of a network and of its teacher, measured in turns.
+
+    Networks of the same widths are measured once.
+
+    Raises:
+        InputError: one of them cannot be opened, or has no room.
+    """
+    opened = open_network(str(network))
+    key = (teacher, device, opened.name, *_items(opened.plan), *_items(opened.structure))
+    if key not in known:
+        try:
+            known[key] = _measured(opened, teacher, device)
+        except RuntimeError as error:
+            raise InputError(f"{network}: cannot be timed ({told(error) or error})") from error
+    with atomic(file) as temporary:
+        temporary.write_text(json.dumps(known[key]), encoding="utf-8")
+
+
+def _measured(network: Network, teacher: Path, device: str) -> dict[str, float]:
+    pair = (open_network(str(teacher)), network)
+    networks = [laid_out(one.folded(norms=False).to(choose(device))) for one in pair]
+    times = milliseconds(networks, runs=15)
+    return dict(zip(("teacher", "network"), times, strict=True))
+
+
+def _items(content: Mapping[str, object]) -> list[tuple[str, str]]:
+    return sorted((key, str(value)) for key, value in content.items())
