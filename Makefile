@@ -49,6 +49,7 @@ bench: $(VENV)/.runs
 	$(RUN) benchmarks/distillation.py
 	$(RUN) benchmarks/networks.py
 	$(RUN) benchmarks/loader.py
+	$(RUN) benchmarks/steps.py --batch 4
 	$(RUN) benchmarks/metrics.py
 	$(RUN) benchmarks/tiles.py
 	$(RUN) benchmarks/attention.py

@@ -74,6 +74,7 @@ def test_help_and_wrong_options_need_no_package(name):
         ("networks", ("--sizes", "1080")),
         ("networks", ("--sizes", "0x8")),
         ("networks", ("--networks", "unet")),
+        ("steps", ("--batch", "0")),
     ],
 )
 def test_options_that_cannot_be_are_refused(name, arguments, capsys):
