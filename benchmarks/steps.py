@@ -1,6 +1,7 @@
 """Samples a second of a training step, by memory layout and precision; and where its time goes.
 
-    python benchmarks/steps.py [--network large] [--crop 320] [--batch 32] [--device cuda] [--profile]
+    python benchmarks/steps.py [--network large] [--crop 320] [--batch 32] [--device cuda]
+        [--profile]
 
 The reference is float32 in contiguous layout. A step is the pass forward and backward and the
 optimiser's step with the losses of configs/mobile_unet_large.yaml, on one random batch that lies on
