@@ -156,6 +156,17 @@ class Conv(nn.Conv2d):
 
     axes: Axes
 
+    def forward(self, *maps: Tensor) -> Tensor:
+        """Of several maps, the convolution of their concatenation.
+
+        It is the sum of theirs, and large maps need not be written and read once more for it.
+        """
+        weights = self.weight.split([x.shape[1] for x in maps], 1) if maps[1:] else [self.weight]
+        y = self._conv_forward(maps[0], weights[0], self.bias)
+        for x, weight in zip(maps[1:], weights[1:], strict=True):
+            y += self._conv_forward(x, weight, None)
+        return y
+
     def between(self, reads: tuple[str, ...] | None, writes: str) -> "Conv":
         """Name the groups; `reads` is None where each channel is read by itself."""
         self.axes = {"weight": (writes, reads), "bias": (writes,)}

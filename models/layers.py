@@ -1,5 +1,6 @@
 """Layers that networks share, built on named channels."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -14,8 +15,9 @@ class Unit(nn.Module):
         self.conv = conv
         self.norm = norm
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.conv(x))
+    def forward(self, *maps: Tensor) -> Tensor:
+        """Of several maps, what it gives of their concatenation."""
+        return self.norm(self.conv(*maps))
 
 
 def unit(
@@ -82,8 +84,8 @@ class InvertedResidual(nn.Module):
         self.project = unit(channels, hidden, writes, 1, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = x if self.expand is None else F.relu6(self.expand(x))
-        y = self.project(F.relu6(self.depthwise(hidden)))
+        hidden = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
+        y = self.project(F.relu6(self.depthwise(hidden), inplace=True))
         return x + y if self.adds else y
 
 
@@ -113,3 +115,9 @@ def inverted_residuals(
         block = InvertedResidual(channels, source, hidden, layer, *first, early_padding)
         made.append(block)
     return nn.Sequential(*made)
+
+
+def laid_out_as(x: Tensor, weight: Tensor) -> Tensor:
+    """`x` in the memory format that a convolution with that weight (O,I,K,K) computes in."""
+    last = weight.is_contiguous(memory_format=torch.channels_last)
+    return x.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from models.channels import Channels
 from models.errors import InputError
-from models.layers import inverted_residuals, unit
+from models.layers import inverted_residuals, laid_out_as, unit
 from models.matting import MattingNetwork, one_hot
 from models.mobilenet_v2 import LAYERS, STEM, imagenet_encoder
 from models.network import Encoder, Stage, Stages, pad_to_multiple
@@ -74,9 +74,9 @@ class MobileUnet(MattingNetwork):
         read = [self.normalise(image), one_hot(trimap)]
         if self.structure["guess"]:
             read.append(colour_guess(image, trimap))
-        picture = torch.cat(read, 1)
+        picture = laid_out_as(torch.cat(read, 1), self.detail.conv.weight)
 
-        x = F.relu6(self.layer0(picture))
+        x = F.relu6(self.layer0(picture), inplace=True)
         skips = []
         for layer in LAYERS:
             x = getattr(self, layer)(x)
@@ -97,7 +97,7 @@ class MobileUnet(MattingNetwork):
             if stages is not None:
                 stages[f"decoder{k}"] = Stage(pre, x, step.norm)
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-        x = F.relu(self.detail(torch.cat([x, picture], 1)))
+        x = F.relu(self.detail(x, picture), inplace=True)
         # Near 1, half precision cannot tell neighbouring 8-bit alphas apart.
         with without_autocast(x):
             alpha = self.matte(x.to(self.matte.weight.dtype))

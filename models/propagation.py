@@ -1,5 +1,7 @@
 """Known foreground and background colours, carried into the unknown region."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -23,27 +25,35 @@ def colour_guess(image: Tensor, trimap: Tensor) -> Tensor:
         (N,7,H,W) in [0, 1]: foreground, background, alpha. A colour of which the picture has
         no known pixel is the pixel's own.
     """
-    known = (trimap >= 0.75).to(image.dtype), (trimap <= 0.25).to(image.dtype)
-    foreground, background = (_carried(image, mask) for mask in known)
+    known = torch.cat([trimap >= 0.75, trimap <= 0.25]).to(image.dtype)
+    foreground, background = _carried(torch.cat([image, image]), known).chunk(2)
     span = foreground - background
     along = ((image - background) * span).sum(1, keepdim=True)
     alpha = along / (span.square().sum(1, keepdim=True) + LIKENESS)
-    alpha = torch.where(known[0] > 0, known[0], alpha.clamp(0, 1) * (1 - known[1]))
+    one, zero = known.chunk(2)
+    alpha = torch.addcmul(one, alpha.clamp(0, 1), 1 - one - zero)
     return torch.cat([foreground, background, alpha], 1)
 
 
-def _carried(image: Tensor, mask: Tensor) -> Tensor:
-    levels = [(image, mask)]
+def _carried(colours: Tensor, known: Tensor) -> Tensor:
+    """Colours (N,3,H,W) everywhere from where `known` (N,1,H,W) is 1; unchanged if nowhere."""
+    known = known + (1 - known.amax((2, 3), keepdim=True))
+    # Colour and 1 where there is one, else zeros: so each level is a mean of the finer one's known.
+    levels = [torch.cat([colours * known, known], 1)]
     for _ in range(LEVELS):
-        colours, weight = levels[-1]
-        total = F.avg_pool2d(weight, 2)
-        colours = F.avg_pool2d(colours * weight, 2) / total.clamp_min(FLOOR)
-        levels.append((colours, (4 * total).clamp_max(1)))
-    colours, weight = levels.pop()
-    total = weight.sum((2, 3), keepdim=True)
-    mean = (colours * weight).sum((2, 3), keepdim=True) / total.clamp_min(FLOOR)
-    filled = weight * colours + (1 - weight) * mean
-    for colours, weight in reversed(levels):
-        filled = F.interpolate(filled, scale_factor=2, mode="bilinear", align_corners=False)
-        filled = weight * colours + (1 - weight) * filled
-    return torch.where(total > 0, filled, image)
+        height, width = levels[-1].shape[-2:]
+        levels.append(_of_the_known(_resized(levels[-1], (height // 2, width // 2))))
+    filled = _of_the_known(levels[-1].mean((2, 3), keepdim=True))
+    for level in reversed(levels):
+        filled = torch.addcmul(level, 1 - level[:, 3:], _resized(filled, level.shape[-2:]))
+    return filled[:, :3]
+
+
+def _of_the_known(mean: Tensor) -> Tensor:
+    """From means over known and unknown pixels those over the known."""
+    return mean / mean[:, 3:].clamp_min(FLOOR)
+
+
+def _resized(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Linearly; at half the size that is the mean of each 2x2 pixels."""
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)

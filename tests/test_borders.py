@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
+from models.channels import Channels
 from utils.infer.borders import Continued, Sides
 
 FLAG = st.booleans()
@@ -54,3 +55,13 @@ def test_padding_given_once_goes_for_both_dimensions():
     with Continued(Sides(True, False, True, False)):
         found = [torch.conv2d(x, weight, padding=padding) for padding in (2, (2,), (2, 2))]
     assert torch.equal(found[0], found[1]) and torch.equal(found[1], found[2])
+
+
+def test_a_convolution_of_several_maps_sees_each_of_them_repeated():
+    torch.manual_seed(0)
+    channels = Channels()
+    channels.fix(a=2, b=3)
+    conv = channels.conv(("a", "b"), "out", 3, 4, bias=True)
+    maps = torch.rand(1, 2, 8, 9), torch.rand(1, 3, 8, 9)
+    with torch.no_grad(), Continued(Sides(True, False, False, True)):
+        torch.testing.assert_close(conv(*maps), conv(torch.cat(maps, 1)))

@@ -304,3 +304,19 @@ def test_what_will_be_loaded_draws_nothing():
     network = Strides.blank()
     cut(network, {"a": [0]})
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_convolution_of_several_maps_is_that_of_their_concatenation():
+    torch.manual_seed(0)
+    channels = Channels()
+    channels.fix(a=3, b=2, c=4)
+    conv = channels.conv(("a", "b", "c"), "out", 3, 5, stride=2, bias=True).double()
+    maps = [torch.rand(2, width, 9, 8).double() for width in (3, 2, 4)]
+    expected = conv(torch.cat(maps, 1))
+    torch.testing.assert_close(conv(*maps), expected)
+    with pytest.raises(RuntimeError):
+        conv(*maps[:2])
+    sum(expected.flatten()).backward()
+    wanted, conv.weight.grad = conv.weight.grad, None
+    sum(conv(*maps).flatten()).backward()
+    torch.testing.assert_close(conv.weight.grad, wanted)

@@ -128,3 +128,15 @@ def test_it_costs_a_fortieth_of_dim_and_its_decoder_is_a_part():
     parts = {group: part_of(members) for group, members in gates(network).items()}
     decoder = {"context", "decoder4.1", "decoder4", "decoder3.1", "decoder3", "decoder2"}
     assert {g for g, part in parts.items() if part == "decoder"} == decoder | {"decoder1", "detail"}
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_full_resolution_is_computed_in_the_layout_of_the_weights(layout):
+    network = small_unet(guess=True).float().to(memory_format=layout)
+    seen = []
+    network.detail.register_forward_pre_hook(lambda _, maps: seen.extend(maps))
+    image, trimap = (one.float() for one in picture())
+    for form in (torch.channels_last, torch.contiguous_format):
+        with torch.no_grad():
+            network(image.contiguous(memory_format=form), trimap)
+    assert len(seen) == 4 and all(one.is_contiguous(memory_format=layout) for one in seen)
