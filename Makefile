@@ -53,6 +53,7 @@ bench: $(VENV)/.runs
 	$(RUN) benchmarks/metrics.py
 	$(RUN) benchmarks/tiles.py
 	$(RUN) benchmarks/attention.py
+	$(RUN) benchmarks/deployed.py
 
 clean:
 	rm -rf $(VENV) result/demo result/sample result/sample_* data/sample/train/store data/sample/test/composed

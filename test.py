@@ -87,7 +87,7 @@ def _test_networks(args: argparse.Namespace, config: "Config") -> list:
 
     inference = Inference(**given_inference(args))
     files = named_networks(args.network or []) or trained_networks(config)
-    # Folded, since a spectral norm would be computed anew for each picture.
+    # Spectral norms and learned scales are no part of what is deployed, and so not counted.
     networks = {name: open_network(file).folded(norms=False) for name, file in files.items()}
     named = files if args.network else None  # those of a config are trained again
     if common_task(networks) == "segmentation":

@@ -54,7 +54,7 @@ from torch import Tensor
 import models
 from models import Network
 from utils import cost
-from utils.device import autocast, choose, without_tf32
+from utils.device import autocast, choose, deployed, without_tf32
 from utils.prune import cut, select
 from utils.table import table
 
@@ -121,12 +121,12 @@ def measured(
     repeats: int,
 ) -> Pair:
     """What a picture of that size takes; reports every number."""
-    deployed = [cost.laid_out(network.folded().to(device)) for network in networks]
-    inputs = noise(deployed[0], *size)
-    passes = [lambda one=one: run(precision, one, *inputs) for one in deployed]
+    copies = [deployed(network, device) for network in networks]
+    inputs = noise(copies[0], *size)
+    passes = [lambda one=one: run(precision, one, *inputs) for one in copies]
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     times = fastest(passes, repeats, clock)
-    peaks = [peak(network, size, precision) for network in deployed]
+    peaks = [peak(network, size, precision) for network in copies]
     pair = Pair(*map(Pass, (cost.macs(one, *size) for one in networks), times, peaks))
     title = f"{networks[0].name}, {size[0]} x {size[1]}"
     for kind, one in zip(KINDS, pair, strict=True):
@@ -171,7 +171,7 @@ def described_inputs(
     precision: str, name: str, plan: Mapping[str, int], structure: dict, height: int, width: int
 ) -> tuple:
     """The arguments of `run`; the network is made anew in the process that measures it."""
-    network = cost.laid_out(models.build(name, plan, **structure).eval())
+    network = deployed(models.build(name, plan, **structure), torch.device("cpu"))
     return precision, network, *noise(network, height, width)
 
 

@@ -54,22 +54,23 @@ def fastest(
     functions: Sequence[Callable[[], object]],
     repeats: int = 5,
     clock: Callable[[], float] = time.perf_counter,
+    threads: int = 1,
 ) -> list[float]:
     """Seconds of one call of each, the minimum of several.
 
-    They are called in turn on one thread, so that all meet the same machine, and once before, to
-    warm up. By `time.process_time` calls may be long: what other processes take does not count.
+    They are called in turn, so that all meet the same machine, and once before, to warm up. On one
+    thread, calls may be long by `time.process_time`: what other processes take does not count.
     """
     import torch
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     try:
         for function in functions:
             function()
         seconds = [[_seconds(function, clock) for function in functions] for _ in range(repeats)]
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
     return [min(column) for column in zip(*seconds, strict=True)]
 
 

@@ -7,7 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from models import Network
-from utils.device import without_tf32
+from utils.device import deployed, without_tf32
 from utils.table import table
 
 
@@ -71,18 +71,20 @@ def milliseconds(networks: list[Network], side: int = 320, runs: int = 7) -> lis
 class Latency:
     """Milliseconds of a network on other plans, on its device.
 
-    Each is measured in turns with the network itself, so that it is relative to it: what else the
-    machine does may change between two plans.
+    Each is measured, deployed, in turns with the network itself, so that it is relative to it: what
+    else the machine does may change between two plans.
     """
 
     def __init__(self, network: Network, side: int) -> None:
-        self._network, self._side = laid_out(network.eval()), side
-        (self._whole,) = _settled([network], side)
+        self._network, self._side = network, side
+        self._device = next(network.parameters()).device
+        self._deployed = deployed(network, self._device)
+        (self._whole,) = _settled([self._deployed], side)
 
     def __call__(self, plan: Mapping[str, int]) -> float:
-        network = self._network
-        other = network.blank(plan, **network.structure).to(next(network.parameters()).device)
-        whole, time = _settled([network, laid_out(other.eval())], self._side)
+        other = self._network.blank(plan, **self._network.structure)
+        pair = [self._deployed, deployed(other, self._device)]
+        whole, time = _settled(pair, self._side)
         return self._whole * time / whole
 
 
@@ -96,9 +98,3 @@ def _settled(networks: list[Network], side: int, rounds: int = 10) -> list[float
         if settled:
             break
     return best
-
-
-def laid_out(network: Network) -> Network:
-    """As `test.py` measures it: on the CPU a third less time for small networks."""
-    on_cpu = next(network.parameters()).device.type == "cpu"
-    return network.to(memory_format=torch.channels_last) if on_cpu else network

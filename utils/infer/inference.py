@@ -74,8 +74,7 @@ class Inference:
         """The matte of a picture.
 
         Args:
-            network: on the device. In `torch.channels_last` a small one takes a third less time on
-                the CPU, DIM of full width a tenth.
+            network: on the device; `utils.device.deployed` gives its fastest form.
             image: uint8 (H,W,3), RGB.
             trimap: uint8 (H,W) of 0, 128 and 255.
 

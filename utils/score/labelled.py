@@ -12,7 +12,7 @@ from models import Network
 from models.files import fingerprint
 from utils import cost
 from utils.data.voc.folders import Labelled
-from utils.device import without_tf32
+from utils.device import deployed, without_tf32
 from utils.disk.lock import alone
 from utils.figures.sheet import scaled, write_sheet
 from utils.images.labels import coloured, read_labels, write_labels
@@ -63,11 +63,10 @@ class LabelTest:
             method = Path(self.files[label]) if label in self.files else None
             of[label] = origin(self.out, self.pictures, method)
             require_own(self.out, label, self.out / label, of[label], self.pictures)
-        for network in networks.values():
-            network.to(self.device)
+        ready = {label: deployed(network, self.device) for label, network in networks.items()}
         results = []
         with alone(self.out, "scoring"):
-            times = cost.milliseconds(list(networks.values()), LATENCY_SIDE)
+            times = cost.milliseconds(list(ready.values()), LATENCY_SIDE)
             for (label, network), time in zip(networks.items(), times, strict=True):
                 about = {
                     "parameters": cost.parameters(network),
@@ -75,7 +74,7 @@ class LabelTest:
                     "milliseconds_320": time,
                     "network": fingerprint(network),
                 }
-                found = self._run(label, network, {"of": of[label]})
+                found = self._run(label, ready[label], {"of": of[label]})
                 if self.scored:
                     found.about = about
                     found.write(self.out)

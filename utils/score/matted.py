@@ -11,7 +11,7 @@ import torch
 from models import Network
 from models.files import fingerprint
 from utils import cost
-from utils.device import autocast
+from utils.device import autocast, deployed
 from utils.disk.lock import alone
 from utils.figures.sheet import scaled, write_sheet
 from utils.images.reading import read_alpha, read_image
@@ -69,20 +69,17 @@ def run_networks(
             name = full_label(label, key)
             of[name] = origin(out, pictures, method)
             require_own(out, name, _place(out, label, key, pictures), of[name], pictures)
-    for network in networks.values():
-        network.to(device)
-        if device.type == "cpu":  # a third less time for small networks, a tenth for large ones
-            network.to(memory_format=torch.channels_last)
+    ready = {label: deployed(network, device) for label, network in networks.items()}
     how = {name: value for name, value in asdict(inference).items() if value is not None}
     results: list[Scores] = []
     floors: dict[str, Scores] = {}
     with alone(out, "scoring"):
-        times = cost.milliseconds(list(networks.values()), LATENCY_SIDE)
+        times = cost.milliseconds(list(ready.values()), LATENCY_SIDE)
         for (label, network), time in zip(networks.items(), times, strict=True):
             if inference.precision != "float32":
-                _tell_effect(label, network, next(iter(sets.values()))[0], device, inference)
+                _tell_effect(label, ready[label], next(iter(sets.values()))[0], device, inference)
             matting = partial(
-                inference.alpha if scoring.exact else inference.matte, network, device=device
+                inference.alpha if scoring.exact else inference.matte, ready[label], device=device
             )
             about = {
                 "parameters": cost.parameters(network),

@@ -8,8 +8,8 @@ from models import Network
 from models.atomic import atomic
 from models.errors import InputError
 from utils.command import told
-from utils.cost import laid_out, milliseconds
-from utils.device import choose
+from utils.cost import milliseconds
+from utils.device import choose, deployed
 from utils.networks import open_network
 
 Known = dict[tuple, dict[str, float]]  # by widths, what was measured
@@ -36,8 +36,7 @@ def note_times(file: Path, network: Path, teacher: Path, device: str, known: Kno
 
 def _measured(network: Network, teacher: Path, device: str) -> dict[str, float]:
     pair = (open_network(str(teacher)), network)
-    networks = [laid_out(one.folded(norms=False).to(choose(device))) for one in pair]
-    times = milliseconds(networks, runs=15)
+    times = milliseconds([deployed(one, choose(device)) for one in pair], runs=15)
     return dict(zip(("teacher", "network"), times, strict=True))
 
 
