@@ -68,7 +68,7 @@ def test_side_by_side_a_pruning_that_failed_is_called_once(tabled):
     stub = Slow()
     stub.fails["train_prune.py pruned/teacher/NS/seed0"] = "ValueError: odd"
     errors = filled(stub, jobs=4)
-    assert len(errors) == 3 and len(set(errors)) == 1
+    assert len(errors) == 2 and len(set(errors)) == 1
     assert stub.calls.count("train_prune.py pruned/teacher/NS/seed0") == 1
     assert "- NS / AT, seed 0: train_prune.py: ValueError: odd (see" in told()
     assert "test.py rows/NS/AT/seed1" in stub.calls

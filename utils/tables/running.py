@@ -76,7 +76,7 @@ def fill(
     filling = _Filling(runs, after, call, scorers, table.config.keep_mattes)
     with alone(table.folder, "filling a table"):
         filling.all(jobs)
-    return list(filling.errors.values())
+    return [filling.errors[run.folder] for run in runs if run.folder in filling.errors]
 
 
 class _Filling:

@@ -66,7 +66,7 @@ def markdown(table: Table, lines: Sequence[Line], floor: Mapping[str, float]) ->
         text.append(f"Published: {published.source}, on {published.of}.")
     errors = [(line, seed, error) for line in lines for seed, error in line.errors.items()]
     if errors:
-        text += ["", "Went wrong:", ""]
+        text += [*([""] if text[-1] else []), "Went wrong:", ""]
     for line, seed, error in errors:
         text.append(f"- {line.name}{'' if seed is None else f', seed {seed}'}: {error}")
     return "\n".join(text).rstrip() + "\n"
