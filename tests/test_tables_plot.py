@@ -46,6 +46,16 @@ def test_a_point_and_its_spread_are_drawn_where_they_belong(tmp_path):
     assert np.flatnonzero(bar)[[0, -1]] == pytest.approx([TOP, TOP + HIGH], abs=1)
 
 
+def test_the_plot_of_many_points_is_taller_and_its_bars_go_through_their_dots(tmp_path):
+    points = [Point(f"{i}", "x", 10.0, 10.0 + i, 0.5) for i in range(31)]
+    write_plot(tmp_path / "p.png", points, "MACs", "SAD")
+    picture = read_image(tmp_path / "p.png")
+    coloured = np.flatnonzero((picture[:, LEFT + WIDE] == COLOURS[0]).all(1))
+    # Ticks go from 0 to 50.
+    ends = [TOP + (1 - error / 50) * 31 * LINE for error in (40.5, 9.5)]
+    assert coloured[[0, -1]] == pytest.approx(ends, abs=1.5)
+
+
 def test_what_is_published_is_hollow(tmp_path):
     write_plot(tmp_path / "p.png", [Point("a", "x", 0.0, 10.0, 0.0, hollow=True)], "M", "S")
     picture = read_image(tmp_path / "p.png")

@@ -38,7 +38,8 @@ def write_plot(path: Path, points: Sequence[Point], cost: str, error: str) -> No
     names = [f"{index} {point.name}" for index, point in enumerate(points, 1)]
     beside = LEFT + WIDE + 30
     width = beside + 30 + math.ceil(max(letters.getlength(name) for name in names))
-    height = max(TOP + HIGH + BELOW, TOP + LINE * (len(points) + 1))
+    tall = max(HIGH, min(2 * HIGH, LINE * len(points)))
+    height = max(TOP + tall + BELOW, TOP + LINE * (len(points) + 1))
     picture = Image.new("RGB", (width, height), "white")
     pen = ImageDraw.Draw(picture)
     across = ticks([0.0, *(point.cost for point in points)])
@@ -48,15 +49,15 @@ def write_plot(path: Path, points: Sequence[Point], cost: str, error: str) -> No
     def place(x: float, y: float) -> tuple[float, float]:
         right = (x - across[0]) / (across[-1] - across[0])
         up = (y - upwards[0]) / (upwards[-1] - upwards[0])
-        return LEFT + right * WIDE, TOP + (1 - up) * HIGH
+        return LEFT + right * WIDE, TOP + (1 - up) * tall
 
     for x in across:
         pen.line([place(x, upwards[0]), place(x, upwards[-1])], GRID)
-        pen.text((place(x, 0)[0], TOP + HIGH + 14), f"{x:g}", INK, letters, anchor="mm")
+        pen.text((place(x, 0)[0], TOP + tall + 14), f"{x:g}", INK, letters, anchor="mm")
     for y in upwards:
         pen.line([place(across[0], y), place(across[-1], y)], GRID)
         pen.text((LEFT - 10, place(0, y)[1]), f"{y:g}", INK, letters, anchor="rm")
-    pen.text((LEFT + WIDE / 2, TOP + HIGH + 40), cost, INK, letters, anchor="mm")
+    pen.text((LEFT + WIDE / 2, TOP + tall + 40), cost, INK, letters, anchor="mm")
     pen.text((LEFT, TOP - 20), error, INK, letters, anchor="lm")
     dots = [place(point.cost, point.error) for point in points]
     numbers = numbers_beside(dots)
