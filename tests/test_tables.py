@@ -98,7 +98,7 @@ def test_rows_of_a_pruning_that_failed_tell_it_and_call_it_once(tabled):
     stub = Scripts()
     stub.fails["train_prune.py pruned/teacher/NS/seed0"] = "ValueError: odd"
     errors = filled(stub, "seeds=[0]")
-    assert len(errors) == 3 and len(set(errors)) == 1  # the pruning's and those of its two rows
+    assert len(errors) == 2 and len(set(errors)) == 1
     assert stub.calls.count("train_prune.py pruned/teacher/NS/seed0") == 1
     assert "- NS / AT, seed 0: train_prune.py: ValueError: odd (see" in told()
     assert "test.py rows/UNI/none/seed0" in stub.calls

@@ -21,6 +21,10 @@ from utils.tables.rows import BETWEEN
         ({"rows": [{"kid": ["AT"]}]}, r"table\.yaml: rows: no axis kid; there are criterion, kind"),
         ({"best": {"kind": "X"}}, r"table\.yaml: best: kind has no arm X"),
         ({"seeds": [1, 1]}, r"table\.yaml: seeds: 1 stands twice"),
+        (
+            {"training": {"kind": {"AT": {}, "at": {}}}, "rows": [{}]},
+            r"table\.yaml: kind: rename AT or at, which are one folder on some disks",
+        ),
         ({"seeds": []}, r"table\.yaml: seeds: too few values"),
         ({"tests": {"p": {"image": "i"}}}, r"tests\.p\.image: goes with alpha and trimap"),
         ({"tests": {"p": {"img": "i"}}}, r"tests\.p\.img: unknown key; did you mean image\?"),
@@ -51,7 +55,10 @@ def test_a_table_that_cannot_be_is_refused_in_one_line(tabled, changes, message)
 def test_two_arms_of_one_name_are_refused(tabled):
     with Path("table.yaml").open("a") as file:
         file.write("tests: {a: {}, a: {}}\n")
-    with pytest.raises(InputError, match=r"table\.yaml: no valid YAML \(a stands twice"):
+    with pytest.raises(
+        InputError,
+        match=r"table\.yaml: no valid YAML \(a stands twice; rename one, line \d+, column",
+    ):
         rows.load("table.yaml")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests import scripts
 from tests.scripts import REPOSITORY
-from tests.tables import Scripts, filled, line_of, told
+from tests.tables import Scripts, filled, line_of, put, told
 from utils.tables import rows, running
 from utils.tables.written import _number
 
@@ -91,3 +91,13 @@ def test_the_list_tells_what_is_done(tabled, capsys):
     ]
     states = ["done", "failed", "begun", "to do", "to do", "to do"]
     assert all(f" {state} |" in line for state, line in zip(states, lines, strict=True))
+
+
+def test_rows_of_several_blocks_stand_in_the_order_of_their_arms(tabled):
+    blocks = [{"kind": ["none"]}, {"criterion": ["NS"], "kind": ["AT"]}, {"kind": ["AT"]}]
+    put(rows=blocks)
+    filled(Scripts(), "seeds=[0]")
+    rows_told = [line.split("|")[1:3] for line in told().splitlines() if line.startswith("| ")]
+    assert [" ".join(cells).split() for cells in rows_told[-4:]] == [
+        *(["UNI", "none"], ["UNI", "AT"], ["NS", "none"], ["NS", "AT"])
+    ]

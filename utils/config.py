@@ -127,7 +127,9 @@ class _Loader(yaml.SafeLoader):
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 mark = key_node.start_mark
-                raise yaml.constructor.ConstructorError(None, None, f"{key} stands twice", mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key} stands twice; rename one", mark
+                )
             seen.add(key)
         return super().construct_mapping(node, deep)
 
@@ -158,7 +160,7 @@ def _parse(text: str, place: str) -> object:
     try:
         return _tuples(yaml.load(text, _Loader))
     except UNREADABLE as error:
-        reason = " ".join(str(error).split())[:160]
+        reason = " ".join(str(error).split()).replace(' in "<unicode string>"', "")[:160]
         raise InputError(f"{place}: no valid YAML ({reason})") from error
 
 

@@ -154,9 +154,11 @@ class DistillConfig(Section):
             names = getattr(self, key)
             twice = [name for name in names if names.count(name) > 1]
             if twice:
-                raise ValueError(f"{key}: {twice[0]} stands twice")
+                raise ValueError(f"{key}: {twice[0]} stands twice; leave one out")
         if self.weights is not None and len(self.weights) != len(self.types):
-            raise ValueError(f"weights: {len(self.weights)} for {len(self.types)} types")
+            raise ValueError(
+                f"weights: {len(self.weights)} for {len(self.types)} types; give one for each"
+            )
         if "fsp" in self.types and len(self.stages) == 1:
             raise ValueError(
                 "types: fsp compares neighbouring stages; give two or more, or leave it out"

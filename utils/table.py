@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Aligned columns as Markdown; the first is left-aligned, the others right-aligned."""
+def table(header: Sequence[str], rows: Sequence[Sequence[object]], words: int = 1) -> str:
+    """Aligned columns as Markdown: the first, or several of `words`, to the left, others right."""
     cells = [list(header), *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
 
     def line(row: Sequence[str]) -> str:
-        aligned = [row[0].ljust(widths[0])]
-        aligned += [cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)]
+        aligned = [cell.ljust(w) for cell, w in zip(row[:words], widths, strict=False)]
+        aligned += [cell.rjust(w) for cell, w in zip(row[words:], widths[words:], strict=True)]
         return "| " + " | ".join(aligned) + " |"
 
-    rule = ["-" * widths[0]] + ["-" * (w - 1) + ":" for w in widths[1:]]
+    rule = ["-" * w for w in widths[:words]] + ["-" * (w - 1) + ":" for w in widths[words:]]
     return "\n".join([line(cells[0]), line(rule), *map(line, cells[1:])])

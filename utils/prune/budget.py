@@ -60,9 +60,10 @@ class Budget:
         self._ends = Tried(least, lowest), Tried(network.plan, self.full)
         self._best = min(self._ends, key=self._off)
         if not lowest <= self.wanted <= self.full and not self._found():
+            floor = "min_channels and min_share" if prune.min_share else "min_channels"
             raise InputError(
                 f"prune.budget.{options.unit}={asked:g}: choose from {self._told(lowest)} (the "
-                f"floors, prune.min_channels) to {self._told(self.full)} (the full network), "
+                f"floors, prune.{floor}) to {self._told(self.full)} (the full network), "
                 f"{lowest / self.full:.3g} to 1 as a share"
             )
 

@@ -83,9 +83,17 @@ class TableConfig(Section):
                 raise ValueError(f"training: {axis} is an axis of pruning, too; rename one")
         if "teacher" in {**self.pruning, **self.training} and len(self.teachers) > 1:
             raise ValueError("teachers: their axis is called teacher; rename the other one")
+        for axis, arms in {"teachers": self.teachers, **self.pruning, **self.training}.items():
+            known: dict[str, str] = {}
+            for arm in arms:
+                other = known.setdefault(arm.lower(), arm)
+                if other != arm:
+                    raise ValueError(
+                        f"{axis}: rename {other} or {arm}, which are one folder on some disks"
+                    )
         twice = [seed for seed in self.seeds if self.seeds.count(seed) > 1]
         if twice:
-            raise ValueError(f"seeds: {twice[0]} stands twice")
+            raise ValueError(f"seeds: {twice[0]} stands twice; leave one out")
         return self
 
     @property

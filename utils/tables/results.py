@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, stdev
@@ -59,7 +59,8 @@ def collect(table: Table, test: str) -> tuple[list[Line], Mapping[str, float]]:
     known = table.config.published.rows if table.config.published else {}
     blank = tuple("" for _ in table.axes)
     lines = {("", name): Line(name, blank, 1) for name in teachers}
-    for row in table.rows:
+    places = [list(arms) for arms in table.config.axes.values()]
+    for row in sorted(table.rows, key=lambda row: _places(row.arms.values(), places)):
         arms = tuple(row.arms[axis] for axis in table.axes)
         lines["row", row.name] = Line(row.name, arms, len(table.config.seeds))
     floor: Mapping[str, float] = {}
@@ -115,6 +116,11 @@ def write_seeds(path: Path, lines: Sequence[Line]) -> None:
             writer.writerow([line.name, seed, *(values.get(value) for value in VALUES)])
     with atomic(path) as temporary:
         temporary.write_text(buffer.getvalue(), encoding="utf-8")
+
+
+def _places(arms: Iterable[str], places: Sequence[Sequence[str]]) -> list[int]:
+    """Where a row stands, since `rows` may have made what belongs together in several blocks."""
+    return [known.index(arm) for arm, known in zip(arms, places, strict=True)]
 
 
 def _add_times(lines: Mapping, times: Mapping, teachers: Mapping[str, Run]) -> None:

@@ -76,7 +76,7 @@ def fill(
     filling = _Filling(runs, after, call, scorers, table.config.keep_mattes)
     with alone(table.folder, "filling a table"):
         filling.all(jobs)
-    return list(filling.errors.values())
+    return [filling.errors[run.folder] for run in runs if run.folder in filling.errors]
 
 
 class _Filling:
@@ -94,7 +94,7 @@ class _Filling:
         self._runs, self._turns = runs, Turns(runs)
         self._after, self._call = after, call
         self._scorers, self._keep_mattes = scorers, keep_mattes
-        self._writing = Lock()
+        self._writing, self._unwritten = Lock(), False
         self._times: dict[tuple, dict[str, float]] = {}
 
     def all(self, jobs: int) -> None:
@@ -130,8 +130,17 @@ class _Filling:
             finally:
                 self._turns.over(*run.jobs)
             if not self._turns.stopped:
-                with self._writing:
-                    self._after()
+                self._write()
+
+    def _write(self) -> None:
+        """Write what is known; a thread that comes while another writes leaves it to that one."""
+        self._unwritten = True
+        while self._unwritten and self._writing.acquire(blocking=False):
+            try:
+                self._unwritten = False
+                self._after()
+            finally:
+                self._writing.release()
 
     def _take(self, run: Run, step: Callable[[Run], None]) -> None:
         """Take a step of a run; what goes wrong is the error of its row alone."""

@@ -8,7 +8,7 @@ from models.atomic import atomic
 from utils.score.scores import METRICS
 from utils.table import table as aligned
 from utils.tables.options import PublishedRow
-from utils.tables.plot import Point, write_plot
+from utils.tables.plot import Point, write_dots, write_plot
 from utils.tables.results import Line, collect, write_csv, write_seeds
 from utils.tables.rows import Table
 
@@ -40,6 +40,8 @@ def write(table: Table) -> list[Path]:
             points = _points(table, lines, value, unit)
             if points:
                 write_plot(table.folder / f"{stem}-{value}.png", points, head, "SAD")
+        if points := _points(table, lines, "SAD", 1.0):
+            write_dots(table.folder / f"{stem}-SAD.png", points, "SAD")
         files.append(path)
     return files
 
@@ -59,14 +61,14 @@ def markdown(table: Table, lines: Sequence[Line], floor: Mapping[str, float]) ->
         place = heads.index("SAD")
         first[place : place + len(METRICS)] = [_number(m, floor[m]) for m in METRICS]
         rows.insert(0, first)
-    text = [f"# {table.name}", "", aligned(heads, rows), ""]
+    text = [f"# {table.name}", "", aligned(heads, rows, words=len(table.axes) or 1), ""]
     if len(table.config.seeds) > 1:
         text.append("± is the standard deviation over the seeds that are done.")
     if published:
         text.append(f"Published: {published.source}, on {published.of}.")
     errors = [(line, seed, error) for line in lines for seed, error in line.errors.items()]
     if errors:
-        text += ["", "Went wrong:", ""]
+        text += [*([""] if text[-1] else []), "Went wrong:", ""]
     for line, seed, error in errors:
         text.append(f"- {line.name}{'' if seed is None else f', seed {seed}'}: {error}")
     return "\n".join(text).rstrip() + "\n"
