@@ -10,7 +10,8 @@ from tests import scripts
 from tests.scripts import REPOSITORY
 from tests.tables import Scripts, filled, line_of, put, told
 from utils.tables import rows, running
-from utils.tables.written import _number
+from utils.tables.results import collect
+from utils.tables.written import _number, _points
 
 
 def test_the_table_has_means_spreads_costs_and_what_is_published(tabled):
@@ -75,8 +76,9 @@ def test_each_shipped_table_lists_its_rows_and_runs_nothing(path, tmp_path, monk
 
 def test_each_shipped_table_has_a_small_one():
     names = {path.name for path in (REPOSITORY / "configs/tables").glob("*.yaml")}
-    full = {name for name in names if not name.startswith("sample_")}
-    assert names - full == {f"sample_{name}" for name in full}
+    small = {name for name in names if name.startswith("sample_")}
+    full = {name for name in names - small if not name.endswith("_short.yaml")}
+    assert small == {f"sample_{name}" for name in full}
 
 
 def test_the_list_tells_what_is_done(tabled, capsys):
@@ -101,3 +103,11 @@ def test_rows_of_several_blocks_stand_in_the_order_of_their_arms(tabled):
     assert [" ".join(cells).split() for cells in rows_told[-4:]] == [
         *(["UNI", "none"], ["UNI", "AT"], ["NS", "none"], ["NS", "AT"])
     ]
+
+
+def test_colours_are_of_the_last_axis_in_which_rows_differ(tabled):
+    put(rows=[{"kind": ["AT"]}], published=None)
+    table = rows.load("table.yaml")
+    filled(Scripts())
+    lines, _ = collect(table, "composed")
+    assert [point.group for point in _points(table, lines, "MACs", 1e9)] == ["", "UNI", "NS"]

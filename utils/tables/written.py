@@ -104,9 +104,11 @@ def _points(table: Table, lines: Sequence[Line], value: str, unit: float) -> lis
     points = []
     published = table.config.published
     same = published and table.base.get("data", {}).get("dataset") == published.of
+    columns = list(zip(*(line.arms for line in lines if any(line.arms)), strict=True))
+    differ = [index for index, arms in enumerate(columns) if len(set(arms)) > 1]
     for line in lines:
         cost, error = line.mean(value), line.mean("SAD")
-        group = line.arms[-1] if line.arms else ""
+        group = line.arms[differ[-1]] if differ else ""
         if cost is not None and error is not None:
             points.append(Point(line.name, group, cost / unit, error, line.spread("SAD") or 0.0))
         beside = getattr(line.published, value, None), getattr(line.published, "SAD", None)
