@@ -113,7 +113,10 @@ class DimVgg(MattingNetwork):
         with without_autocast(x):
             raw = self.matte(x.to(self.matte.weight.dtype))
         if self.structure["refine"]:
-            x = torch.cat([image, torch.sigmoid(raw)], 1)
+            coarse = torch.sigmoid(raw)
+            if stages is not None and self.training:
+                stages.auxiliary = coarse[..., :height, :width]
+            x = torch.cat([image, coarse], 1)
             for unit in self.refinement:
                 x = F.relu(unit(x))
             with without_autocast(x):

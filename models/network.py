@@ -31,7 +31,8 @@ class Stage(NamedTuple):
 class Stages(dict[str, Stage]):
     """The stages of one forward pass, in order; `pre` says whether maps before ReLUs are wanted.
 
-    `auxiliary` is the output of the head that only training needs, where there is one.
+    `auxiliary` is a further output that training can judge: of the head that only training needs,
+    or the matte before its refinement.
     """
 
     def __init__(self, pre: bool = True) -> None:

@@ -12,6 +12,8 @@ from models.channels import Scale
 from tests import scripts
 from utils.arguments import CONFIGS
 from utils.config import load
+from utils.tasks.matting import MattingBatch
+from utils.train.objective import Objective
 
 SIZES = (
     *("device=cpu", "data.crop=32", "data.trimap_radius=[2,8]", "data.workers=0"),
@@ -83,9 +85,53 @@ def test_the_configs_hold_the_recipe_of_the_release():
         assert (train.optimizer, train.lr, train.batch_size, train.epochs) == ("adam", 1e-5, 1, 12)
         assert (train.schedule, train.decay, train.clip) == ("step", 0.1, None)
         assert round(train.milestones[0] * train.epochs) == 10
-    assert [(c.loss.alpha, c.loss.composition) for c in loops] == [
-        (1, 0),
-        (0.5, 0.5),
-        (1, 0),
-        (1, 0),
+    weights = [
+        (c.loss.alpha, c.loss.composition, c.loss.coarse_alpha, c.loss.coarse_composition)
+        for c in loops
     ]
+    assert weights == [(1, 0, 0, 0), (0.5, 0.5, 0, 0), (1, 0, 0, 0), (1, 0, 0.5, 0.5)]
+
+
+def test_stage_3_adds_the_loss_of_stage_1_before_the_refinement_to_that_of_stage_2_after_it():
+    torch.manual_seed(0)
+    network = models.build("dim_vgg", models.scaled_plan("dim_vgg", 1 / 16))
+    torch.nn.init.kaiming_normal_(network.refined.weight)
+    plan = models.scaled_plan("dim_vgg", 1 / 16, refine=False)
+    coarse = models.build("dim_vgg", plan, refine=False)
+    coarse.load_state_dict(
+        {name: value for name, value in network.state_dict().items() if name in coarse.state_dict()}
+    )
+    foreground, background = torch.rand(2, 2, 3, 64, 96)
+    alpha, unknown = torch.rand(2, 1, 64, 96), torch.rand(2, 1, 64, 96) < 0.4
+    image = alpha * foreground + (1 - alpha) * background
+    trimap = torch.where(unknown, 128 / 255, alpha.round())
+    batch = MattingBatch(image, trimap, alpha, unknown, foreground, background)
+    terms, output = Objective(network, load(CONFIGS / "dim_vgg_stage3.yaml"))(batch)
+
+    before, after = coarse.train()(image, trimap), network(image, trimap)
+    assert (before - after).abs().max() > 0.01 and torch.equal(output, after)
+    weight = unknown.float()
+    composite = before * foreground + (1 - before) * background
+
+    def mean(distance: torch.Tensor) -> torch.Tensor:
+        return ((distance**2 + 1e-12).sqrt() * weight).sum() / (weight.sum() + 1e-6)
+
+    stage1 = 0.5 * mean(before - alpha) + 0.5 * mean(composite - image) / 3
+    stage2 = mean(after - alpha)
+    total = sum(terms.values())
+    torch.testing.assert_close(total, stage1 + stage2, rtol=1e-5, atol=0)
+    ours = torch.autograd.grad(total, [*network.parameters()])
+    (stage1 + stage2).backward()
+    theirs = dict(coarse.named_parameters())
+    for (name, parameter), gradient in zip(network.named_parameters(), ours, strict=True):
+        plain = parameter.grad
+        if name in theirs:
+            plain = plain + theirs[name].grad
+        torch.testing.assert_close(gradient, plain, rtol=1e-3, atol=1e-6, msg=name)
+
+
+def test_a_network_without_a_refinement_has_no_coarse_matte_to_judge(place, data):
+    words = ("save_dir=other", f"data.root={data.parent}", f"data.dataset={data.name}")
+    config = CONFIGS / "dim_vgg_stage1.yaml"
+    told = scripts.refusal("train.py", "--config", config, *SIZES, *words, "loss.coarse_alpha=1")
+    assert "loss.coarse_alpha" in told and "dim_vgg here refines no coarse matte" in told

@@ -86,9 +86,9 @@ def test_a_loader_goes_on_where_it_is_told_to(data):
     assert same(list(rest), whole[3:])
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_composition_loss_makes_training_samples_carry_their_layers(data, workers):
-    config = sources(data, "loss.composition=1", f"data.workers={workers}")
+@pytest.mark.parametrize(("workers", "term"), [(0, "coarse_composition"), (1, "composition")])
+def test_a_composition_loss_makes_training_samples_carry_their_layers(data, workers, term):
+    config = sources(data, f"loss.{term}=1", f"data.workers={workers}")
     (batch, *_) = training_loader(config, 5, epochs=1, pin=False)
     assert batch.foreground.shape == batch.background.shape == (5, 3, 32, 32)
     (batch, *_) = validation_loader(config, 3, pin=False)

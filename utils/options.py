@@ -130,6 +130,8 @@ class LossConfig(Section):
     l1: Weight = 0.0  # L1 to the true matte (GCA)
     laplacian: Weight = 0.0  # Laplacian pyramid of the difference to the true matte
     composition: Weight = 0.0  # of the composites; colours are then jittered before composing
+    coarse_alpha: Weight = 0.0  # alpha loss of dim_vgg's matte before its refinement
+    coarse_composition: Weight = 0.0  # and its composition loss
     alpha_teacher: Weight = 1.0  # alpha loss to the teacher's matte
     cross_entropy: Weight = 1.0  # of segmentation: to the true labels
     auxiliary: Weight = 0.4  # the same terms of the auxiliary head, where a network has one

@@ -54,7 +54,8 @@ class Sources:
                     own = (place * each + number) % len(self._backgrounds) if number >= 0 else None
                     items.append(Item(one, None if own is None else self._backgrounds[own]))
         augment = config.augment if subset == "train" else None
-        layers = subset == "train" and config.loss.composition > 0
+        weights = (config.loss.composition, config.loss.coarse_composition)
+        layers = subset == "train" and any(weights)
         return CropSet(
             self._store, items, self._backgrounds, config.data, augment, config.seed, layers
         )

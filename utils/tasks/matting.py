@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from models import Network
+from models.errors import InputError
 from models.matting import unknown_region
 from utils.data.crops.crop_set import Sample
 from utils.data.sources import Sources
@@ -71,6 +72,28 @@ class Matting:
             layers = (batch.foreground, batch.background)
             distance = composition_loss(output, batch.alpha, batch.unknown, *layers)
             terms["composition"] = weights.composition * distance
+        return terms
+
+    def judges_auxiliary(self, network: Network) -> bool:
+        weights = self._config.loss
+        if not (weights.coarse_alpha or weights.coarse_composition):
+            return False
+        if not network.structure.get("refine"):
+            raise InputError(
+                f"loss.coarse_alpha, loss.coarse_composition: {network.name} here refines no "
+                "coarse matte; set both to 0, or take dim_vgg with network.structure.refine=true"
+            )
+        return True
+
+    def auxiliary_terms(self, output: Tensor, batch: MattingBatch) -> dict[str, Tensor]:
+        weights, terms = self._config.loss, {}
+        if weights.coarse_alpha:
+            distance = alpha_loss(output, batch.alpha, batch.unknown)
+            terms["coarse_alpha"] = weights.coarse_alpha * distance
+        if weights.coarse_composition:
+            layers = (batch.foreground, batch.background)
+            distance = composition_loss(output, batch.alpha, batch.unknown, *layers)
+            terms["coarse_composition"] = weights.coarse_composition * distance
         return terms
 
     @property

@@ -53,6 +53,13 @@ class Segmentation:
         weight = self._config.loss.cross_entropy
         return {"cross_entropy": weight * cross_entropy(output, batch.labels)}
 
+    def judges_auxiliary(self, network: Network) -> bool:
+        return bool(network.structure.get("auxiliary"))
+
+    def auxiliary_terms(self, output: Tensor, batch: LabelBatch) -> dict[str, Tensor]:
+        terms = self.truth_terms(output, batch)
+        return {"auxiliary": self._config.loss.auxiliary * sum(terms.values())}
+
     @property
     def imitates(self) -> bool:
         return self._config.loss.soft_targets > 0

@@ -47,6 +47,16 @@ class Task(Protocol):
     def truth_terms(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Weighted loss terms, scalars by name: how far the output is from the truth."""
 
+    def judges_auxiliary(self, network: Network) -> bool:
+        """Whether `auxiliary_terms` has any of a network's `stages.auxiliary`.
+
+        Raises:
+            InputError: it should, but the network has no such output.
+        """
+
+    def auxiliary_terms(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Weighted loss terms: how far `stages.auxiliary` is from the truth."""
+
     @property
     def imitates(self) -> bool:
         """Whether `teacher_terms` has any: their weight is not 0."""

@@ -19,7 +19,7 @@ class Objective(nn.Module):
 
         L = truth terms (output, truth) + teacher terms (output, teacher's output)
             + kd * distillation (stages, teacher's stages)
-            + auxiliary * truth terms (output of the auxiliary head, truth)
+            + auxiliary terms (auxiliary output, truth)
 
     Sparsity of the gates pulls for itself, see `utils.prune.Sparsity`.
 
@@ -30,7 +30,8 @@ class Objective(nn.Module):
         watch: gets the network's stages of every step.
 
     Raises:
-        InputError: a stage that the networks do not have, or a teacher of another task.
+        InputError: a stage or an auxiliary output that is to be judged and that the network does
+            not have, or a teacher of another task.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Objective(nn.Module):
                 f"{network.task} ({network.name}); name another"
             )
         self.task = TASKS[network.task](config)
-        self._kd, self._auxiliary = config.loss.kd, config.loss.auxiliary
+        self._kd, self._auxiliary = config.loss.kd, self.task.judges_auxiliary(network)
         self._watch = watch
         # Hidden from nn.Module: the teacher is neither trained nor saved.
         self._teacher = (teacher,)
@@ -68,14 +69,12 @@ class Objective(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """The weighted terms, scalars to be summed, and the network's output."""
-        output, stages = self._run(self.network, batch)
+        output, stages = self._run(self.network, batch, bool(self._watch or self._auxiliary))
         if self._watch:
             self._watch(stages)
         terms = self.task.truth_terms(output, batch)
-        if stages.auxiliary is not None:
-            terms["auxiliary"] = self._auxiliary * sum(
-                self.task.truth_terms(stages.auxiliary, batch).values()
-            )
+        if self._auxiliary and stages.auxiliary is not None:
+            terms |= self.task.auxiliary_terms(stages.auxiliary, batch)
         if self.teacher is None or not (self.task.imitates or self.distillation):
             return terms, output  # a teacher whose terms weigh nothing is not run
         with torch.no_grad():
@@ -86,9 +85,9 @@ class Objective(nn.Module):
                 terms[kind] = self._kd * value
         return terms, output
 
-    def _run(self, network: Network, batch: Batch) -> tuple[Tensor, Stages]:
-        auxiliary = network.structure.get("auxiliary")
-        if not (self.distillation or self._watch or auxiliary):
+    def _run(self, network: Network, batch: Batch, reads: bool = False) -> tuple[Tensor, Stages]:
+        """The output; the stages where distillation or what else `reads` them needs them."""
+        if not (self.distillation or reads):
             return network.compute(*batch.inputs, None), Stages()
         pre = self.distillation is not None and self.distillation.reads_pre
         return network.forward_features(*batch.inputs, pre=pre)
