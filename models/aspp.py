@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.channels import Channels
-from models.layers import Unit, unit
+from models.layers import GlobalMean, Unit, unit
 
 DILATIONS = (2, 4, 8)
 WIDTH = 256  # of each branch
@@ -34,12 +34,13 @@ class Aspp(nn.Module):
             )
             for dilation, group in zip(DILATIONS, groups[1:4], strict=True)
         )
+        self.mean = GlobalMean()
         self.whole = unit(channels, reads, groups[4], 1, WIDTH)
         self.fuse = unit(channels, groups, writes, 1, width)
         self.dropout = nn.Dropout(0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N,C,H,W) to (N,C',H,W)."""
-        whole = self.whole(x.mean((2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
+        whole = self.whole(self.mean(x)).expand(-1, -1, *x.shape[2:])
         views = [self.point(x), *(branch(x) for branch in self.atrous), whole]
         return self.dropout(F.relu6(self.fuse(F.relu6(torch.cat(views, 1)))))

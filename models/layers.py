@@ -33,6 +33,16 @@ def unit(
     return Unit(conv, channels.norm(writes))
 
 
+class GlobalMean(nn.Module):
+    """The mean over the picture of a map at the network's stride, (N,C,H,W) to (N,C,1,1).
+
+    A layer of its own, so that the tiles of a picture can be given the mean of all of it.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3), keepdim=True)
+
+
 def scaled_unit(
     channels: Channels,
     reads: Groups,

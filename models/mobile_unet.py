@@ -10,17 +10,17 @@ from torch.nn import functional as F
 
 from models.channels import Channels
 from models.errors import InputError
-from models.layers import inverted_residuals, laid_out_as, unit
+from models.layers import GlobalMean, inverted_residuals, laid_out_as, unit
 from models.matting import MattingNetwork, one_hot
 from models.mobilenet_v2 import LAYERS, STEM, imagenet_encoder
 from models.network import Encoder, Stage, Stages, pad_to_multiple
 from models.precision import without_autocast
-from models.propagation import colour_guess
+from models.propagation import ColourGuess
 
 STAGES = {1: "layer1", 2: "layer2", 3: "layer3", 4: "layer5", 5: "layer7"}
 WIDEST = 100  # times the decoder's widths
 INPUT = ("image", "known")
-GUESS = 7  # channels of `colour_guess`
+GUESS = 7  # channels of `ColourGuess`
 
 
 class MobileUnet(MattingNetwork):
@@ -30,7 +30,7 @@ class MobileUnet(MattingNetwork):
 
     Args:
         decoder: the decoder's widths times this, rounded; 2 takes 1.46 GMAC at 224, 1 0.65.
-        guess: also read what `colour_guess` makes of the picture; 0.10 GMAC more at decoder 2.
+        guess: also read what `ColourGuess` makes of the picture; 0.10 GMAC more at decoder 2.
     """
 
     name = "mobile_unet"
@@ -48,6 +48,7 @@ class MobileUnet(MattingNetwork):
         super().__init__(channels, {"decoder": decoder, "guess": guess}, stages)
         channels.fix(image=3, known=3, matte=1)
         picture = INPUT
+        self.guess = ColourGuess() if guess else None
         if guess:
             channels.fix(guess=GUESS)
             picture = (*INPUT, "guess")
@@ -60,6 +61,7 @@ class MobileUnet(MattingNetwork):
 
         climb = channels.part("decoder")
         widths = [max(1, round(decoder * width)) for width in (128, 64, 48, 32, 16, 12)]
+        self.everywhere = GlobalMean()
         self.context = unit(climb, ("layer7", "layer7"), "context", 1, widths[0])
         self.decoder4 = _units(climb, ("context", "layer5"), "decoder4", widths[1], 2)
         self.decoder3 = _units(climb, ("decoder4", "layer3"), "decoder3", widths[2], 2)
@@ -72,8 +74,8 @@ class MobileUnet(MattingNetwork):
         height, width = image.shape[-2:]
         image, trimap = pad_to_multiple(image, self.stride), pad_to_multiple(trimap, self.stride)
         read = [self.normalise(image), one_hot(trimap)]
-        if self.structure["guess"]:
-            read.append(colour_guess(image, trimap))
+        if self.guess:
+            read.append(self.guess(image, trimap))
         picture = laid_out_as(torch.cat(read, 1), self.detail.conv.weight)
 
         x = F.relu6(self.layer0(picture), inplace=True)
@@ -87,8 +89,8 @@ class MobileUnet(MattingNetwork):
                 stages[f"encoder{k}"] = Stage(skip, skip, getattr(self, layer)[-1].project.norm)
 
         x = skips.pop()
-        everywhere = x.mean((2, 3), keepdim=True).expand_as(x)
-        x = F.relu(self.context(torch.cat([x, everywhere], 1)))
+        x = torch.cat([x, self.everywhere(x).expand_as(x)], 1)
+        x = F.relu(self.context(x))
         for k in (4, 3, 2, 1):
             x = torch.cat([F.interpolate(x, scale_factor=2, mode="nearest"), skips.pop()], 1)
             for step in getattr(self, f"decoder{k}"):

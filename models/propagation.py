@@ -3,50 +3,60 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+
+from models.layers import GlobalMean
 
 LEVELS = 5  # halvings; beyond them the picture's mean fills what is left
 FLOOR = 1e-6
 LIKENESS = 0.01  # squared distance of colours below which they say little of alpha
 
 
-def colour_guess(image: Tensor, trimap: Tensor) -> Tensor:
+class ColourGuess(nn.Module):
     """Foreground and background colours at each pixel, and the alpha that they make likely.
 
     Known colours are carried on by pull-push interpolation (Gortler et al., SIGGRAPH 1996). The
     guess of alpha is where the pixel's colour lies between the two.
-
-    Args:
-        image: (N,3,H,W), RGB in [0, 1]; sides are multiples of 32.
-        trimap: (N,1,H,W) in [0, 1].
-
-    Returns:
-        (N,7,H,W) in [0, 1]: foreground, background, alpha. A colour of which the picture has
-        no known pixel is the pixel's own.
     """
-    known = torch.cat([trimap >= 0.75, trimap <= 0.25]).to(image.dtype)
-    foreground, background = _carried(torch.cat([image, image]), known).chunk(2)
-    span = foreground - background
-    along = ((image - background) * span).sum(1, keepdim=True)
-    alpha = along / (span.square().sum(1, keepdim=True) + LIKENESS)
-    one, zero = known.chunk(2)
-    alpha = torch.addcmul(one, alpha.clamp(0, 1), 1 - one - zero)
-    return torch.cat([foreground, background, alpha], 1)
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.everywhere = GlobalMean()
 
-def _carried(colours: Tensor, known: Tensor) -> Tensor:
-    """Colours (N,3,H,W) everywhere from where `known` (N,1,H,W) is 1; unchanged if nowhere."""
-    known = known + (1 - known.amax((2, 3), keepdim=True))
-    # Colour and 1 where there is one, else zeros: so each level is a mean of the finer one's known.
-    levels = [torch.cat([colours * known, known], 1)]
-    for _ in range(LEVELS):
-        height, width = levels[-1].shape[-2:]
-        levels.append(_of_the_known(_resized(levels[-1], (height // 2, width // 2))))
-    filled = _of_the_known(levels[-1].mean((2, 3), keepdim=True))
-    for level in reversed(levels):
-        filled = torch.addcmul(level, 1 - level[:, 3:], _resized(filled, level.shape[-2:]))
-    return filled[:, :3]
+    def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
+        """Foreground, background and alpha, (N,7,H,W) in [0, 1].
+
+        A colour of which the picture has no known pixel is the pixel's own.
+
+        Args:
+            image: (N,3,H,W), RGB in [0, 1]; sides are multiples of 32.
+            trimap: (N,1,H,W) in [0, 1].
+        """
+        known = torch.cat([trimap >= 0.75, trimap <= 0.25]).to(image.dtype)
+        foreground, background = self._carried(torch.cat([image, image]), known).chunk(2)
+        span = foreground - background
+        along = ((image - background) * span).sum(1, keepdim=True)
+        alpha = along / (span.square().sum(1, keepdim=True) + LIKENESS)
+        one, zero = known.chunk(2)
+        alpha = torch.addcmul(one, alpha.clamp(0, 1), 1 - one - zero)
+        return torch.cat([foreground, background, alpha], 1)
+
+    def _carried(self, colours: Tensor, known: Tensor) -> Tensor:
+        """Colours (2N,3,H,W) everywhere from where `known` (2N,1,H,W) is 1; as is if nowhere."""
+        # Colour and 1 where there is one, else zeros: so each level is a mean of the finer's known.
+        levels = [torch.cat([colours * known, known], 1)]
+        for _ in range(LEVELS):
+            height, width = levels[-1].shape[-2:]
+            levels.append(_of_the_known(_resized(levels[-1], (height // 2, width // 2))))
+        # Both kinds of a picture are channels of one map, since its mean is that of a picture.
+        mean = self.everywhere(torch.cat(levels[-1].chunk(2), 1))
+        mean = torch.cat(mean.chunk(2, 1))
+        filled = _of_the_known(mean)
+        for level in reversed(levels):
+            filled = torch.addcmul(level, 1 - level[:, 3:], _resized(filled, level.shape[-2:]))
+        nowhere = (mean[:, 3:] == 0).to(colours.dtype)  # all is zero there
+        return filled[:, :3].addcmul(colours, nowhere)
 
 
 def _of_the_known(mean: Tensor) -> Tensor:

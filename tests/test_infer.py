@@ -11,7 +11,7 @@ from models.network import Network
 from tests.inference import CPU, Echo, noisy_picture, varied_dim, whole
 from tests.sets import disc, picture
 from utils.images.trimap import make_trimap
-from utils.infer import memory
+from utils.infer import inference, memory
 from utils.infer.inference import Inference
 
 
@@ -59,6 +59,7 @@ def test_auto_takes_tiles_when_the_whole_does_not_fit(dim, monkeypatch):
 def test_auto_keeps_networks_that_see_everything_whole_unless_memory_forces_tiles(
     caplog, monkeypatch
 ):
+    inference._tell_of_tiles.cache_clear()
     network = Echo(radius=None)
     trimap = np.zeros((900, 900), np.uint8)
     trimap[3, 3] = 128

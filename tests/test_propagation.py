@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from models.propagation import LIKENESS, colour_guess
+from models.propagation import LIKENESS, ColourGuess
 
 
 def painted(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -44,7 +44,7 @@ def plain_pull_push(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def test_colours_are_those_of_plain_pull_push():
     image, trimap = painted()
-    guess = colour_guess(image, trimap)[0].double().numpy()
+    guess = ColourGuess()(image, trimap)[0].double().numpy()
     known = (trimap >= 0.75, trimap <= 0.25)
     for place, mask in zip((0, 3), known, strict=True):
         for channel in range(3):
@@ -63,12 +63,12 @@ def test_alpha_is_found_where_the_colours_are_even():
     span = (foreground - background).square().sum()
     known = (trimap >= 0.75) | (trimap <= 0.25)
     expected = torch.where(known, alpha, alpha * span / (span + LIKENESS))
-    torch.testing.assert_close(colour_guess(image, trimap)[:, 6:], expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(ColourGuess()(image, trimap)[:, 6:], expected, atol=1e-5, rtol=0)
 
 
 def test_known_pixels_keep_their_colours_and_alphas():
     image, trimap = painted()
-    guess = colour_guess(image, trimap)
+    guess = ColourGuess()(image, trimap)
     foreground, background = (trimap >= 0.75)[0, 0], (trimap <= 0.25)[0, 0]
     assert torch.equal(guess[0, :3, foreground], image[0, :, foreground])
     assert torch.equal(guess[0, 3:6, background], image[0, :, background])
@@ -77,7 +77,7 @@ def test_known_pixels_keep_their_colours_and_alphas():
 
 def test_a_kind_without_known_pixels_takes_the_pixels_own_colour():
     image, _ = painted()
-    guess = colour_guess(image, torch.full((1, 1, 64, 96), 128 / 255))
+    guess = ColourGuess()(image, torch.full((1, 1, 64, 96), 128 / 255))
     torch.testing.assert_close(guess[:, :3], image)
     torch.testing.assert_close(guess[:, 3:6], image)
     assert (guess[:, 6] == 0).all()
@@ -85,6 +85,6 @@ def test_a_kind_without_known_pixels_takes_the_pixels_own_colour():
 
 def test_each_picture_of_a_batch_has_its_own_colours():
     both = [painted(seed) for seed in (0, 1)]
-    together = colour_guess(*(torch.cat(parts) for parts in zip(*both, strict=True)))
+    together = ColourGuess()(*(torch.cat(parts) for parts in zip(*both, strict=True)))
     for index, inputs in enumerate(both):
-        torch.testing.assert_close(together[index : index + 1], colour_guess(*inputs))
+        torch.testing.assert_close(together[index : index + 1], ColourGuess()(*inputs))

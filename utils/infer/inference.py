@@ -3,6 +3,7 @@
 import logging
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from utils.images.mattes import to_8_bits
 from utils.infer import memory
 from utils.infer.borders import Continued, Sides
 from utils.infer.modes import MAX_SIZE, require_fit, require_values
+from utils.infer.overview import overview
 from utils.infer.resized import matte_half, matte_resized, matte_windows
 from utils.infer.tiles import Tile, matte_tiles, plan_tiles
 
@@ -125,26 +127,27 @@ class Inference:
             return matte_half(forward, image, trimap, network.stride)
 
         tiles = [] if self.mode == "whole" else self.tiles(network, unknown)
-        if self.mode == "whole" or (
-            self.mode == "auto" and self._takes_whole(network, trimap.shape, tiles, forward.device)
-        ):
+        if self.mode == "whole" or self._takes_whole(network, trimap.shape, tiles, forward.device):
             return forward(image[None], trimap[None])[0]
-        if network.radius is None:
-            log.warning(
-                "%s sees the whole picture at once: in tiles its matte is another one", network.name
-            )
-        exact = network.radius is not None and self.halo_of(network) >= network.radius
-        return matte_tiles(forward, image, trimap, tiles, self.batch, exact)
+        if network.radius is not None:
+            exact = self.halo_of(network) >= network.radius
+            return matte_tiles(forward, image, trimap, tiles, self.batch, exact)
+        _tell_of_tiles(network.name)
+        with overview(network, forward, image, trimap, self.tile):
+            return matte_tiles(forward, image, trimap, tiles, self.batch, exact=False)
 
     def _takes_whole(
         self, network: Network, shape: tuple[int, int], tiles: list[Tile], device: torch.device
     ) -> bool:
         """Whether the picture as a whole is the better choice, and possible."""
         height, width = shape
+        fits = height * width <= self.tile**2  # it takes no more than a tile may
+        if self.mode == "tile":
+            return fits and network.radius is None
         pixels = sum(tile.outer.pixels for tile in tiles)
         if network.radius is not None and pixels < WORTHWHILE * height * width:
             return False
-        if height * width <= self.tile**2:  # it takes no more than a tile may
+        if fits:
             return True
         limit = self.memory_mb * 2**20 if self.memory_mb else SPARE * memory.free(device)
         return memory.needed(network, height, width) <= limit
@@ -163,6 +166,15 @@ class Inference:
                 "give pixels, or use mode whole"
             )
         return HALO if network.radius is None else network.radius
+
+
+@cache
+def _tell_of_tiles(name: str) -> None:
+    """Once a run, not once a picture."""
+    log.warning(
+        "%s sees the whole picture at once: in tiles its matte is another one, see docs/testing.md",
+        name,
+    )
 
 
 class _Forward:

@@ -1,0 +1,127 @@
+"""Networks that average over the picture: their tiles take the means of all of it."""
+
+from contextlib import nullcontext
+from threading import Thread
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+import models
+from models.files import save_network
+from models.layers import GlobalMean
+from models.network import pad_to_multiple
+from tests import scripts
+from tests.inference import CPU, Echo, noisy_picture, random_trimap, whole
+from tests.sets import picture
+from utils.images.reading import read_image, read_trimap
+from utils.images.writing import write_image
+from utils.infer import inference
+from utils.infer.inference import Inference, _Forward
+from utils.infer.overview import overview
+from utils.networks import open_network
+
+PHOTOGRAPHS = scripts.REPOSITORY / "data" / "photographs"
+
+
+class Average(Echo):
+    """Its matte is the mean colour of the picture, everywhere."""
+
+    def __init__(self) -> None:
+        super().__init__(radius=None)
+        self.everywhere = GlobalMean()
+
+    def compute(self, image: Tensor, trimap: Tensor, stages: None) -> Tensor:
+        mean = self.everywhere(F.avg_pool2d(pad_to_multiple(image, self.stride), self.stride))
+        return super().compute(image, trimap, stages) * 0 + mean.mean()
+
+
+@pytest.mark.parametrize(("height", "width"), [(640, 480), (611, 517), (70, 3001)])
+@pytest.mark.parametrize("side", [96, 320])
+def test_the_mean_of_all_parts_is_that_of_the_picture(height, width, side):
+    image, trimap = noisy_picture(0, height, width), np.zeros((height, width), np.uint8)
+    image[: height // 3] //= 4
+    trimap[5, 7] = trimap[-9, -20] = 128
+    network = Average()
+    tiled = Inference("tile", tile=side, halo=32).alpha(network, image, trimap, CPU)
+    assert len(network.shapes) == 2  # passes for the mean end with it
+    expected = whole(network, image, trimap)
+    assert np.abs(tiled - expected).max() < 1e-6 and expected[5, 7] > 0.1
+
+
+def test_tiles_of_a_photograph_are_nearer_to_the_whole_for_it(monkeypatch):
+    network = open_network("small")
+    image = read_image(PHOTOGRAPHS / "image" / "dog.jpg")[:448, :448]
+    trimap = read_trimap(PHOTOGRAPHS / "trimap" / "dog.png")[:448, :448]
+    exact, options = whole(network, image, trimap), Inference("tile", halo=64, tile=320)
+
+    def error() -> float:
+        return np.abs(options.alpha(network, image, trimap, CPU) - exact)[trimap == 128].mean()
+
+    near = error()
+    monkeypatch.setattr(inference, "overview", lambda *_: nullcontext())
+    assert near < 0.3 * error()
+
+
+def test_colours_that_a_part_does_not_know_are_no_part_of_their_mean():
+    plan = models.scaled_plan("mobile_unet", 1 / 16, guess=True)
+    network = models.build("mobile_unet", plan, guess=True).eval()
+    image, trimap = noisy_picture(2, 200, 300), np.full((200, 300), 128, np.uint8)
+    trimap[:20, :30], trimap[90:, 200:] = 255, 0
+    forward, seen = _Forward(network, CPU, "float32"), []
+    layer = network.guess.everywhere
+    with layer.register_forward_hook(lambda *call: seen.append(call[-1])):
+        forward(image[None], trimap[None])
+    with overview(network, forward, image, trimap, 96), torch.inference_mode():
+        torch.testing.assert_close(layer(torch.zeros(1, 8, 2, 2)), *seen)
+
+
+def test_indexnet_has_such_a_mean_in_its_pyramid():
+    network = models.build("indexnet", models.scaled_plan("indexnet", 1 / 16))
+    assert sum(isinstance(layer, GlobalMean) for layer in network.modules()) == 1
+
+
+def test_a_picture_that_fits_a_tile_is_taken_whole_by_a_network_that_sees_all_of_it():
+    trimap = random_trimap(0, 200, 300)
+    for radius, sizes in ((None, [(1, 200, 300)]), (32, None)):
+        network = Echo(radius)
+        Inference("tile", halo=32, tile=256).matte(network, picture(0, 200, 300), trimap, CPU)
+        assert (network.shapes == sizes) == (radius is None)
+
+
+def test_another_thread_keeps_the_means_of_its_own_picture():
+    network = Average()
+    dark, bright = (np.full((64, 96, 3), value, np.uint8) for value in (20, 200))
+    trimap = np.full((64, 96), 128, np.uint8)
+    found = []
+    with overview(network, _Forward(network, CPU, "float32"), dark, trimap, 96):
+        work = Thread(target=lambda: found.append(whole(network, bright, trimap)))
+        work.start()
+        work.join()
+        found.append(whole(network, bright, trimap))
+    found.append(whole(network, bright, trimap))
+    means = [one.mean() for one in found]
+    assert means == pytest.approx([200 / 255, 20 / 255, 200 / 255], abs=1e-5)
+
+
+def test_that_tiles_give_another_matte_is_said_once_a_run_not_once_a_picture(
+    tmp_path, caplog, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    inference._tell_of_tiles.cache_clear()
+    for name in ("one", "two"):
+        network = models.build("mobile_unet", models.scaled_plan("mobile_unet", 1 / 16))
+        save_network(f"{name}.tar", network)
+    for index in range(3):
+        trimap = np.zeros((130, 170), np.uint8)
+        trimap[60, 50:100] = 128
+        write_image(tmp_path / "image" / f"{index}.png", picture(index, 130, 170))
+        write_image(tmp_path / "trimap" / f"{index}.png", trimap)
+    tiles = ("--mode", "tile", "--tile", 128, "--halo", 32)
+    networks = ("--network", "one.tar", "--network", "two.tar")
+    scripts.main("test.py", *networks, "--image", "image", "--trimap", "trimap", *tiles)
+    lines = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    told = "mobile_unet sees the whole picture at once: in tiles its matte is another one, see "
+    assert lines == [f"{told}docs/testing.md"]

@@ -1,0 +1,91 @@
+"""The means that a network takes over its picture, kept for the tiles of that picture."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from threading import get_ident
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models import Network
+from models.layers import GlobalMean
+from utils.infer.forward import Forward
+from utils.infer.tiles import Box, Tile
+
+Layers = Sequence[GlobalMean]
+
+
+class _AllSeen(Exception):
+    """Ends a forward pass of which no more is needed."""
+
+
+@contextmanager
+def overview(
+    network: Network, forward: Forward, image: np.ndarray, trimap: np.ndarray, side: int
+) -> Iterator[None]:
+    """Within it, a network that sees a tile takes the means of the whole picture.
+
+    They are added up first, over parts of at most side x side pixels that see one cell beyond their
+    core; more changes a mean little. Each pass ends with the last layer that takes one.
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, GlobalMean)]
+    totals: dict[GlobalMean, Tensor] = {}
+    for part in _parts(trimap.shape, network.stride, side) if layers else ():
+        for layer, total in _totals(layers, part, network.stride, forward, image, trimap).items():
+            totals[layer] = totals.get(layer, 0) + total
+    height, width = (-(-size // network.stride) for size in trimap.shape)
+
+    def give(layer: GlobalMean, x: Tensor, mean: Tensor) -> Tensor:
+        return (totals[layer] / (height * width)).to(mean.dtype).expand_as(mean)
+
+    with _hooked(layers, give):
+        yield
+
+
+def _totals(
+    layers: Layers, part: Tile, stride: int, forward: Forward, image: np.ndarray, trimap: np.ndarray
+) -> dict[GlobalMean, Tensor]:
+    """Of what each layer averages, the sum over the core of a part, (1,C,1,1)."""
+    core, outer = part
+    rows = slice((core.top - outer.top) // stride, -(-(core.bottom - outer.top) // stride))
+    columns = slice((core.left - outer.left) // stride, -(-(core.right - outer.left) // stride))
+    found: dict[GlobalMean, Tensor] = {}
+
+    def add(layer: GlobalMean, x: Tensor, mean: Tensor) -> None:
+        found[layer] = x[..., rows, columns].sum((2, 3), keepdim=True, dtype=torch.float32)
+        if len(found) == len(layers):
+            raise _AllSeen
+
+    with _hooked(layers, add), suppress(_AllSeen):
+        window = (None, *outer.window)
+        forward(image[window], trimap[window], part.ends_within(trimap.shape))
+    return found
+
+
+def _parts(shape: tuple[int, int], stride: int, side: int) -> Iterator[Tile]:
+    """A grid of cores that covers a picture, each with a halo of a cell."""
+    height, width = shape
+    core = max(1, side // stride - 2) * stride
+    for top in range(0, height, core):
+        for left in range(0, width, core):
+            bottom, right = min(top + core, height), min(left + core, width)
+            near = max(top - stride, 0), max(left - stride, 0)
+            far = min(bottom + stride, height), min(right + stride, width)
+            yield Tile(Box(top, left, bottom, right), Box(*near, *far))
+
+
+@contextmanager
+def _hooked(
+    layers: Layers, hook: Callable[[GlobalMean, Tensor, Tensor], Tensor | None]
+) -> Iterator[None]:
+    """Call `hook(layer, map, mean)` after each layer; what it gives replaces the mean."""
+    thread = get_ident()  # another one may use the network for a picture of its own
+
+    def own(layer: GlobalMean, inputs: tuple[Tensor], mean: Tensor) -> Tensor | None:
+        return hook(layer, *inputs, mean) if get_ident() == thread else None
+
+    with ExitStack() as stack:
+        for layer in layers:
+            stack.enter_context(layer.register_forward_hook(own))
+        yield
