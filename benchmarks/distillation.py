@@ -28,6 +28,7 @@ if __name__ == "__main__":
 import torch
 
 import models
+from models.errors import InputError
 from utils.arguments import CONFIGS
 from utils.config import load
 from utils.networks import new_network
@@ -39,7 +40,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = PARSER.parse_args(argv)
     if args.repeats < 1:
         PARSER.error("--repeats: give a whole number from 1")
-    steps = [step(kinds, args.toy) for kinds in ("", *args.kinds)]
+    try:
+        steps = [step(kinds, args.toy) for kinds in ("", *args.kinds)]
+    except InputError as error:
+        PARSER.error(f"--kinds: {error}")
     without, *times = fastest(steps, 1 if args.toy else args.repeats, time.process_time)
     report("a step without distillation", without, "s")
     for kinds, seconds in zip(args.kinds, times, strict=True):

@@ -98,7 +98,10 @@ class Dim(MattingNetwork):
 
 
 def _checked(convolutions: Sequence[int]) -> list[int]:
-    counts = list(convolutions)
-    if len(counts) != 5 or not all(type(n) is int and 1 <= n <= MOST for n in counts):
-        raise InputError(f"dim: convolutions is {counts}; give five whole numbers from 1 to {MOST}")
+    counts = list(convolutions) if isinstance(convolutions, (list, tuple)) else convolutions
+    right = isinstance(counts, list) and len(counts) == 5
+    if not right or not all(type(n) is int and 1 <= n <= MOST for n in counts):
+        raise InputError(
+            f"dim: convolutions is {counts!r}; give five whole numbers from 1 to {MOST}"
+        )
     return counts

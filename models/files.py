@@ -189,7 +189,9 @@ def _read_safetensors(path: Path | str) -> dict:
 
 def _unfit(path: Path | str, error: InputError) -> InputError:
     reason = " ".join(str(error).split())[:200]
-    return InputError(f"{path}: its weights do not fit its own description ({reason})")
+    return InputError(
+        f"{path}: its weights do not fit its own description ({reason}); copy or train it again"
+    )
 
 
 def _damaged(path: Path | str) -> InputError:

@@ -67,4 +67,8 @@ def checked(name: str, structure: Mapping[str, object]) -> type[Network]:
         if key not in own and key not in FORMS:
             known = f"it has {', '.join(own)}" if own else "it has none"
             raise InputError(f"{name}: no structure named {key!r}; {known}")
+    for key in FORMS:
+        value = structure.get(key, False)
+        if not isinstance(value, bool):
+            raise InputError(f"{name}: {key} is {value!r}; give true or false")
     return network

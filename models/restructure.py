@@ -28,6 +28,9 @@ def restructured(network: Network, **structure: object) -> Network:
     for entry in before:
         if entry not in now:
             raise _refused(f"leaves out {entry}")
+    for group in network.plan:
+        if group not in outline.plan:
+            raise _refused(f"leaves out the group {group}")
     larger = build(network.name, network.plan, **structure)
     weights = larger.state_dict()
     for entry, value in network.state_dict().items():

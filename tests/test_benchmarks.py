@@ -75,6 +75,7 @@ def test_help_and_wrong_options_need_no_package(name):
         ("networks", ("--sizes", "0x8")),
         ("networks", ("--networks", "unet")),
         ("steps", ("--batch", "0")),
+        ("distillation", ("--toy", "--kinds", "nst", "none")),
     ],
 )
 def test_options_that_cannot_be_are_refused(name, arguments, capsys):

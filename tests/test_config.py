@@ -123,6 +123,7 @@ def test_a_budget_needs_no_rate():
         ("prune.rate=null", "null needs a budget"),
         ("prune.rate=1", "less than 1"),
         ("network.name=unet", "no such network; there are dim, "),
+        ("network.structure.gates=true", "gates is nothing to choose; leave it out"),
         ("network.convolutions=[2,2,3,3]", "unknown key; allowed here: name, width, structure"),
         ("data.crop_scales=[]", "too few"),
         ("data.crop_scales=[1, 0]", "greater than 0, not 0"),

@@ -165,6 +165,8 @@ def test_half_precision_does_not_make_neighbours_equal_before_pooling():
         ({"encoder1.1": 4.0}, {}, "encoder1.1 has width 4.0"),
         (None, {"convolutions": [2, 2, 3, 3]}, "five whole numbers"),
         (None, {"convolutions": [0, 2, 3, 3, 3]}, "five whole numbers"),
+        (None, {"convolutions": 5}, "convolutions is 5; give five whole numbers"),
+        (None, {"folded": 5}, "folded is 5; give true or false"),
         (None, {"depth": 3}, "no structure named 'depth'"),
     ],
 )

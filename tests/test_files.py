@@ -106,9 +106,10 @@ def write(path: Path, content: dict) -> Path:
         ({"plan": {"encoder1.1": 2.0}}, "the width of 'encoder1.1' is no whole number"),
         ({"plan": {"encoder9.1": 2}}, "no group named 'encoder9.1'"),
         ({"structure": [1, 2]}, "its structure is no dictionary"),
-        ({"structure": {"convolutions": 2}}, "no such network can be made"),
+        ({"structure": {"convolutions": 2}}, "convolutions is 2; give five whole"),
         ({"structure": {"convolutions": [[1]] * 5}}, "'convolutions' of its structure"),
         ({"structure": {"convolutions": {"1": 1}}}, "'convolutions' of its structure"),
+        ({"structure": {"gates": 3}}, "gates is 3; give true or false"),
         ({"structure": {"plan": 3}}, "no such network can be made"),
         ({"structure": {"depth": 3}}, "no structure named 'depth'"),
         ({"name": ["dim"]}, "its name is no text"),
@@ -126,7 +127,7 @@ def test_a_malformed_description_is_refused_with_the_file_name(
         models.load(write(tmp_path / name, content))
     line = str(error.value)
     assert f"{name}: its weights do not fit its own description (" in line and words in line
-    assert "\n" not in line
+    assert line.endswith("); copy or train it again") and "\n" not in line
 
 
 @pytest.mark.parametrize(

@@ -209,6 +209,17 @@ def test_a_block_that_dim_does_not_have_is_another_layout(tmp_path, name):
         models.load(tmp_path / "deep.pth")
 
 
+def test_a_cut_that_breaks_a_tie_is_refused_by_the_entry_that_does_not_fit(tmp_path):
+    state = published_module().state_dict()
+    for entry, value in state.items():  # what is unpooled at the places of down3
+        if entry.startswith("up4.conv.cbr_unit") and value.ndim:
+            state[entry] = value[:5]
+    torch.save(state, tmp_path / "cut.pth")
+    words = r"cut\.pth: looks like DIM, but .*decoder4\.conv\.weight is \(5, 7, 5, 5\), not \(6, "
+    with pytest.raises(InputError, match=words):
+        models.load(tmp_path / "cut.pth")
+
+
 @pytest.mark.parametrize(
     "strange",
     [

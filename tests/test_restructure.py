@@ -70,6 +70,17 @@ def test_what_takes_away_or_changes_a_layer_is_refused(reader):
         restructured(reader, gues=True)
 
 
+def test_index_blocks_do_not_become_those_of_another_kind():
+    plan = models.scaled_plan("indexnet", 1 / 16, index="holistic")
+    holistic = models.build("indexnet", plan, index="holistic")
+    for kind in ("m2o", "o2o"):
+        with pytest.raises(InputError, match=r"leaves out the group index0, .* only add"):
+            restructured(holistic, index=kind)
+    plan = models.scaled_plan("indexnet", 1 / 16)
+    with pytest.raises(InputError, match=r"makes another index0\.branches\.0\.0\.conv\.weight"):
+        restructured(models.build("indexnet", plan), index="o2o")
+
+
 def test_a_training_starts_with_a_refinement_from_a_file_that_has_none(tmp_path):
     torch.manual_seed(0)
     plan = models.scaled_plan("dim_vgg", 1 / 32, refine=False)

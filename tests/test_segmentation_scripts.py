@@ -16,6 +16,7 @@ from tests.scripts import main, refusal
 from utils.data.voc.folders import labelled, read_labelled
 from utils.images.labels import palette, write_labels
 from utils.images.reading import read_image
+from utils.images.writing import write_image
 
 CONFIG = {
     "save_dir": "tiny",
@@ -167,6 +168,23 @@ def test_a_training_goes_on_where_it_was(here):
 def test_what_cannot_be_is_refused_in_one_line(here, script, arguments, told):
     extra = ("save_dir=new",) if script == "train.py" else ()
     assert told in refusal(script, "--config", "tiny.yaml", *extra, *arguments)
+
+
+def test_pictures_and_labels_that_cannot_be_end_a_test_in_one_line(here, tmp_path):
+    network = ("--network", "result/tiny/BEST_pruned.tar")
+    small = tmp_path / "pictures" / "small.png"
+    write_image(small, np.zeros((20, 60, 3), np.uint8))
+    told = refusal("test.py", *network, "--label", small.parent, "--out", tmp_path / "small")
+    assert told.startswith(f"{small}: pspnet: a picture of 60 x 20 is smaller than the 6 x 6 bins")
+    write_voc(tmp_path / "bad")
+    wrong = labelled(tmp_path / "bad", "val")[0].labels
+    write_labels(wrong, np.full((48, 56), 9, np.uint8))
+    data = ("--config", "tiny.yaml", f"data.root={tmp_path}", "data.dataset=bad")
+    words = (*data, "--out", tmp_path / "wrong")
+    told = refusal("test.py", *words, *network)
+    assert told.startswith(f"{wrong}: label 9 is no class; the set has 0 to 2, and 255 for")
+    (wrong.parents[1] / "ImageSets" / "Segmentation" / "val.txt").unlink()
+    assert "val.txt: no such list; unpack VOCtrainval" in refusal("test.py", *words, *network)
 
 
 def test_a_set_in_vocs_layout_is_looked_at(here, tmp_path, capsys):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator,
 from pydantic_core import PydanticCustomError
 
 from models import NETWORKS
+from models.registry import FORMS
 from utils.images.levels import LARGEST_RADIUS
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -56,9 +57,12 @@ class NetworkConfig(Section):
         return name
 
     @model_validator(mode="after")
-    def _one_start(self) -> "NetworkConfig":
+    def _fits_together(self) -> "NetworkConfig":
         if self.start and (self.pretrained or self.width != 1):
             raise ValueError("start: brings its own width and weights; leave out theirs")
+        for key in FORMS:
+            if key in self.structure:
+                raise ValueError(f"structure: {key} is nothing to choose; leave it out")
         return self
 
 
