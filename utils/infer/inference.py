@@ -41,7 +41,7 @@ class Inference:
             With "full" it sees all that matters, and the matte is that of `whole` up to rounding:
             1e-6 on photographs, more only in areas of one colour, where maxima tie and rounding
             decides which one is pooled. None is full, or 128 where a network sees the whole picture
-            at once.
+            at once; then tiles take the means of the whole picture, see `utils.infer.overview`.
         tile: a tile has at most tile x tile pixels, its halo included. With 1024, DIM of full width
             took 1.6 GB beyond a picture of 6000 x 4000 itself.
         batch: tiles of one size that go through the network at once; more helps on a GPU.
