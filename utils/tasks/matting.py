@@ -69,9 +69,7 @@ class Matting:
             distance = laplacian_loss(output, batch.alpha, batch.unknown)
             terms["laplacian"] = weights.laplacian * distance
         if weights.composition:
-            layers = (batch.foreground, batch.background)
-            distance = composition_loss(output, batch.alpha, batch.unknown, *layers)
-            terms["composition"] = weights.composition * distance
+            terms["composition"] = weights.composition * _composition(output, batch)
         return terms
 
     def judges_auxiliary(self, network: Network) -> bool:
@@ -91,9 +89,7 @@ class Matting:
             distance = alpha_loss(output, batch.alpha, batch.unknown)
             terms["coarse_alpha"] = weights.coarse_alpha * distance
         if weights.coarse_composition:
-            layers = (batch.foreground, batch.background)
-            distance = composition_loss(output, batch.alpha, batch.unknown, *layers)
-            terms["coarse_composition"] = weights.coarse_composition * distance
+            terms["coarse_composition"] = weights.coarse_composition * _composition(output, batch)
         return terms
 
     @property
@@ -125,3 +121,8 @@ class Matting:
     def shown(self, sample: Sample) -> dict[str, np.ndarray]:
         image, trimap, alpha = (part.numpy() for part in sample[:3])
         return {"image": image.transpose(1, 2, 0), "trimap": trimap[0], "matte": alpha[0]}
+
+
+def _composition(output: Tensor, batch: MattingBatch) -> Tensor:
+    layers = (batch.foreground, batch.background)
+    return composition_loss(output, batch.alpha, batch.unknown, *layers)
