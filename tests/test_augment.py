@@ -9,7 +9,17 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from tests.sets import disc, picture
-from utils.data.augment import blur, fuse, gamma, hide, jitter, jitter_foreground, jpeg, noise
+from utils.data.augment import (
+    blur,
+    fuse,
+    gamma,
+    hide,
+    hide_foreground,
+    jitter,
+    jitter_foreground,
+    jpeg,
+    noise,
+)
 from utils.data.augment.degrade import BLUR, GAMMA, JPEG_QUALITY, NOISE
 
 GREY = np.array([0.299, 0.587, 0.114])
@@ -412,3 +422,9 @@ def test_an_ellipse_of_the_trimap_is_hidden_and_the_rest_stays():
     assert (hidden[distance < 0.9] == 128).all()
     assert (hidden[distance > 1.1] == trimap[distance > 1.1]).all()
     assert set(np.unique(trimap)) == {0, 255}
+
+
+def test_hidden_foreground_is_unknown_and_the_rest_of_the_trimap_stays():
+    trimap = np.array([[0, 128, 255]], np.uint8)
+    assert hide_foreground(trimap).tolist() == [[0, 128, 128]]
+    assert trimap.tolist() == [[0, 128, 255]]

@@ -223,6 +223,30 @@ def test_hidden_regions_are_unknown_and_change_nothing_else(tmp_path):
     assert more > 10 * 32
 
 
+def test_of_a_hidden_second_foreground_nothing_is_known_to_be_foreground(tmp_path):
+    for name, turned in (("left", False), ("right", True)):
+        half = np.zeros((40, 40), np.uint8)
+        half[:, :16] = 255
+        write_foreground(tmp_path, name, half[:, ::-1] if turned else half, picture(0, 40, 40))
+    behind = [background(tmp_path)]
+    told, hidden = (
+        crop_set(
+            tmp_path, behind, crop=40, trimap_radius=(2, 2), augment=PLAIN | {"fuse": 1.0} | more
+        )
+        for more in ({}, {"hide_fused": 1.0})
+    )
+    lost = 0
+    for index in range(20):
+        (image, known, alpha), after = arrays(told[0, index]), arrays(hidden[0, index])
+        assert np.array_equal(after[0], image) and np.array_equal(after[2], alpha)
+        first = slice(0, 20) if index < 10 else slice(20, 40)
+        second = slice(20, 40) if index < 10 else slice(0, 20)
+        assert np.array_equal(after[1][:, first], known[:, first])
+        assert np.array_equal(after[1][:, second], np.minimum(known[:, second], 128))
+        lost += np.any(known[:, second] == 255)
+    assert lost > 4
+
+
 def test_a_radius_is_the_radius_of_the_trimap(tmp_path):
     alpha = disc(40, 40)
     trimap = arrays(crops(tmp_path, alpha, crop=40, trimap_radius=(5, 5))[0, 0])[1]

@@ -111,6 +111,7 @@ class AugmentConfig(Section):
     squash: Probability = 0.0  # resized to 640 x 640 first (GCA)
     random_interpolation: bool = False  # nearest, linear or cubic (GCA)
     hide: Probability = 0.0  # an ellipse of the sample is unknown, too
+    hide_fused: Probability = 0.0  # of a second foreground nothing is known to be foreground
     gamma: Probability = 0.0  # of the composite, as the next three
     blur: Probability = 0.0
     noise: Probability = 0.0
@@ -124,6 +125,8 @@ class AugmentConfig(Section):
     def _ordered(self) -> "AugmentConfig":
         if self.scales[0] > self.scales[1]:
             raise ValueError("scales: give the smaller one first")
+        if self.hide_fused and not self.fuse:
+            raise ValueError("hide_fused: does nothing without fuse; give fuse a probability")
         return self
 
 

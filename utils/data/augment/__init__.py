@@ -3,7 +3,7 @@
 from utils.data.augment.colour import jitter, jitter_foreground
 from utils.data.augment.degrade import blur, degraded, gamma, jpeg, noise
 from utils.data.augment.fuse import fuse
-from utils.data.augment.hide import hide
+from utils.data.augment.hide import hide, hide_foreground
 
 __all__ = [
     "blur",
@@ -11,6 +11,7 @@ __all__ = [
     "fuse",
     "gamma",
     "hide",
+    "hide_foreground",
     "jitter",
     "jitter_foreground",
     "jpeg",

@@ -20,3 +20,8 @@ def hide(trimap: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     hidden = trimap.copy()
     cv2.ellipse(hidden, box, UNKNOWN, cv2.FILLED)
     return hidden
+
+
+def hide_foreground(trimap: np.ndarray) -> np.ndarray:
+    """The trimap with its known foreground unknown; uint8 (H, W), a new array."""
+    return np.minimum(trimap, np.uint8(UNKNOWN))

@@ -11,7 +11,14 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
-from utils.data.augment import degraded, fuse, hide, jitter, jitter_foreground
+from utils.data.augment import (
+    degraded,
+    fuse,
+    hide,
+    hide_foreground,
+    jitter,
+    jitter_foreground,
+)
 from utils.data.compose.arithmetic import compose
 from utils.data.crops.background import Backgrounds
 from utils.data.crops.radii import Radii, draw_radii, trimap_through, unknown_place
@@ -116,6 +123,8 @@ class CropSet(Dataset):
             second, second_trimap = self._layer(other, radii, behind, interpolation)
             fused = fuse(layer, second)
             if fused is not layer:
+                if augment.hide_fused and rng.random() < augment.hide_fused:
+                    second_trimap = hide_foreground(second_trimap)
                 # Known foreground in either is known; what is background is so in both.
                 layer, trimap = fused, np.maximum(trimap, second_trimap)
         if augment.hide and rng.random() < augment.hide:
