@@ -130,7 +130,7 @@ def test_a_budget_needs_no_rate():
         ("data.trimap_radius=[0, 3]", "greater than or equal to 1, not 0"),
         (f"data.trimap_radius=[1, {LARGEST_RADIUS + 1}]", "less than or equal to 254, not 255"),
         ("data.trimap_radius=[5, 2]", "the smaller one first"),
-        ("augment.hide_fused=0.5", "hide_fused: does nothing without fuse"),
+        ("augment.hide_fused=0.5", "does nothing without fuse"),
         ("distill.types=[spatial, foo]", "'fsp', 'ofd' or 'cwd', not 'foo'"),
         ("distill.cwd_temperature=0", "greater than 0"),
         ("distill.types=[spatial, spatial]", "spatial stands twice"),
