@@ -52,6 +52,7 @@ bench: $(VENV)/.runs
 	$(RUN) benchmarks/steps.py --batch 4
 	$(RUN) benchmarks/metrics.py
 	$(RUN) benchmarks/tiles.py
+	$(RUN) benchmarks/tile_error.py
 	$(RUN) benchmarks/attention.py
 	$(RUN) benchmarks/deployed.py
 

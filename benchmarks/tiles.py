@@ -1,13 +1,12 @@
 """Tiles against the whole picture: time, difference and peak memory, on one thread.
 
-    python benchmarks/tiles.py [--large | --sizes | --network FILE --pictures DIR --trimaps DIR]
+    python benchmarks/tiles.py [--large | --sizes]
 
 A tenth of the picture is unknown, as of photographs; DIM has a quarter of its width, and weights
 that do not matter. `--large` measures DIM of full width on 6000 x 4000 pixels, which takes minutes;
-`--sizes` how a process grows that mattes pictures of forty sizes. With a trained network and
-photographs, enlarged three times, it measures what smaller halos lose.
-Targets: 1.5 times faster from 8 megapixels on, `auto` never slower, a full halo equal to 1e-5, 3 GB
-for the large picture, and 2/255 for a halo of 128 at the 99.9th percentile.
+`--sizes` how a process grows that mattes pictures of forty sizes.
+Targets: 1.5 times faster from 8 megapixels on, `auto` never slower, a full halo equal to 1e-5, and
+3 GB for the large picture.
 """
 
 import argparse
@@ -26,13 +25,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     only = options.add_mutually_exclusive_group()
     only.add_argument("--large", action="store_true", help="only 6000 x 4000, full width")
     only.add_argument("--sizes", action="store_true", help="only the memory of many image sizes")
-    only.add_argument("--network", type=Path, metavar="FILE", help="trained, to measure halos")
-    options.add_argument("--pictures", type=Path, metavar="DIR", help="with --network")
-    options.add_argument("--trimaps", type=Path, metavar="DIR", help="with --network")
-    args = options.parse_args(argv)
-    if len({one is None for one in (args.network, args.pictures, args.trimaps)}) > 1:
-        options.error("--network, --pictures and --trimaps go together")
-    return args
+    return options.parse_args(argv)
 
 
 if __name__ == "__main__":
@@ -46,14 +39,10 @@ import models
 from models import Network
 from utils import render as sample
 from utils.images.levels import UNKNOWN
-from utils.images.listing import list_images
-from utils.images.reading import read_image, read_trimap
 from utils.images.trimap import make_trimap
 from utils.infer.inference import HALO, Inference
 
 CPU = torch.device("cpu")
-HALOS = (32, 64, 96, HALO)
-ENLARGED = 3
 COUNT = 40
 
 
@@ -64,8 +53,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         large((160, 240) if args.toy else (4000, 6000))
     elif args.sizes:
         sizes(2 if args.toy else COUNT)
-    elif args.network:
-        halos(models.load(args.network), args.pictures, args.trimaps)
     elif args.toy:
         times(dim(1 / 32), (240, 340), (60, 80), repeats=1)
     else:
@@ -101,29 +88,6 @@ def times(
     report(
         f"{small_title}, full halo, largest difference", float(np.abs(exact - full).max()), "alpha"
     )
-
-
-def halos(network: Network, pictures: Path, trimaps: Path) -> None:
-    """What smaller halos lose, over the unknown pixels of all photographs together."""
-    network.eval().to(memory_format=torch.channels_last)
-    known = list_images(trimaps)
-    errors: dict[int, list[np.ndarray]] = {halo: [] for halo in HALOS}
-    for name, path in list_images(pictures).items():
-        image, trimap = read_image(path), read_trimap(known[name])
-        size = ENLARGED * image.shape[1], ENLARGED * image.shape[0]
-        image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
-        trimap = cv2.resize(trimap, size, interpolation=cv2.INTER_NEAREST)
-        whole = Inference("whole").alpha(network, image, trimap, CPU)
-        for halo, found in errors.items():
-            tiled = Inference("tile", halo=halo).alpha(network, image, trimap, CPU)
-            found.append(255 * np.abs(tiled - whole)[trimap == UNKNOWN])
-            worst = float(np.quantile(found[-1], 0.999))
-            report(f"{name}, halo {halo}, 99.9th percentile of the difference", worst, "/255")
-    for halo, found in errors.items():
-        together = np.concatenate(found)
-        for percent in (99.9, 99.99):
-            value = float(np.percentile(together, percent))
-            report(f"halo {halo}, {percent}th percentile of the difference", value, "/255")
 
 
 def large(size: tuple[int, int]) -> None:

@@ -65,8 +65,6 @@ def test_help_and_wrong_options_need_no_package(name):
     ("name", "arguments"),
     [
         ("loader", ("--foregrounds", "1")),
-        ("tiles", ("--network", "file")),
-        ("tiles", ("--pictures", "folder")),
         ("tiles", ("--large", "--sizes")),
         ("metrics", ("--tiny",)),
         ("distillation", ("--repeats", "0")),
