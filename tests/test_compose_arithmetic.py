@@ -1,4 +1,4 @@
-"""Composites are Composition-1k's: float32, cut off to 8 bits, backgrounds from the top left."""
+"""Composites are Composition-1k's, cut off to 8 bits, or mixed in linear light, rounded."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from utils.data.compose.arithmetic import compose, fit_background
+from utils.data.compose.arithmetic import compose, compose_light, fit_background
 
 colours = arrays(np.uint8, (3, 4, 3))
 
@@ -60,3 +60,26 @@ def test_same_colours_stay_within_one_level(alpha):
     colour = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, 2)
     image = compose(colour, np.full((1, 256), alpha, np.uint8), colour)
     assert np.abs(image.astype(int) - colour).max() <= 1
+
+
+@given(colours, arrays(np.uint8, (3, 4)), colours, st.floats(1, 2.4))
+@settings(max_examples=80, deadline=None)
+def test_light_is_mixed_before_the_tone_curve_and_rounded(fg, alpha, bg, gamma):
+    share = alpha[..., None] / 255
+    light = share * (fg / 255) ** gamma + (1 - share) * (bg / 255) ** gamma
+    expected = 255 * light ** (1 / gamma)
+    assert np.abs(compose_light(fg, alpha, bg, gamma) - expected).max() <= 0.51
+
+
+@given(colours, arrays(np.uint8, (3, 4), elements=st.sampled_from([0, 255])), colours)
+@settings(max_examples=40, deadline=None)
+def test_light_of_what_is_known_is_exactly_one_of_the_colours(fg, alpha, bg):
+    assert np.array_equal(compose_light(fg, alpha, bg, 2.2), np.where(alpha[..., None], fg, bg))
+
+
+def test_half_a_bright_strand_is_brighter_in_light_than_the_mean_of_its_colours():
+    white, black = np.full((1, 1, 3), 255, np.uint8), np.zeros((1, 1, 3), np.uint8)
+    half = np.full((1, 1), 128, np.uint8)
+    assert compose_light(white, half, black, 2.2).ravel().tolist() == [186] * 3
+    assert compose_light(black, half, white, 2.2).ravel().tolist() == [186] * 3
+    assert compose_light(white, half, black, 1.0).ravel().tolist() == [128] * 3

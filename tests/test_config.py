@@ -131,6 +131,7 @@ def test_a_budget_needs_no_rate():
         (f"data.trimap_radius=[1, {LARGEST_RADIUS + 1}]", "less than or equal to 254, not 255"),
         ("data.trimap_radius=[5, 2]", "the smaller one first"),
         ("augment.hide_fused=0.5", "does nothing without fuse"),
+        ("augment.linear_light=1.5", "less than or equal to 1"),
         ("distill.types=[spatial, foo]", "'fsp', 'ofd' or 'cwd', not 'foo'"),
         ("distill.cwd_temperature=0", "greater than 0"),
         ("distill.types=[spatial, spatial]", "spatial stands twice"),
@@ -177,6 +178,12 @@ def test_of_two_overrides_of_a_key_the_one_that_counts_is_blamed(tmp_path):
     file = write(tmp_path, "train: {lr: -1}")
     assert load(file, ["train.lr=1"]).train.lr == 1
     assert refusal(file, "train.epochs=1").startswith(f"{file}: train.lr: ")
+
+
+@pytest.mark.parametrize("term", ["composition", "coarse_composition"])
+def test_a_composition_loss_of_composites_that_are_no_sums_is_refused(term):
+    message = refusal(None, "augment.linear_light=0.5", f"loss.{term}=1")
+    assert "a composition loss takes composites for sums of their colours; leave" in message
 
 
 def test_a_network_of_a_file_has_its_own_width(tmp_path):

@@ -27,6 +27,7 @@ EVERYTHING = {
     "affine": True,
     "squash": 0.25,
     "random_interpolation": True,
+    "linear_light": 0.5,
     "gamma": 0.5,
     "blur": 0.5,
     "noise": 0.5,
@@ -221,6 +222,18 @@ def test_hidden_regions_are_unknown_and_change_nothing_else(tmp_path):
         assert (after[2] == truth).all() and (after[0] == image).all()
         more += (after[1] == 128).sum() - (trimap == 128).sum()
     assert more > 10 * 32
+
+
+def test_light_that_is_mixed_changes_the_image_alone_and_where_alpha_is_neither_0_nor_255(tmp_path):
+    alpha = speckled(80, 80)
+    summed = crops(tmp_path, alpha)
+    lit = crops(tmp_path, alpha, augment=PLAIN | {"linear_light": 1.0})
+    for index in range(4):
+        (image, trimap, truth), after = arrays(summed[0, index]), arrays(lit[0, index])
+        assert np.array_equal(after[1], trimap) and np.array_equal(after[2], truth)
+        assert np.array_equal(after[0][~soft(truth)], image[~soft(truth)])
+        # The tone curve is concave: no mixture of light is darker than that of the colours.
+        assert np.all(after[0] >= image) and np.any(after[0].astype(int) > image + 5)
 
 
 def test_of_a_hidden_second_foreground_nothing_is_known_to_be_foreground(tmp_path):

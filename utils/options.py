@@ -112,6 +112,7 @@ class AugmentConfig(Section):
     random_interpolation: bool = False  # nearest, linear or cubic (GCA)
     hide: Probability = 0.0  # an ellipse of the sample is unknown, too
     hide_fused: Probability = 0.0  # of a second foreground nothing is known to be foreground
+    linear_light: Probability = 0.0  # mixed as light is before a camera's tone curve
     gamma: Probability = 0.0  # of the composite, as the next three
     blur: Probability = 0.0
     noise: Probability = 0.0
@@ -288,6 +289,15 @@ class Config(Section):
     train_prune: TrainConfig = TrainConfig()  # only what is set here counts, over train
     train_pruned: TrainConfig = TrainConfig()  # likewise
     _words: tuple[str, ...] = PrivateAttr(())
+
+    @model_validator(mode="after")
+    def _composites_are_sums(self) -> "Config":
+        if self.augment.linear_light and (self.loss.composition or self.loss.coarse_composition):
+            raise ValueError(
+                "augment.linear_light: a composition loss takes composites for sums of their "
+                "colours; leave one of the two out"
+            )
+        return self
 
     def __eq__(self, other: object) -> bool:
         """Equal options are the same config, however they were given."""

@@ -1,4 +1,4 @@
-"""Put a foreground over a background exactly as Composition-1k does."""
+"""Put a foreground over a background: exactly as Composition-1k does, or as a camera sees it."""
 
 from math import ceil
 
@@ -36,6 +36,29 @@ def compose(fg: np.ndarray, alpha: np.ndarray, bg: np.ndarray) -> np.ndarray:
         weight *= bg[rows]
         front += weight
         image[rows] = front
+    return image
+
+
+def compose_light(fg: np.ndarray, alpha: np.ndarray, bg: np.ndarray, gamma: float) -> np.ndarray:
+    """(alpha fg^gamma + (1 - alpha) bg^gamma)^(1 / gamma) of colours in [0, 1], rounded to 8 bits.
+
+    Light is mixed before a camera gives it its tone: half of a bright strand before something dark
+    is brighter in a photograph than the mean of both colours, which `compose` takes.
+
+    Args:
+        fg, bg: uint8 (H, W, 3).
+        alpha: uint8 (H, W).
+        gamma: of the tone curve x^(1 / gamma); 2.2 is about that of sRGB.
+
+    Returns:
+        uint8 (H, W, 3); where alpha is 0 or 255 exactly one of the two.
+    """
+    image = np.where((alpha == 255)[..., None], fg, bg)
+    mixed = (alpha != 0) & (alpha != 255)
+    light = ((np.arange(256) / 255) ** gamma).astype(np.float32)
+    front, behind = light[fg[mixed]], light[bg[mixed]]
+    weight = alpha[mixed, None].astype(np.float32) / 255
+    image[mixed] = np.rint(255 * (behind + weight * (front - behind)) ** (1 / gamma))
     return image
 
 

@@ -19,7 +19,7 @@ from utils.data.augment import (
     jitter,
     jitter_foreground,
 )
-from utils.data.compose.arithmetic import compose
+from utils.data.compose.arithmetic import compose, compose_light
 from utils.data.crops.background import Backgrounds
 from utils.data.crops.radii import Radii, draw_radii, trimap_through, unknown_place
 from utils.data.crops.view import (
@@ -39,6 +39,7 @@ from utils.options import AugmentConfig, DataConfig
 log = logging.getLogger(__name__)
 
 TRAINING, VALIDATION = 1, 2  # keep the draws of the two apart
+TONES = (1.0, 2.4)  # gamma of cameras' tone curves; 1 mixes as `compose`
 
 
 class Sample(NamedTuple):
@@ -142,11 +143,18 @@ class CropSet(Dataset):
             colour, scenery = both[: len(colour)], both[len(colour) :]
             image = compose(colour, alpha, scenery)
         else:
-            image = jitter(compose(colour, alpha, scenery), augment.jitter, rng)
+            image = jitter(self._composed(colour, alpha, scenery, rng), augment.jitter, rng)
         image = degraded(image, augment, rng)
         flipped = augment.flip and rng.random() < 0.5
         parts = [image, trimap, alpha, *((colour, scenery) if self._layers else ())]
         return Made(Sample(*planes(parts, flipped)), tuple(problems))
+
+    def _composed(
+        self, colour: np.ndarray, alpha: np.ndarray, scenery: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        if self._augment.linear_light and rng.random() < self._augment.linear_light:
+            return compose_light(colour, alpha, scenery, rng.uniform(*TONES))
+        return compose(colour, alpha, scenery)
 
     def _read(self, source: Foreground) -> tuple[Foreground, Stored]:
         return source, self._store.open(source)
