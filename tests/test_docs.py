@@ -38,7 +38,7 @@ SECTIONS = {
     for name, field in Config.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 }
-OPTION = re.compile(rf"(?<![\w/.])({'|'.join(SECTIONS)})\.(?!py\b)(\w+)\b(?!\()(=[^\s`,;|]+)?")
+OPTION = re.compile(rf"(?<![\w/.])({'|'.join(SECTIONS)})\.(?!py\b)(\w+)\b(?!\()(=(?:\[[^]]*\]|[^\s`,;|]+))?")
 
 
 def of_all_pages(test):
