@@ -121,6 +121,16 @@ def test_the_guess_of_colours_is_read_at_both_ends_and_nonsense_is_refused():
         models.build("mobile_unet", guess=1)
 
 
+@pytest.mark.parametrize("guess", [False, True])
+def test_a_bare_state_dict_tells_plan_and_guess(tmp_path, guess):
+    network = small_unet(guess=guess)
+    torch.save(network.state_dict(), tmp_path / "bare.pth")
+    found = models.load(tmp_path / "bare.pth")
+    assert found.plan == PLAN and found.structure["guess"] == guess
+    state = network.state_dict()
+    assert all(weight.equal(state[entry]) for entry, weight in found.state_dict().items())
+
+
 def test_it_costs_a_fortieth_of_dim_and_its_decoder_is_a_part():
     network = models.build("mobile_unet")
     assert parameters(network) == 2_153_549

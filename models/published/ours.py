@@ -21,6 +21,7 @@ FIRST = {
     "guidance.0.conv.weight": "gca",
     "layer0.0.conv.weight": "pspnet",
 }
+PICTURE = 6  # channels of a picture and its trimap, which a guess of the colours comes on top of
 SIGNATURE = re.compile("|".join(map(re.escape, FIRST)))
 BLOCK = re.compile(r"layer([1-4])\.(\d{1,3})\.expand\.conv\.weight")
 
@@ -40,6 +41,8 @@ def convert(state: dict[str, Tensor]) -> tuple[str, dict[str, int], dict, dict[s
         structure["convolutions"] = [_units(state, k) for k in range(1, 6)]
     if name == "dim_vgg":
         structure |= {"refine": "refined.weight" in state, "wide": is_wide(state)}
+    if name == "mobile_unet":
+        structure["guess"] = state[first].shape[1] > PICTURE
     if name == "gca":
         structure["spectral"] = first.endswith(SPECTRAL)
     if name == "pspnet":
