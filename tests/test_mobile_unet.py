@@ -123,7 +123,7 @@ def test_the_guess_of_colours_is_read_at_both_ends_and_nonsense_is_refused():
 
 @pytest.mark.parametrize("guess", [False, True])
 def test_a_bare_state_dict_tells_plan_and_guess(tmp_path, guess):
-    network = small_unet(guess=guess)
+    network = small_unet(guess=guess).float()
     torch.save(network.state_dict(), tmp_path / "bare.pth")
     found = models.load(tmp_path / "bare.pth")
     assert found.plan == PLAN and found.structure["guess"] == guess
