@@ -28,8 +28,8 @@ def main(words):
     if what == "dies":
         os.kill(os.getpid(), signal.SIGKILL)
     if what == "waits":
-        pathlib.Path(rest[0]).touch()
         try:
+            pathlib.Path(rest[0]).touch()
             time.sleep(60)
         finally:
             logging.info("saved")
