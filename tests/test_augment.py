@@ -12,6 +12,7 @@ from tests.sets import disc, picture
 from utils.data.augment import (
     blur,
     fuse,
+    fuse_exactly,
     gamma,
     hide,
     hide_foreground,
@@ -63,29 +64,32 @@ def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 IMAGE, ALPHA = picture(0, 40, 50), disc(40, 50)
 LAYERS = [np.dstack([picture(seed, 40, 50), np.roll(ALPHA, 9 * seed, 1)]) for seed in (0, 1)]
+FUSIONS = ("fuse", "fuse_exactly")
 CALLS = {
     "jitter": lambda rng: jitter(IMAGE, 0.3, rng),
     "jitter_foreground": lambda rng: jitter_foreground(IMAGE, ALPHA, rng),
     "fuse": lambda rng: fuse(*LAYERS),
+    "fuse_exactly": lambda rng: fuse_exactly(*LAYERS),
     **{one.__name__: lambda rng, one=one: one(IMAGE, rng) for one in DEGRADATIONS},
 }
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_the_result_is_a_new_picture_and_the_given_ones_stay(name):
+    given = LAYERS[0] if name in FUSIONS else IMAGE
     given_arrays = (IMAGE, ALPHA, *LAYERS)
     before = [array.copy() for array in given_arrays]
     found = CALLS[name](np.random.default_rng(0))
     found_again = found.copy()
     assert found.dtype == np.uint8
-    assert found.shape == (LAYERS[0] if name == "fuse" else IMAGE).shape
-    assert not np.array_equal(found, LAYERS[0] if name == "fuse" else IMAGE)
+    assert found.shape == given.shape
+    assert not np.array_equal(found, given)
     CALLS[name](np.random.default_rng(5))
     assert np.array_equal(found, found_again)
     assert all(np.array_equal(*pair) for pair in zip(given_arrays, before, strict=True))
 
 
-@pytest.mark.parametrize("name", [name for name in CALLS if name != "fuse"])
+@pytest.mark.parametrize("name", [name for name in CALLS if name not in FUSIONS])
 def test_the_generator_alone_decides(name):
     one, two, other = (CALLS[name](np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert np.array_equal(one, two) and not np.array_equal(one, other)
@@ -106,8 +110,9 @@ def test_parts_of_any_size_are_as_good_as_pictures_of_their_own(shape, seed):
     found = jitter_foreground(part, mask, np.random.default_rng(seed))
     assert np.array_equal(found, jitter_foreground(own, own_mask, np.random.default_rng(seed)))
     layer = np.dstack([large, alpha])
-    found = fuse(layer[window], layer[::-1][window])
-    assert np.array_equal(found, fuse(layer, layer[::-1].copy())[window])
+    for one in (fuse, fuse_exactly):
+        found = one(layer[window], layer[::-1][window])
+        assert np.array_equal(found, one(layer, layer[::-1].copy())[window])
 
 
 # --- jitter -----------------------------------------------------------------------------------
@@ -289,7 +294,27 @@ def test_fused_foregrounds_are_the_releases(layers):
     assert np.all(found[..., 3] >= np.maximum(front[..., 3], behind[..., 3]))
 
 
-def test_every_pair_of_alphas_is_fused_exactly_and_keeps_a_common_colour():
+@given(pairs, st.integers(0, 255))
+@settings(max_examples=60, deadline=None)
+def test_an_exactly_fused_foreground_over_a_background_is_one_over_the_other(layers, grey):
+    def over(layer, below):
+        share = layer[..., 3:] / 255
+        return share * layer[..., :3] + (1 - share) * below
+
+    front, behind = layers
+    found, background = fuse_exactly(front, behind), np.full(3, float(grey))
+    if found is front:
+        assert np.array_equal(fuse(front, behind), front)
+        return
+    assert np.array_equal(found[..., 3], fuse(front, behind)[..., 3])
+    # Rounded alpha and rounded colours: each half a level at most.
+    assert differences(over(found, background), over(front, over(behind, background))).max() <= 1.01
+    nothing = found[..., 3] == 0
+    assert np.array_equal(found[nothing], front[nothing])
+
+
+@pytest.mark.parametrize("fuse", [fuse, fuse_exactly])
+def test_every_pair_of_alphas_is_fused_exactly_and_keeps_a_common_colour(fuse):
     a, b = np.meshgrid(*[np.arange(256, dtype=np.uint8)] * 2)
     front, behind = (np.dstack([a, b, np.full_like(a, 255), alpha]) for alpha in (a, b))
     found = fuse(front, behind)
@@ -299,16 +324,19 @@ def test_every_pair_of_alphas_is_fused_exactly_and_keeps_a_common_colour():
     assert np.all(found[..., 2] == 255)
 
 
-def test_the_front_hides_what_is_behind_and_shows_it_where_it_is_empty():
+@pytest.mark.parametrize("fuse", [fuse, fuse_exactly])
+def test_the_front_hides_what_is_behind_and_shows_it_where_it_is_empty(fuse):
     front, behind = LAYERS
     found = fuse(front, behind)
     opaque, empty = (front[..., 3] == value for value in (255, 0))
     assert opaque.any() and empty.any()
     assert np.array_equal(found[opaque], front[opaque])
+    empty &= behind[..., 3] > 0  # what neither covers has no colour
     assert np.array_equal(found[empty], behind[empty])
 
 
-def test_the_front_stays_itself_where_nothing_would_be_left_to_matte():
+@pytest.mark.parametrize("fuse", [fuse, fuse_exactly])
+def test_the_front_stays_itself_where_nothing_would_be_left_to_matte(fuse):
     front, behind = (layer.copy() for layer in LAYERS)
     behind[..., 3] = 255
     assert fuse(front, behind) is front

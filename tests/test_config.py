@@ -131,6 +131,7 @@ def test_a_budget_needs_no_rate():
         (f"data.trimap_radius=[1, {LARGEST_RADIUS + 1}]", "less than or equal to 254, not 255"),
         ("data.trimap_radius=[5, 2]", "the smaller one first"),
         ("augment.hide_fused=0.5", "does nothing without fuse"),
+        ("augment.fuse_exact=true", "does nothing without fuse"),
         ("augment.linear_light=1.5", "less than or equal to 1"),
         ("distill.types=[spatial, foo]", "'fsp', 'ofd' or 'cwd', not 'foo'"),
         ("distill.cwd_temperature=0", "greater than 0"),

@@ -260,6 +260,23 @@ def test_of_a_hidden_second_foreground_nothing_is_known_to_be_foreground(tmp_pat
     assert lost > 4
 
 
+@pytest.mark.parametrize("exact", [False, True])
+def test_what_is_soft_shows_colours_of_a_second_foreground_that_is_not_there_unless_exact(
+    tmp_path, exact
+):
+    half = np.zeros((40, 40), np.uint8)
+    half[:, :16] = 128
+    for name, alpha, level in (("left", half, 200), ("right", half[:, ::-1], 0)):
+        write_foreground(tmp_path, name, alpha, np.full((40, 40, 3), level, np.uint8))
+    fused = PLAIN | {"fuse": 1.0, "fuse_exact": exact}
+    samples = crop_set(tmp_path, [background(tmp_path)], crop=40, augment=fused)
+    made = (arrays(samples[epoch, 0]) for epoch in range(20))
+    image, _, alpha = next(one for one in made if one[2][:, 24:].any())
+    bright = np.full((40, 40, 3), 200, np.uint8)
+    alone = compose(bright, alpha, np.full((40, 40, 3), FLAT, np.uint8))
+    assert np.array_equal(image[:, :16], alone[:, :16]) == exact
+
+
 def test_a_radius_is_the_radius_of_the_trimap(tmp_path):
     alpha = disc(40, 40)
     trimap = arrays(crops(tmp_path, alpha, crop=40, trimap_radius=(5, 5))[0, 0])[1]

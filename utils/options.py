@@ -107,6 +107,7 @@ class AugmentConfig(Section):
     jitter: Share = 0.125  # brightness, contrast, saturation and hue by up to this
     jitter_foreground: bool = False  # hue, saturation and value of the foreground alone (GCA)
     fuse: Probability = 0.0  # a second foreground behind the first (GCA)
+    fuse_exact: bool = False  # its colours as they are seen behind the first, not as GCA mixes them
     affine: bool = False  # flipped, scaled, turned, sheared (GCA)
     squash: Probability = 0.0  # resized to 640 x 640 first (GCA)
     random_interpolation: bool = False  # nearest, linear or cubic (GCA)
@@ -126,8 +127,9 @@ class AugmentConfig(Section):
     def _ordered(self) -> "AugmentConfig":
         if self.scales[0] > self.scales[1]:
             raise ValueError("scales: give the smaller one first")
-        if self.hide_fused and not self.fuse:
-            raise ValueError("hide_fused: does nothing without fuse; give fuse a probability")
+        for name in ("hide_fused", "fuse_exact"):
+            if getattr(self, name) and not self.fuse:
+                raise ValueError(f"{name}: does nothing without fuse; give fuse a probability")
         return self
 
 

@@ -2,13 +2,14 @@
 
 from utils.data.augment.colour import jitter, jitter_foreground
 from utils.data.augment.degrade import blur, degraded, gamma, jpeg, noise
-from utils.data.augment.fuse import fuse
+from utils.data.augment.fuse import fuse, fuse_exactly
 from utils.data.augment.hide import hide, hide_foreground
 
 __all__ = [
     "blur",
     "degraded",
     "fuse",
+    "fuse_exactly",
     "gamma",
     "hide",
     "hide_foreground",

@@ -1,15 +1,16 @@
-"""Two foregrounds made one, as in the released code of GCA (Li and Lu, AAAI 2020)."""
+"""Two foregrounds made one: as in the released code of GCA, or as one is seen before the other."""
 
 import cv2
 import numpy as np
 
 
 def fuse(front: np.ndarray, behind: np.ndarray) -> np.ndarray:
-    """One foreground over another: alpha 1 - (1 - a1)(1 - a2), colour a1 f1 + (1 - a1) f2.
+    """One foreground over another as the released code of GCA (Li and Lu, AAAI 2020) has it.
 
-    The colour is the release's. That of the two layers seen through each other would be
-    (a1 f1 + (1 - a1) a2 f2) / alpha; they differ where neither is opaque, and there the colour
-    behind shows even where a2 is 0. A composite of the result has exactly its alpha as the truth.
+    Alpha is 1 - (1 - a1)(1 - a2), colour a1 f1 + (1 - a1) f2. So the colour behind shows at the
+    soft pixels of the front even where a2 is 0, and they look more transparent than their alpha is;
+    `fuse_exactly` has the colours as they are seen. A composite of the result has exactly its
+    alpha as the truth, whichever made it.
 
     Args:
         front, behind: uint8 (H, W, 4), RGBA.
@@ -26,3 +27,29 @@ def fuse(front: np.ndarray, behind: np.ndarray) -> np.ndarray:
     cv2.multiply(behind, weight, dst=weight, scale=1 / 255)
     cv2.add(fused, weight, dst=fused)
     return fused if cv2.extractChannel(fused, 3).min() < 255 else front
+
+
+def fuse_exactly(front: np.ndarray, behind: np.ndarray) -> np.ndarray:
+    """One foreground over another: the same alpha, colour (a1 f1 + (1 - a1) a2 f2) / alpha.
+
+    This is "over" of Porter and Duff (SIGGRAPH 1984): the result over any background is the front
+    over a composite of what is behind and that background.
+
+    Args:
+        front, behind: uint8 (H, W, 4), RGBA.
+
+    Returns:
+        uint8 (H, W, 4), rounded; the front's colour where neither covers anything; `front` itself
+        where the fused alpha would be 255 everywhere.
+    """
+    near = cv2.extractChannel(front, 3).astype(np.float32)
+    far = cv2.extractChannel(behind, 3).astype(np.float32)
+    alpha = near + far - near * far / 255
+    if alpha.min() > 254.5:
+        return front
+    share = np.divide(near, alpha, out=np.ones_like(near), where=alpha > 0)
+    share = cv2.merge([share] * 4)
+    fused = behind.astype(np.float32)
+    fused += share * (front.astype(np.float32) - fused)
+    cv2.insertChannel(alpha, fused, 3)
+    return cv2.convertScaleAbs(fused)

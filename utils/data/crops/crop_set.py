@@ -14,6 +14,7 @@ from torch.utils.data import Dataset, get_worker_info
 from utils.data.augment import (
     degraded,
     fuse,
+    fuse_exactly,
     hide,
     hide_foreground,
     jitter,
@@ -122,7 +123,7 @@ class CropSet(Dataset):
             _, other = made_of(None, self._foregrounds, self._read)
             behind = stretched(view, stored.reach.shape, other.reach.shape)
             second, second_trimap = self._layer(other, radii, behind, interpolation)
-            fused = fuse(layer, second)
+            fused = (fuse_exactly if augment.fuse_exact else fuse)(layer, second)
             if fused is not layer:
                 if augment.hide_fused and rng.random() < augment.hide_fused:
                     second_trimap = hide_foreground(second_trimap)
