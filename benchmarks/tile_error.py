@@ -37,14 +37,15 @@ import cv2
 import numpy as np
 import torch
 
+from utils.command import run
 from utils.device import deployed
 from utils.images.levels import UNKNOWN
-from utils.images.listing import list_images
 from utils.images.mattes import to_8_bits
 from utils.images.reading import read_alpha, read_image, read_trimap
 from utils.infer.inference import HALO, Inference
 from utils.metrics.sad import sad
 from utils.networks import open_network
+from utils.score.pictures import match
 
 CPU = torch.device("cpu")
 HALOS = (32, 64, 96, HALO)
@@ -56,12 +57,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     network = deployed(open_network(args.network), CPU)
     halos = (HALO,) if network.radius is None else HALOS
-    alphas, trimaps = list_images(args.alphas), list_images(args.trimaps)
+    pictures = match(args.images, args.alphas, args.trimaps)
     differences: dict[int, list[np.ndarray]] = {halo: [] for halo in halos}
     sums: dict[str, list[float]] = {}
-    for name, path in list(list_images(args.images).items())[: 1 if args.toy else None]:
-        image, trimap = read_image(path), read_trimap(trimaps[name])
-        alpha = read_alpha(alphas[name])
+    for picture in pictures[: 1 if args.toy else None]:
+        image, trimap = read_image(picture.image), read_trimap(picture.trimap)
+        alpha = read_alpha(picture.alpha)
         if not args.toy:
             image, alpha = (enlarged(one, cv2.INTER_CUBIC) for one in (image, alpha))
             trimap = enlarged(trimap, cv2.INTER_NEAREST)
@@ -71,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             tiled = Inference("tile", halo=halo).alpha(network, image, trimap, CPU)
             sums.setdefault(f"halo {halo}", []).append(sad(to_8_bits(tiled), alpha, trimap))
             found.append(255 * np.abs(tiled - whole)[trimap == UNKNOWN])
-            report(f"{name}, halo {halo}, 99.9 % of the pixels", within(found[-1]), "/255")
+            report(f"{picture.name}, halo {halo}, 99.9 % of the pixels", within(found[-1]), "/255")
     for halo, found in differences.items():
         report(f"halo {halo}, 99.9 % of all pixels", within(np.concatenate(found)), "/255")
     for name, values in sums.items():
@@ -87,4 +88,4 @@ def within(differences: np.ndarray) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -131,6 +131,14 @@ def test_a_bare_state_dict_tells_plan_and_guess(tmp_path, guess):
     assert all(weight.equal(state[entry]) for entry, weight in found.state_dict().items())
 
 
+def test_a_first_entry_without_channels_is_named_with_the_shape_that_fits(tmp_path):
+    torch.save(
+        small_unet().state_dict() | {"layer0.conv.weight": torch.zeros(3)}, tmp_path / "a.pth"
+    )
+    with pytest.raises(InputError, match=r"layer0.conv.weight is \(3,\), not \(\d+, 6, 3, 3\)"):
+        models.load(tmp_path / "a.pth")
+
+
 def test_it_costs_a_fortieth_of_dim_and_its_decoder_is_a_part():
     network = models.build("mobile_unet")
     assert parameters(network) == 2_153_549

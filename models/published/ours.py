@@ -42,7 +42,7 @@ def convert(state: dict[str, Tensor]) -> tuple[str, dict[str, int], dict, dict[s
     if name == "dim_vgg":
         structure |= {"refine": "refined.weight" in state, "wide": is_wide(state)}
     if name == "mobile_unet":
-        structure["guess"] = state[first].shape[1] > PICTURE
+        structure["guess"] = state[first].shape[1:2] > (PICTURE,)
     if name == "gca":
         structure["spectral"] = first.endswith(SPECTRAL)
     if name == "pspnet":
