@@ -20,6 +20,7 @@ from utils.data.augment import (
     jitter_foreground,
     jpeg,
     noise,
+    thin,
 )
 from utils.data.augment.degrade import BLUR, GAMMA, JPEG_QUALITY, NOISE
 
@@ -65,18 +66,20 @@ def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 IMAGE, ALPHA = picture(0, 40, 50), disc(40, 50)
 LAYERS = [np.dstack([picture(seed, 40, 50), np.roll(ALPHA, 9 * seed, 1)]) for seed in (0, 1)]
 FUSIONS = ("fuse", "fuse_exactly")
+OF_LAYERS = (*FUSIONS, "thin")
 CALLS = {
     "jitter": lambda rng: jitter(IMAGE, 0.3, rng),
     "jitter_foreground": lambda rng: jitter_foreground(IMAGE, ALPHA, rng),
     "fuse": lambda rng: fuse(*LAYERS),
     "fuse_exactly": lambda rng: fuse_exactly(*LAYERS),
+    "thin": lambda rng: thin(LAYERS[0], rng),
     **{one.__name__: lambda rng, one=one: one(IMAGE, rng) for one in DEGRADATIONS},
 }
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_the_result_is_a_new_picture_and_the_given_ones_stay(name):
-    given = LAYERS[0] if name in FUSIONS else IMAGE
+    given = LAYERS[0] if name in OF_LAYERS else IMAGE
     given_arrays = (IMAGE, ALPHA, *LAYERS)
     before = [array.copy() for array in given_arrays]
     found = CALLS[name](np.random.default_rng(0))
@@ -344,6 +347,27 @@ def test_the_front_stays_itself_where_nothing_would_be_left_to_matte(fuse):
     assert fuse(front, behind) is front, "0.9996 is 255 of 255"
     behind[0, 0, 3] = front[0, 0, 3] = 200
     assert fuse(front, behind) is not front
+
+
+# --- foregrounds that let more through ---------------------------------------------------------
+
+
+def test_a_thinner_foreground_has_a_power_of_its_alpha_and_the_same_colours():
+    layer = np.dstack([np.tile(speckle(0, 1, 256), (3, 1, 1)), np.tile(np.arange(256), (3, 1))])
+    layer = layer.astype(np.uint8)
+    found = thin(layer, Drawn(2.0))
+    assert np.array_equal(found[..., :3], layer[..., :3])
+    assert np.array_equal(found[..., 3], np.rint(layer[..., 3] ** 2.0 / 255))
+
+
+@given(st.integers(0, 999))
+@settings(max_examples=30, deadline=None)
+def test_no_pixel_becomes_more_solid_and_known_ones_stay(seed):
+    layer = np.zeros((1, 256, 4), np.uint8)
+    layer[0, :, 3] = np.arange(256)
+    found = thin(layer, np.random.default_rng(seed))[0, :, 3]
+    assert np.all(found <= np.arange(256)) and np.all(np.diff(found.astype(int)) >= 0)
+    assert found[0] == 0 and found[255] == 255 and 128 * 0.17 < found[128] <= 128
 
 
 # --- degradations -----------------------------------------------------------------------------

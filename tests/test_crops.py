@@ -27,6 +27,7 @@ EVERYTHING = {
     "affine": True,
     "squash": 0.25,
     "random_interpolation": True,
+    "thin": 0.5,
     "linear_light": 0.5,
     "gamma": 0.5,
     "blur": 0.5,
@@ -234,6 +235,21 @@ def test_light_that_is_mixed_changes_the_image_alone_and_where_alpha_is_neither_
         assert np.array_equal(after[0][~soft(truth)], image[~soft(truth)])
         # The tone curve is concave: no mixture of light is darker than that of the colours.
         assert np.all(after[0] >= image) and np.any(after[0].astype(int) > image + 5)
+
+
+def test_a_thinner_foreground_keeps_its_trimap_and_is_composed_of_its_new_alpha(tmp_path):
+    alpha = speckled(80, 80)
+    colours = np.full((80, 80, 3), 200, np.uint8)
+    plain, thinner = (
+        crops(tmp_path, alpha, colours=colours, trimap_radius=(2, 2), augment=PLAIN | {"thin": p})
+        for p in (0.0, 1.0)
+    )
+    for index in range(4):
+        (_, trimap, truth), after = arrays(plain[0, index]), arrays(thinner[0, index])
+        assert np.array_equal(after[1], trimap)
+        assert np.all(after[2] <= truth) and np.any(after[2] + 20 < truth)
+        behind = np.full((32, 32, 3), FLAT, np.uint8)
+        assert np.array_equal(after[0], compose(colours[:32, :32], after[2], behind))
 
 
 def test_of_a_hidden_second_foreground_nothing_is_known_to_be_foreground(tmp_path):

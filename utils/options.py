@@ -111,6 +111,7 @@ class AugmentConfig(Section):
     affine: bool = False  # flipped, scaled, turned, sheared (GCA)
     squash: Probability = 0.0  # resized to 640 x 640 first (GCA)
     random_interpolation: bool = False  # nearest, linear or cubic (GCA)
+    thin: Probability = 0.0  # the soft pixels of a foreground are more transparent
     hide: Probability = 0.0  # an ellipse of the sample is unknown, too
     hide_fused: Probability = 0.0  # of a second foreground nothing is known to be foreground
     linear_light: Probability = 0.0  # mixed as light is before a camera's tone curve

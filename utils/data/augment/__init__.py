@@ -4,6 +4,7 @@ from utils.data.augment.colour import jitter, jitter_foreground
 from utils.data.augment.degrade import blur, degraded, gamma, jpeg, noise
 from utils.data.augment.fuse import fuse, fuse_exactly
 from utils.data.augment.hide import hide, hide_foreground
+from utils.data.augment.thin import thin
 
 __all__ = [
     "blur",
@@ -17,4 +18,5 @@ __all__ = [
     "jitter_foreground",
     "jpeg",
     "noise",
+    "thin",
 ]

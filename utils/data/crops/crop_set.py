@@ -19,6 +19,7 @@ from utils.data.augment import (
     hide_foreground,
     jitter,
     jitter_foreground,
+    thin,
 )
 from utils.data.compose.arithmetic import compose, compose_light
 from utils.data.crops.background import Backgrounds
@@ -118,11 +119,11 @@ class CropSet(Dataset):
         interpolation = _drawn(rng) if augment.random_interpolation else None
         radii = draw_radii(self._data.trimap, self._data.trimap_radius, rng)
         view = self._view(source, stored, radii, rng)
-        layer, trimap = self._layer(stored, radii, view, interpolation)
+        layer, trimap = self._layer(stored, radii, view, interpolation, rng)
         if augment.fuse and rng.random() < augment.fuse:
             _, other = made_of(None, self._foregrounds, self._read)
             behind = stretched(view, stored.reach.shape, other.reach.shape)
-            second, second_trimap = self._layer(other, radii, behind, interpolation)
+            second, second_trimap = self._layer(other, radii, behind, interpolation, rng)
             fused = (fuse_exactly if augment.fuse_exact else fuse)(layer, second)
             if fused is not layer:
                 if augment.hide_fused and rng.random() < augment.hide_fused:
@@ -180,12 +181,20 @@ class CropSet(Dataset):
         return view_at(canvas, place, side, data.crop)
 
     def _layer(
-        self, stored: Stored, radii: Radii, view: View, interpolation: int | None
+        self,
+        stored: Stored,
+        radii: Radii,
+        view: View,
+        interpolation: int | None,
+        rng: np.random.Generator,
     ) -> tuple[np.ndarray, np.ndarray]:
         """A foreground (crop, crop, 4) and its trimap as the view shows them."""
         layer = look(stored.rgba, view, interpolation)
         radii = self._in_pixels(radii, view.scale)
-        return layer, trimap_through(stored, radii, view, layer[..., 3])
+        trimap = trimap_through(stored, radii, view, layer[..., 3])
+        if self._augment.thin and rng.random() < self._augment.thin:
+            layer = thin(layer, rng)
+        return layer, trimap
 
     def _in_pixels(self, radii: Radii, scale: float) -> Radii:
         """Radii in pixels of the foreground's picture, `scale` of which are one of the sample."""
