@@ -38,7 +38,7 @@ SECTIONS = {
     for name, field in Config.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 }
-VALUE = r"=(?:\[[^]]*\]|[^\s`,;|]+)"
+VALUE = r'=(?:\[[^]]*\]|[^\s`,;|"]+)'
 OPTION = re.compile(rf"(?<![\w/.])({'|'.join(SECTIONS)})\.(?!py\b)(\w+)\b(?!\()({VALUE})?")
 
 
