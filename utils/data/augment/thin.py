@@ -9,8 +9,8 @@ POWERS = (1.0, 2.5)
 def thin(layer: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The foreground with alpha (in [0, 1]) raised to a power, evenly drawn from `POWERS`.
 
-    What is opaque or empty stays. Mattes of hair that were drawn or predicted are often more solid
-    than hair is, and networks learn that from them.
+    What is opaque or empty stays. Where the mattes of a training set are more solid than what they
+    show, networks learn that from them; with this they see hair of any density.
 
     Args:
         layer: uint8 (H, W, 4), RGBA.
