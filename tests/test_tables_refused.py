@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import yaml
 
 from models.errors import InputError
 from tests import scripts
@@ -70,13 +71,16 @@ def test_a_missing_teacher_is_told_before_any_work(tabled):
     assert stub.calls == []
 
 
-def test_a_table_extends_another_key_by_key(tabled):
+def test_a_table_extends_another_key_by_key_but_has_its_own_teachers(tabled):
     Path("small.yaml").write_text(
         "extends: table.yaml\nseeds: [5]\noptions: {train: {epochs: 9}}\n"
     )
     table = rows.load("small.yaml")
     assert table.config.seeds == (5,) and table.base["train"] == {"epochs": 9}
     assert [row.name for row in table.rows] == [row.name for row in rows.load("table.yaml").rows]
+    own = {"extends": "table.yaml", "teachers": {"other": {}}, "published": None}
+    Path("own.yaml").write_text(yaml.safe_dump(own))
+    assert list(rows.load("own.yaml").config.teachers) == ["other"]
     Path("third.yaml").write_text("extends: small.yaml\n")
     with pytest.raises(InputError, match=r"third\.yaml: extends small\.yaml, which extends"):
         rows.load("third.yaml")
