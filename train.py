@@ -14,7 +14,8 @@ take configs/train_SPKD.yaml.
 
 Reads the data set that pre_process.py and data_gen.py have prepared. Writes BEST_checkpoint.tar,
 the best by validation, into result/<save_dir>, and what TensorBoard shows into board/ there;
---resume continues from checkpoint.tar there, --overwrite begins anew.
+--resume continues from checkpoint.tar there, --overwrite begins anew. --pull writes nothing: it
+prints how strongly each term of the loss pulls at the network.
 """
 
 from collections.abc import Sequence
@@ -36,8 +37,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_spkd_flags(parser)
     args = parser.parse_intermixed_args(argv)
     require_target("--sheet", args.sheet)
-    if args.sheet and args.resume:
-        raise InputError("train.py: --resume does nothing with --sheet; leave it out")
+    for flag in ("resume", "pull"):
+        if args.sheet and getattr(args, flag):
+            raise InputError(f"train.py: --{flag} does nothing with --sheet; leave it out")
     overrides = [*arguments.spkd_flags(args), *args.overrides]
     # Here, so that a wrong argument is told before PyTorch has been imported.
     from utils import config as configs
@@ -52,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from utils.train.claim import claimed
     from utils.train.loop import fit
     from utils.train.objective import Objective
+    from utils.train.pull import pulls, told
 
     task = TASKS[network_class(config).task](config)
     if args.sheet:
@@ -59,13 +62,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"{args.sheet}: what the network will see")
         return
 
-    last, best, resume = "checkpoint.tar", "BEST_checkpoint.tar", args.resume
-    with claimed(config, (last, best), resume=resume, overwrite=args.overwrite):
+    def made() -> Objective:
         task.sources()  # a data set that is not there is told before weights are downloaded
         teacher = open_teacher(config) if config.teacher else None
-        network = new_network(config, resume)
-        objective = Objective(network, config, teacher)
-        fit(objective, config, "train", last=last, best=best, resume=resume)
+        return Objective(new_network(config, args.resume), config, teacher)
+
+    if args.pull:
+        print(told(pulls(made(), config, "train")))
+        return
+    last, best, resume = "checkpoint.tar", "BEST_checkpoint.tar", args.resume
+    with claimed(config, (last, best), resume=resume, overwrite=args.overwrite):
+        fit(made(), config, "train", last=last, best=best, resume=resume)
     score = with_config("test.py", config)
     print(f"the best network is {config.folder / best}; score it with {score}")
 

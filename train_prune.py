@@ -19,11 +19,13 @@ without the teacher's terms, `uni` cuts all widths alike and trains nothing.
 
 Reads the prepared data set and the teacher, result/<save_dir>/BEST_checkpoint.tar unless the config
 names another. Writes pruned.tar into result/<save_dir>; --resume continues from
-checkpoint_prune.tar there, --overwrite begins anew.
+checkpoint_prune.tar there, --overwrite begins anew. --pull writes nothing: it prints how strongly
+each term, but for the sparsity, pulls at the network.
 """
 
 from collections.abc import Sequence
 
+from models.errors import InputError
 from utils import arguments
 from utils.advice import with_config
 from utils.command import run
@@ -48,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from utils.prune import (
         Budget,
         History,
+        Sparsity,
         cut,
         make_sparsity,
         norms,
@@ -59,7 +62,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     from utils.train.claim import claimed
     from utils.train.loop import fit
     from utils.train.objective import Objective
+    from utils.train.pull import pulls, told
 
+    def made(teacher: models.Network) -> tuple[Objective, Sparsity]:
+        torch.manual_seed(config.seed)
+        structure = teacher.structure | {"gates": True}
+        network = models.build(teacher.name, teacher.plan, **structure)
+        if wanted.start == "teacher":  # which has no learned scales
+            network.load_state_dict(teacher.state_dict(), strict=False)
+        else:
+            open_gates(network)
+        sparsity = make_sparsity(network, config)
+        imitated = teacher if wanted.criterion == "distilled" else None
+        return Objective(network, config, imitated, watch=sparsity.watch), sparsity
+
+    if args.pull:
+        if wanted.criterion == "uni":
+            raise InputError("--pull: prune.criterion=uni trains nothing; leave it out")
+        print(told(pulls(made(open_teacher(config))[0], config, "train_prune")))
+        return
     last, pruned, resume = "checkpoint_prune.tar", "pruned.tar", args.resume
     with claimed(config, (last, pruned), resume=resume, overwrite=args.overwrite):
         teacher = open_teacher(config)
@@ -71,16 +92,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if wanted.criterion == "uni":
             network, ranked, how["ties"] = teacher, norms(teacher), "uniform"
         else:
-            torch.manual_seed(config.seed)
-            structure = teacher.structure | {"gates": True}
-            network = models.build(teacher.name, teacher.plan, **structure)
-            if wanted.start == "teacher":  # which has no learned scales
-                network.load_state_dict(teacher.state_dict(), strict=False)
-            else:
-                open_gates(network)
-            imitated = teacher if wanted.criterion == "distilled" else None
-            sparsity = make_sparsity(network, config)
-            objective = Objective(network, config, imitated, watch=sparsity.watch)
+            objective, sparsity = made(teacher)
+            network = objective.network
             how_sparse = {"sparsity": sparsity, "history": history}
             fit(objective, config, "train_prune", last=last, **how_sparse, resume=resume)
             ranked = scores(network)

@@ -8,6 +8,7 @@ The network s has the widths of result/<save_dir>/pruned.tar. It starts from fre
 (`prune.weights: scratch`, as published) or from those that were not cut (`inherit`). Reads the
 prepared data set, pruned.tar and the teacher. Writes BEST_pruned.tar, the best by validation,
 beside it; --resume continues from checkpoint_pruned.tar there, --overwrite begins anew.
+--pull writes nothing: it prints how strongly each term pulls at the network.
 """
 
 from collections.abc import Sequence
@@ -32,15 +33,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     from utils.train.claim import claimed
     from utils.train.loop import fit
     from utils.train.objective import Objective
+    from utils.train.pull import pulls, told
 
-    last, best, resume = "checkpoint_pruned.tar", "BEST_pruned.tar", args.resume
-    with claimed(config, (last, best), resume=resume, overwrite=args.overwrite):
+    def made() -> tuple[Objective, dict[str, str]]:
         teacher = open_teacher(config)
         network, origin = open_pruned(config)
         torch.manual_seed(config.seed)
         if config.prune.weights == "scratch":
             network = models.build(network.name, network.plan, **teacher.structure)
-        objective = Objective(network, config, teacher)
+        return Objective(network, config, teacher), origin
+
+    if args.pull:
+        print(told(pulls(made()[0], config, "train_pruned")))
+        return
+    last, best, resume = "checkpoint_pruned.tar", "BEST_pruned.tar", args.resume
+    with claimed(config, (last, best), resume=resume, overwrite=args.overwrite):
+        objective, origin = made()
         names = {"last": last, "best": best}
         fit(objective, config, "train_pruned", **names, origin=origin, resume=resume)
     score = with_config("test.py", config)

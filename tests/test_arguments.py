@@ -87,6 +87,8 @@ def test_what_cannot_be_written_is_refused_before_the_work(line, words):
         ("pre_process.py --dataset=", "--dataset is empty; name a folder"),
         (f"{FIGURE} --out f.png --picture a --rows 2", "--rows does nothing with --picture"),
         ("train.py --sheet s.png --resume", "--resume does nothing with --sheet"),
+        ("train.py --sheet s.png --pull", "--pull does nothing with --sheet"),
+        ("train_prune.py --pull prune.criterion=uni", "--pull: prune.criterion=uni trains nothing"),
     ],
 )
 def test_options_that_do_nothing_in_a_task_are_refused(line, words):

@@ -17,6 +17,7 @@ from models import files
 from tests.scripts import REPOSITORY, main, refusal, refused, run
 from tests.sets import write_set
 from utils.images.reading import read_image
+from utils.train import pull
 
 CONFIG = {
     "save_dir": "tiny",
@@ -115,6 +116,19 @@ def test_each_training_says_the_whole_command_that_follows(path):
     ):
         command = f"python {REPOSITORY / following}.py --config tiny.yaml"
         assert told[script] == f"{best} with {command}"
+
+
+@pytest.mark.parametrize("script", ["train.py", "train_prune.py", "train_pruned.py"])
+def test_each_training_tells_what_pulls_and_writes_nothing(here, path, script, monkeypatch, capsys):
+    monkeypatch.setattr(pull, "SETTLING", 2)
+    monkeypatch.setattr(pull, "BATCHES", 1)
+    result = here / "result" / "tiny"
+    before = {file: file.stat().st_mtime_ns for file in result.rglob("*")}
+    main(script, "--config", "tiny.yaml", "--pull")
+    terms = [line.split()[1] for line in capsys.readouterr().out.splitlines()[2:]]
+    imitated = [] if script == "train.py" else ["alpha_teacher", *CONFIG["distill"]["types"]]
+    assert terms == ["alpha", *imitated]
+    assert {file: file.stat().st_mtime_ns for file in result.rglob("*")} == before
 
 
 def test_a_bare_test_scores_the_best_checkpoint(place, path, monkeypatch):

@@ -42,12 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser, default: str) -> None:
 
 
 def training_parser(description: str, config: str) -> argparse.ArgumentParser:
-    """A parser of `--config FILE` (default: `config`), overrides, `--resume` or `--overwrite`."""
+    """A parser of `--config FILE` (default: `config`), overrides and what is done with it."""
     made = parser(description)
     add_arguments(made, config)
     there = made.add_mutually_exclusive_group()
     there.add_argument("--resume", action="store_true", help="continue where it was stopped")
     there.add_argument("--overwrite", action="store_true", help="replace what was trained there")
+    told = "print how strongly each term of the loss pulls at the network, train nothing"
+    there.add_argument("--pull", action="store_true", help=told)
     return made
 
 

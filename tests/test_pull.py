@@ -1,0 +1,91 @@
+"""What a term pulls: its gradient over the truth's, and nothing of a training is written."""
+
+import numpy as np
+import pytest
+import torch
+
+from models.errors import InputError
+from tests.trainings import tiny_config, tiny_training
+from utils.train import pull
+from utils.train.pull import pulls, told
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(pull, "BATCHES", 2)
+    monkeypatch.setattr(pull, "SETTLING", 3)
+
+
+def pulled(data, folder, *overrides):
+    training = tiny_training(tiny_config(data, *overrides), folder, teacher_seed=5)
+    return training, pulls(training.objective, training.config, "train")
+
+
+def test_a_truth_of_one_term_pulls_once_and_along_itself(data, tmp_path):
+    _, found = pulled(data, tmp_path, "loss.kd=0")
+    assert list(found) == ["alpha", "alpha_teacher"]
+    assert found["alpha"].norm == pytest.approx(1) and found["alpha"].along == pytest.approx(1)
+
+
+def test_terms_to_the_truth_add_up_to_a_pull_of_one(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(pull, "BATCHES", 1)
+    _, found = pulled(data, tmp_path, "loss.kd=0", "loss.l1=1", "loss.laplacian=1")
+    truth = [found[name] for name in ("alpha", "l1", "laplacian")]
+    assert sum(one.norm * one.along for one in truth) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_pull_is_the_norm_of_a_gradient_over_that_of_the_truths(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(pull, "BATCHES", 1)
+    kinds = ("distill.types=[spatial]", "loss.kd=3")  # without adapters
+    training, found = pulled(data, tmp_path, *kinds)
+    again = tiny_training(training.config, tmp_path, teacher_seed=5)
+    task, weights = again.objective.task, list(again.network.parameters())
+    loader = pull.training_loader(task.sources(), 3, 1, False)
+    batch = task.batch(next(iter(loader)), torch.device("cpu"), torch.channels_last)
+    norms = {}
+    for name in ("alpha", "spatial"):
+        again.network.zero_grad(set_to_none=True)
+        terms, _ = again.objective.train()(batch)
+        terms[name].backward()
+        squares = [w.grad.square().sum().item() for w in weights if w.grad is not None]
+        norms[name] = np.sqrt(sum(squares))
+        if name == "spatial":
+            assert found[name].loss == pytest.approx(terms[name].item(), rel=1e-5)
+    assert found["spatial"].norm == pytest.approx(norms["spatial"] / norms["alpha"], rel=1e-4)
+
+
+def test_twice_the_weight_is_twice_the_pull_in_the_same_direction(data, tmp_path):
+    kinds = "distill.types=[spatial,channel,nst,at,cwd,ofd]"
+    once, twice = (pulled(data, tmp_path, kinds, f"loss.kd={kd}")[1] for kd in (1.0, 2.0))
+    assert list(once)[-6:] == ["spatial", "channel", "nst", "at", "cwd", "ofd"]
+    for kind in ("spatial", "nst", "at"):  # without adapters, which learn with the weight
+        assert twice[kind].norm == pytest.approx(2 * once[kind].norm, rel=1e-4)
+        assert twice[kind].along == pytest.approx(once[kind].along, abs=1e-4)
+
+
+def test_adapters_settle_while_the_network_keeps_its_weights(data, tmp_path):
+    config = tiny_config(data, "distill.types=[channel]")
+    training = tiny_training(config, tmp_path, teacher_seed=5)
+    weights = {name: value.clone() for name, value in training.network.named_parameters()}
+    adapters = [value.clone() for value in training.objective.distillation.parameters()]
+    pulls(training.objective, config, "train")
+    after = dict(training.network.named_parameters())
+    assert all(torch.equal(value, after[name]) for name, value in weights.items())
+    learnt = training.objective.distillation.parameters()
+    assert not any(torch.equal(a, b) for a, b in zip(adapters, learnt, strict=True))
+
+
+def test_frozen_layers_are_not_pulled(data, tmp_path):
+    _, free = pulled(data, tmp_path, "distill.types=[spatial]")
+    with pytest.raises(InputError, match=r"no term to the truth pulls at what is trained"):
+        pulled(data, tmp_path, "distill.types=[spatial]", "loss.alpha=0")
+    _, frozen = pulled(data, tmp_path, "distill.types=[spatial]", "train.frozen=[encoder]")
+    assert free["spatial"].norm > 0 and frozen["spatial"].norm == 0
+
+
+def test_it_is_told_as_a_table_of_terms(data, tmp_path):
+    _, found = pulled(data, tmp_path, "distill.types=[at]")
+    lines = told(found).splitlines()
+    heads = [head.strip() for head in lines[0].strip("|").split("|")]
+    assert heads == ["term", "loss", "pull", "along the truth"]
+    assert [line.split()[1] for line in lines[2:]] == ["alpha", "alpha_teacher", "at"]
