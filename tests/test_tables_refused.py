@@ -78,6 +78,7 @@ def test_a_table_extends_another_key_by_key_but_has_its_own_teachers(tabled):
     table = rows.load("small.yaml")
     assert table.config.seeds == (5,) and table.base["train"] == {"epochs": 9}
     assert [row.name for row in table.rows] == [row.name for row in rows.load("table.yaml").rows]
+    put(teachers={"big": {}}, published=None)
     own = {"extends": "table.yaml", "teachers": {"other": {}}, "published": None}
     Path("own.yaml").write_text(yaml.safe_dump(own))
     assert list(rows.load("own.yaml").config.teachers) == ["other"]

@@ -14,7 +14,6 @@ from utils.tables.options import CHOSEN, TableConfig
 
 BETWEEN = " / "  # the arms of a row's name
 EXTENDS = "extends"
-REPLACED = ("teachers", "rows")  # as a whole by a table that extends another
 OWN = {  # options that are no arm's
     **dict.fromkeys(("options", "teacher"), ("save_dir", "seed")),
     **dict.fromkeys(("pruning", "training"), ("save_dir", "seed", "teacher")),
@@ -66,8 +65,8 @@ class Table:
 def load(path: Path | str, overrides: Sequence[str] = ()) -> Table:
     """The table of a YAML file, with `key.key=value` overrides of its keys.
 
-    `extends: FILE` takes what the file leaves out from another table, key by key; `teachers` and
-    `rows` as a whole.
+    `extends: FILE` takes what the file leaves out from another table, key by key; its own
+    `teachers` stand in place of those.
 
     Raises:
         InputError: no such file, no YAML, an unknown key, an arm or an axis that is not there, or
@@ -126,9 +125,8 @@ def _read(path: Path) -> dict[str, Any]:
         under = _placed(other)
         if EXTENDS in under:
             raise InputError(f"{path}: extends {other}, which extends another; name that one")
-        for key in REPLACED:
-            if key in content:
-                under.pop(key, None)
+        if "teachers" in content:
+            under.pop("teachers", None)
         content = merged(under, content)
     return content
 
