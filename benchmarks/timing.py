@@ -3,6 +3,7 @@
 import argparse
 import ctypes
 import json
+import mmap
 import multiprocessing
 import time
 from collections.abc import Callable, Sequence
@@ -88,7 +89,7 @@ def peak_above_inputs(
     a fresh process builds the inputs, has the kernel reset its high-water mark, makes the call and
     reads the mark (Linux, CPU). Before, it makes the call once on inputs of a `small` size, so
     that code and thread pools loaded by a first call do not count. Both functions must be
-    importable, not lambdas.
+    importable, not lambdas. At least a page, so that a call which takes none can be divided by.
 
     Args:
         mapped: give large blocks back when they are freed. Else the C library keeps some, as it
@@ -102,7 +103,7 @@ def peak_above_inputs(
     sender.close()  # so that a child that dies ends the wait with EOFError
     peak = receiver.recv()
     process.join()
-    return peak
+    return max(peak, mmap.PAGESIZE)
 
 
 def _seconds(function: Callable[[], object], clock: Callable[[], float]) -> float:
