@@ -83,6 +83,17 @@ def test_frozen_layers_are_not_pulled(data, tmp_path):
     assert free["spatial"].norm > 0 and frozen["spatial"].norm == 0
 
 
+def test_norms_that_are_frozen_keep_their_statistics(data, tmp_path):
+    for overrides, same in (((), False), (("train.freeze_norms=true",), True)):
+        config = tiny_config(data, "distill.types=[at]", *overrides)
+        training = tiny_training(config, tmp_path, teacher_seed=5)
+        norms = dict(training.network.named_buffers())
+        before = {n: v.clone() for n, v in norms.items() if n.startswith("encoder") and "mean" in n}
+        pulls(training.objective, config, "train")
+        after = dict(training.network.named_buffers())
+        assert before and same == all(torch.equal(v, after[n]) for n, v in before.items())
+
+
 def test_it_is_told_as_a_table_of_terms(data, tmp_path):
     _, found = pulled(data, tmp_path, "distill.types=[at]")
     lines = told(found).splitlines()

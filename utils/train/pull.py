@@ -14,7 +14,7 @@ from utils.options import Config
 from utils.signals import StopRequest
 from utils.table import table
 from utils.train.objective import Objective
-from utils.train.optimizer import freeze
+from utils.train.optimizer import freeze, freeze_norms
 
 BATCHES = 8  # over which gradients are compared
 SETTLING = 40  # batches before these, on which adapters and connectors alone learn
@@ -51,6 +51,8 @@ def pulls(
     if objective.distillation:
         objective.distillation.check_batch(options.batch_size)
     objective.to(device, memory_format=layout).train()
+    if options.freeze_norms:
+        freeze_norms(network)
     freeze(network, options.frozen)
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     beside = [] if objective.distillation is None else list(objective.distillation.parameters())
