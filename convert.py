@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import InputError
-from utils.arguments import parser
-from utils.command import run
+from utils.cli.arguments import parser
+from utils.cli.command import run
 from utils.disk.target import require_target
 
 
@@ -39,10 +39,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         if names.count(name) > 1:
             raise InputError(f"--mean {name}: stands twice; give it once")
     require_target("OUT", args.out, [Path(name) for name in names])
-    from models import files
-    from models.mean import mean
-    from utils.cost import comparison
-    from utils.networks import open_network
+    from models.files import saving as files
+    from models.files.mean import mean
+    from utils.networks.cost import comparison
+    from utils.networks.loading import open_network
 
     network = mean({name: open_network(name) for name in names})
     files.save_network(args.out, network, args.half)

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import InputError
-from utils import arguments
-from utils.bounds import SEED, at_most
-from utils.command import run
+from utils.cli import arguments
+from utils.cli.bounds import SEED, at_most
+from utils.cli.command import run
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -23,9 +23,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import InputError
-from utils import arguments
-from utils.bounds import at_most, refuse_given
-from utils.command import run
+from utils.cli import arguments
+from utils.cli.bounds import at_most, refuse_given
+from utils.cli.command import run
 from utils.disk.target import require_target
 
 OF_MATTES = (

@@ -21,10 +21,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import InputError
-from utils import arguments
-from utils.advice import command
-from utils.bounds import SEED, at_most, refuse_given
-from utils.command import run
+from utils.cli import arguments
+from utils.cli.advice import command
+from utils.cli.bounds import SEED, at_most, refuse_given
+from utils.cli.command import run
 from utils.images.levels import LARGEST_RADIUS
 
 SAMPLE, SCENES = "sample", "sample_voc"  # what is rendered here

@@ -18,10 +18,10 @@ network with its config and log.
 from collections.abc import Sequence
 
 from models.errors import InputError
-from utils.arguments import parser
-from utils.bounds import at_most
-from utils.command import run
-from utils.threads import choose_threads, share_of_cores
+from utils.cli.arguments import parser
+from utils.cli.bounds import at_most
+from utils.cli.command import run
+from utils.cli.threads import choose_threads, share_of_cores
 
 
 def main(argv: Sequence[str] | None = None) -> None:

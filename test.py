@@ -30,21 +30,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.errors import InputError
-from utils import arguments
-from utils.bounds import at_most, refuse_given
-from utils.command import run
+from utils.cli import arguments
+from utils.cli.bounds import at_most, refuse_given
+from utils.cli.command import run
+from utils.cli.threads import choose_threads
 from utils.disk.target import require_folder, require_target
 from utils.images.layouts import LAYOUTS
 from utils.infer.arguments import INFERENCE, add_inference, given_inference
 from utils.infer.modes import require_fit, require_values
 from utils.score.folders import check_folders
 from utils.score.scores import METRICS, REGIONS, Scores, full_label, remarks, summary
-from utils.threads import choose_threads
 
 if TYPE_CHECKING:  # what needs packages is imported when the arguments are known to be right
     from models import Network
+    from utils.config.options import Config
     from utils.infer.inference import Inference
-    from utils.options import Config
     from utils.score.request import Sets
     from utils.score.scoring import Scoring
 
@@ -83,7 +83,7 @@ def _test_saved(args: argparse.Namespace, config: "Config") -> list[Scores]:
 def _test_networks(args: argparse.Namespace, config: "Config") -> list:
     choose_threads()
     from utils.infer.inference import Inference
-    from utils.networks import common_task, named_networks, open_network, trained_networks
+    from utils.networks.loading import common_task, named_networks, open_network, trained_networks
 
     inference = Inference(**given_inference(args))
     files = named_networks(args.network or []) or trained_networks(config)
@@ -107,7 +107,7 @@ def _matte(
     named: dict[str, str] | None,
     inference: "Inference",
 ) -> tuple[list[Scores], str]:
-    from utils.device import choose
+    from utils.networks.device import choose
     from utils.score.matted import run_networks
     from utils.score.request import default_out
 
@@ -134,7 +134,7 @@ def _label(
     networks: dict[str, "Network"],
     named: dict[str, str] | None,
 ) -> tuple[list, str]:
-    from utils.device import choose
+    from utils.networks.device import choose
     from utils.score.label_request import pictures_to_label
     from utils.score.label_scores import summary_by_class
     from utils.score.labelled import LabelTest

@@ -22,11 +22,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import InputError
-from utils import arguments
-from utils.advice import with_config
-from utils.command import run
+from utils.cli import arguments
+from utils.cli.advice import with_config
+from utils.cli.command import run
+from utils.cli.threads import choose_threads
 from utils.disk.target import require_target
-from utils.threads import choose_threads
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         arguments.refuse_distillation(args)
     choose_threads()
     from utils.figures.samples import write_samples
-    from utils.networks import network_class, new_network, open_teacher
+    from utils.networks.loading import network_class, new_network, open_teacher
     from utils.tasks import TASKS
     from utils.train.claim import claimed
     from utils.train.loop import fit

@@ -26,11 +26,11 @@ each term, but for the sparsity, pulls at the network.
 from collections.abc import Sequence
 
 from models.errors import InputError
-from utils import arguments
-from utils.advice import with_config
-from utils.command import run
-from utils.table import table
-from utils.threads import choose_threads
+from utils.cli import arguments
+from utils.cli.advice import with_config
+from utils.cli.command import run
+from utils.cli.table import table
+from utils.cli.threads import choose_threads
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -44,9 +44,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
 
     import models
-    from models import files
-    from utils.cost import comparison
-    from utils.networks import open_teacher
+    from models.files import saving as files
+    from utils.networks.cost import comparison
+    from utils.networks.loading import open_teacher
     from utils.prune import (
         Budget,
         History,

@@ -13,10 +13,10 @@ beside it; --resume continues from checkpoint_pruned.tar there, --overwrite begi
 
 from collections.abc import Sequence
 
-from utils import arguments
-from utils.advice import with_config
-from utils.command import run
-from utils.threads import choose_threads
+from utils.cli import arguments
+from utils.cli.advice import with_config
+from utils.cli.command import run
+from utils.cli.threads import choose_threads
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
 
     import models
-    from utils.networks import open_pruned, open_teacher
+    from utils.networks.loading import open_pruned, open_teacher
     from utils.train.claim import claimed
     from utils.train.loop import fit
     from utils.train.objective import Objective

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.attention import attend
+from models.layers.attention import attend
 
 FEATURES, VALUES = 64, 128
 SIZE = (1088, 1920)  # of the picture, padded

@@ -24,8 +24,8 @@ import torch
 
 import models
 from models import Network
-from utils.device import deployed
-from utils.networks import PRETRAINED
+from utils.networks.device import deployed
+from utils.networks.loading import PRETRAINED
 
 SIZES = ((320, 320), (600, 800))
 OTHERS = ("dim", "dim_vgg", "gca", "indexnet")

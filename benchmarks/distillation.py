@@ -29,9 +29,9 @@ import torch
 
 import models
 from models.errors import InputError
-from utils.arguments import CONFIGS
+from utils.cli.arguments import CONFIGS
 from utils.config import load
-from utils.networks import new_network
+from utils.networks.loading import new_network
 from utils.tasks.matting import MattingBatch
 from utils.train.objective import Objective
 

@@ -46,7 +46,8 @@ import numpy as np
 from benchmarks.plain_loader import Plain
 from utils import config as configs
 from utils import render as sample
-from utils.arguments import CONFIGS
+from utils.cli.arguments import CONFIGS
+from utils.config.options import Config
 from utils.data.crops import crop_set as crops
 from utils.data.crops.crop_set import CropSet
 from utils.data.folders import backgrounds, foregrounds
@@ -56,7 +57,6 @@ from utils.data.split import write_split
 from utils.data.store.building import build_store
 from utils.data.store.files import store_folder
 from utils.images.writing import write_image
-from utils.options import Config
 from utils.render.backgrounds import background
 
 KINDS = ("hair", "fur", "smoke", "glass", "net", "leaves")

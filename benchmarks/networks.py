@@ -53,10 +53,10 @@ from torch import Tensor
 
 import models
 from models import Network
-from utils import cost
-from utils.device import autocast, choose, deployed, without_tf32
+from utils.cli.table import table
+from utils.networks import cost
+from utils.networks.device import autocast, choose, deployed, without_tf32
 from utils.prune import cut, select
-from utils.table import table
 
 SMALL = (64, 64)  # of the first pass of a process, whose memory is not counted
 KINDS = ("full", "pruned")

@@ -32,11 +32,11 @@ if __name__ == "__main__":
 import torch
 
 from models import Network
-from utils.arguments import CONFIGS
+from utils.cli.arguments import CONFIGS
 from utils.config import load
-from utils.device import autocast, choose
-from utils.networks import open_network
-from utils.options import Config
+from utils.config.options import Config
+from utils.networks.device import autocast, choose
+from utils.networks.loading import open_network
 from utils.tasks.matting import MattingBatch
 from utils.train.objective import Objective
 from utils.train.optimizer import clip_gradients, make_optimizer

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from utils import arguments
+from utils.cli import arguments
 
 M_MMAP_THRESHOLD, MAPPED = -3, 1 << 17  # glibc's own first value, which it else raises
 

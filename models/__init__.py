@@ -8,7 +8,7 @@ PLACES = {
     "Stage": "models.network",
     "blank": "models.registry",
     "build": "models.registry",
-    "load": "models.files",
+    "load": "models.files.saving",
     "scaled_plan": "models.registry",
 }
 __all__ = [*PLACES, "published"]

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import InputError
-from models.spectral import spectral_norm
+from models.layers.spectral import spectral_norm
 
 Plan = dict[str, int]
 Groups = str | Sequence[str]

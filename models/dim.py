@@ -11,10 +11,10 @@ from torch.nn import functional as F
 
 from models.channels import Channels
 from models.errors import InputError
-from models.layers import unit
+from models.layers.basic import unit
+from models.layers.vgg import CONVOLUTIONS, WIDTHS, VggBlock, max_pool, vgg_encoder, vgg_groups
 from models.matting import MattingNetwork
 from models.network import Encoder, Stage, Stages
-from models.vgg import CONVOLUTIONS, WIDTHS, VggBlock, max_pool, vgg_encoder, vgg_groups
 
 MOST = 20  # convolutions of a block; no VGG has more than 4
 SMALLEST = 32  # five poolings leave one pixel of it

@@ -9,11 +9,11 @@ from torch.nn import functional as F
 
 from models.channels import Channels, Conv
 from models.errors import InputError
-from models.layers import scaled_unit
+from models.files.precision import without_autocast
+from models.layers.basic import scaled_unit
+from models.layers.vgg import CONVOLUTIONS, WIDTHS, VggBlock, max_pool, vgg_encoder, vgg_groups
 from models.matting import MattingNetwork
 from models.network import Encoder, Stage, Stages, pad_to_multiple
-from models.precision import without_autocast
-from models.vgg import CONVOLUTIONS, WIDTHS, VggBlock, max_pool, vgg_encoder, vgg_groups
 
 NARROW, WIDE = (512, 3), (4096, 7)  # width and kernel of conv6
 REFINEMENT = ("refinement.1", "refinement.2", "refinement.3")

@@ -5,5 +5,5 @@ class InputError(Exception):
     """A file, a config or an argument that cannot be used.
 
     The message is one line that names the culprit and the cure. Scripts print it and end with
-    exit code 2 (see `utils.command.run`); nothing else catches it.
+    exit code 2 (see `utils.cli.command.run`); nothing else catches it.
     """

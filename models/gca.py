@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.attention import GuidedAttention
 from models.channels import Channels, Conv, Norm
 from models.errors import InputError
-from models.layers import Unit, unit
+from models.files.precision import without_autocast
+from models.layers.attention import GuidedAttention
+from models.layers.basic import Unit, unit
+from models.layers.residual import basic_blocks, upsampling_blocks
 from models.matting import MattingNetwork, one_hot
 from models.network import Stage, Stages, pad_to_multiple
-from models.precision import without_autocast
-from models.residual import basic_blocks, upsampling_blocks
 
 INPUT = ("image", "known")
 SLOPE = 0.2  # of the decoder's leaky ReLUs

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.aspp import Aspp
 from models.channels import Channels
 from models.errors import InputError
-from models.index_blocks import KINDS, IndexBlock
-from models.layers import Unit, inverted_residuals, unit
+from models.files.precision import without_autocast
+from models.layers.aspp import Aspp
+from models.layers.basic import Unit, inverted_residuals, unit
+from models.layers.index_blocks import KINDS, IndexBlock
+from models.layers.mobilenet_v2 import LAYERS, STEM, imagenet_encoder
 from models.matting import MattingNetwork
-from models.mobilenet_v2 import LAYERS, STEM, imagenet_encoder
 from models.network import Encoder, Stage, Stages, pad_to_multiple
-from models.precision import without_autocast
 
 POOLED = (0, 2, 3, 4, 6)  # the layers whose map is pooled
 STAGES = {3: "encoder2", 4: "encoder3", 6: "encoder4", 7: "encoder5"}

@@ -10,12 +10,12 @@ from torch.nn import functional as F
 
 from models.channels import Channels
 from models.errors import InputError
-from models.layers import GlobalMean, inverted_residuals, laid_out_as, unit
+from models.files.precision import without_autocast
+from models.layers.basic import GlobalMean, inverted_residuals, laid_out_as, unit
+from models.layers.mobilenet_v2 import LAYERS, STEM, imagenet_encoder
+from models.layers.propagation import ColourGuess
 from models.matting import MattingNetwork, one_hot
-from models.mobilenet_v2 import LAYERS, STEM, imagenet_encoder
 from models.network import Encoder, Stage, Stages, pad_to_multiple
-from models.precision import without_autocast
-from models.propagation import ColourGuess
 
 STAGES = {1: "layer1", 2: "layer2", 3: "layer3", 4: "layer5", 5: "layer7"}
 WIDEST = 100  # times the decoder's widths

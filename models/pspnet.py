@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from models.channels import Channels
 from models.errors import InputError
-from models.layers import unit
+from models.layers.basic import unit
+from models.layers.residual import Bottleneck
 from models.network import Encoder, Stage, Stages, pad_to_multiple
-from models.residual import Bottleneck
 from models.segmentation import SegmentationNetwork
 
 RESNET50 = (3, 4, 6, 3)

@@ -25,11 +25,11 @@ import torch
 from tqdm import tqdm
 
 import train
-from models import files
+from models.files import saving as files
 from tests.scripts import REPOSITORY
 from tests.sets import prepare, write_set
 from tests.test_resume import content, same
-from utils import command
+from utils.cli import command
 from utils.data.loader import Loader
 from utils.train import checkpoint, loop
 from utils.train.objective import Objective

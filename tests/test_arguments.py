@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import models
-from models.files import save_network
+from models.files.saving import save_network
 from tests.scripts import main, refusal
 from tests.sets import write_set, write_test_set
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 import models
-from models import files
-from models.atomic import atomic, remove_leftovers
 from models.errors import InputError
+from models.files import saving as files
+from models.files.atomic import atomic, remove_leftovers
 from tests.refusals import refused
 from tests.trainings import tiny_network
 
 KILLED = """
 import os, signal, sys
-from models.atomic import atomic
+from models.files.atomic import atomic
 with atomic(sys.argv[1]) as temporary:
     temporary.write_bytes(bytes(1000))
     print(temporary, flush=True)

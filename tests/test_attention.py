@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.attention import attend
+from models.layers.attention import attend
 
 
 def around(x: Tensor, y: int, x_: int, reach: range, step: int) -> Tensor:

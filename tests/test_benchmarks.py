@@ -14,7 +14,7 @@ import models
 from benchmarks import networks
 from models.registry import NETWORKS
 from tests.scripts import REPOSITORY
-from utils import cost
+from utils.networks import cost
 
 NAMES = sorted(
     path.stem

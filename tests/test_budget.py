@@ -6,8 +6,8 @@ import torch
 import models
 from models.network import Network
 from tests.refusals import refused
-from utils import cost
-from utils.options import BudgetConfig, PruneConfig
+from utils.config.options import BudgetConfig, PruneConfig
+from utils.networks import cost
 from utils.prune import Budget, cut, gates, select
 
 UNITS = {"parameters": cost.parameters, "macs": lambda network: cost.macs(network, 224, 224)}

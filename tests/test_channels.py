@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from models.channels import Channels, Norm, Scale
 from models.errors import InputError
-from models.layers import InvertedResidual, Unit, unit
+from models.layers.basic import InvertedResidual, Unit, unit
 from models.network import Network
 from tests.silencing import check_cut, randomised
 from utils.prune import cut, gates, open_gates

@@ -7,7 +7,7 @@ import torch
 
 import models
 import train_prune
-from models import files
+from models.files import saving as files
 from tests.refusals import refused
 from tests.scripts import REPOSITORY, refusal
 from utils import config as configs

@@ -12,9 +12,9 @@ import pytest
 from tests import scripts
 from tests.refusals import refused
 from tests.scripts import REPOSITORY, refusal
-from utils import packages, threads
-from utils.arguments import CONFIGS
-from utils.command import run
+from utils.cli import packages, threads
+from utils.cli.arguments import CONFIGS
+from utils.cli.command import run
 
 SCRIPTS = sorted(path.name for path in REPOSITORY.glob("*.py"))
 
@@ -98,7 +98,7 @@ IMPORTED = {  # what a script imports when its arguments are read
     **dict.fromkeys(("train.py", "train_prune.py", "train_pruned.py", "test.py"), "utils.config"),
     "pre_process.py": "utils.data.check",
     "data_gen.py": "utils.data.split",
-    "convert.py": "models.files",
+    "convert.py": "models.files.saving",
     "figure.py": "utils.figures.examples",
     "tables.py": "utils.tables.rows",
 }
@@ -172,7 +172,7 @@ def test_flags_of_distillation_without_a_teacher_are_refused():
 
 def test_messages_hold_the_whole_command(tmp_path, monkeypatch):
     from utils import config as configs
-    from utils.networks import open_pruned, open_teacher, trained_networks
+    from utils.networks.loading import open_pruned, open_teacher, trained_networks
 
     monkeypatch.chdir(tmp_path)
     given = ("data.root=my data", "data.dataset=set", "train.lr=0.1")

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from models.errors import InputError
-from utils.arguments import CONFIGS, add_arguments, spkd_flags
+from utils.cli.arguments import CONFIGS, add_arguments, spkd_flags
 from utils.config import load
+from utils.config.options import Config
 from utils.images.levels import LARGEST_RADIUS
-from utils.options import Config
 
 
 def write(folder: Path, text: str) -> Path:

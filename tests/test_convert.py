@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import models
-from models import files
+from models.files import saving as files
 from tests import pickles, scripts
 from tests.pickles import name, text
 from tests.trainings import tiny_config, tiny_network, tiny_training

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.sets import disc, picture
+from utils.config.options import AugmentConfig, DataConfig
 from utils.data.compose.arithmetic import compose
 from utils.data.crops.cache import Cache
 from utils.data.crops.crop_set import CropSet, Item
@@ -16,7 +17,6 @@ from utils.data.store.building import build_store
 from utils.data.store.files import Store
 from utils.images.trimap import distance_trimap, make_trimap, narrow_trimap
 from utils.images.writing import write_image
-from utils.options import AugmentConfig, DataConfig
 
 KINDS = ("varied", "independent", "distance", "narrow")
 PLAIN = {"flip": False, "jitter": 0.0}

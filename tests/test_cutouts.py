@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models import atomic
+from models.files import atomic
 from tests.sets import disc, picture
 from tests.sources import files, refused, text
 from utils.data.importers import cutouts

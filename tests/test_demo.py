@@ -34,7 +34,9 @@ def counted(monkeypatch) -> list:
     """One entry for each step of a training; the sample is small, and nothing takes the time."""
     sizes = {"foregrounds": (4, 1), "backgrounds": (2, 1), "size": 64, "progress": False}
     monkeypatch.setattr(utils.render, "render", functools.partial(utils.render.render, **sizes))
-    monkeypatch.setattr("utils.cost.milliseconds", lambda networks, _: [1.0] * len(networks))
+    monkeypatch.setattr(
+        "utils.networks.cost.milliseconds", lambda networks, _: [1.0] * len(networks)
+    )
     forward, steps = Objective.forward, []
     monkeypatch.setattr(
         Objective, "forward", lambda self, batch: steps.append(None) or forward(self, batch)

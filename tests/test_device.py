@@ -6,11 +6,11 @@ import torch
 import models
 from tests.sets import disc, picture
 from tests.silencing import randomised
-from utils import cost
-from utils.device import deployed
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
 from utils.infer.inference import Inference
+from utils.networks import cost
+from utils.networks.device import deployed
 from utils.score.matted import run_networks
 from utils.score.pictures import match
 from utils.score.scoring import Scoring

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.digest import digest
+from models.files.digest import digest
 from tests.refusals import refused
 
 DIFFERENT = [

@@ -12,7 +12,7 @@ from models.errors import InputError
 from models.network import Network
 from tests.oracles.write import NETWORK, sample
 from tests.reference import SHARED, SMALL, fill, needs_shared
-from utils.cost import macs, parameters
+from utils.networks.cost import macs, parameters
 
 ORACLES = ("dim_segnet", "dim_segnet_pruned", "dim_spkd_student")
 

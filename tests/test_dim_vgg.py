@@ -11,14 +11,14 @@ from torch import nn
 import models
 from models.channels import Scale
 from models.errors import InputError
-from models.imagenet import load_encoder
+from models.files.imagenet import load_encoder
 from models.published.dim_vgg import LAYERS
 from tests.inference import CPU, noisy_picture, whole
 from tests.reference import SHARED, fill, needs_shared
 from tests.silencing import check_cut, picture, randomised
 from tests.test_dim import oracle_inputs, relative_error
-from utils.cost import macs, parameters
 from utils.infer.inference import Inference
+from utils.networks.cost import macs, parameters
 from utils.prune import gates, open_gates
 from utils.prune.gates import part_of
 

@@ -10,7 +10,7 @@ import models
 from models import Network
 from models.channels import Scale
 from tests import scripts
-from utils.arguments import CONFIGS
+from utils.cli.arguments import CONFIGS
 from utils.config import load
 from utils.tasks.matting import MattingBatch
 from utils.train.objective import Objective

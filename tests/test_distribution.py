@@ -10,13 +10,13 @@ from scipy.stats import ks_2samp
 
 from benchmarks.plain_loader import Plain
 from tests.sets import disc
+from utils.config.options import AugmentConfig, DataConfig
 from utils.data.crops.crop_set import CropSet, Item
 from utils.data.folders import backgrounds, foregrounds
 from utils.data.store.building import build_store
 from utils.data.store.files import Store
 from utils.images.trimap import draw_radius, make_trimap
 from utils.images.writing import write_image
-from utils.options import AugmentConfig, DataConfig
 
 CROP, COUNT, RADIUS = 48, 600, (1, 12)
 SIZE = (150, 190)

@@ -12,11 +12,11 @@ import torch
 import yaml
 
 import models
-from models import files
+from models.files import saving as files
 from utils import config as configs
+from utils.config.options import Config, Section
 from utils.images.reading import read_alpha
 from utils.images.writing import write_image
-from utils.options import Config, Section
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [

@@ -14,7 +14,7 @@ import torch
 
 from models.errors import InputError
 from tests.scripts import REPOSITORY
-from utils.command import run, told
+from utils.cli.command import run, told
 
 
 def raising(function):
@@ -90,9 +90,9 @@ def test_names_that_the_terminal_cannot_show_are_written_with_escapes(monkeypatc
 )
 def test_an_output_that_takes_no_more_is_one_line(closing, words):
     program = (
-        "from utils.command import run\nrun(lambda: print('x' * 1000000))\n"
+        "from utils.cli.command import run\nrun(lambda: print('x' * 1000000))\n"
         if "head" in closing
-        else "from utils.command import run\nrun(lambda: print('x'))\n"
+        else "from utils.cli.command import run\nrun(lambda: print('x'))\n"
     )
     line = f'"{sys.executable}" -c "$PROGRAM" {closing}; exit ${{PIPESTATUS[0]}}'
     ended = subprocess.run(

@@ -9,9 +9,9 @@ import safetensors.torch
 import torch
 
 import models
-from models import files
-from models.digest import digest
 from models.errors import InputError
+from models.files import saving as files
+from models.files.digest import digest
 from models.network import Network
 
 NAMES = ["network.tar", "network.safetensors"]

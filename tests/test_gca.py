@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import models
-from models.attention import GuidedAttention
+from models.layers.attention import GuidedAttention
 from models.network import Network
 from models.published.gca import SPECTRAL, layers
 from tests.reference import fill, needs_shared
@@ -15,10 +15,10 @@ from tests.refusals import refused
 from tests.scripts import main
 from tests.silencing import check_cut, picture, randomised
 from tests.test_dim import oracle, relative_error
-from utils.arguments import CONFIGS
-from utils.cost import macs, parameters
+from utils.cli.arguments import CONFIGS
 from utils.images.reading import read_alpha
 from utils.images.writing import write_image
+from utils.networks.cost import macs, parameters
 from utils.prune import gates, open_gates
 from utils.prune.gates import part_of
 

@@ -9,9 +9,9 @@ import torch
 import models
 from tests.sets import disc, picture
 from tests.trainings import tiny_config, tiny_network, tiny_training
-from utils.device import without_tf32
 from utils.images.trimap import make_trimap
 from utils.infer.inference import Inference
+from utils.networks.device import without_tf32
 from utils.prune import Sparsity, cut, open_gates, select
 
 pytestmark = [

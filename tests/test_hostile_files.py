@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 import models
-from models import files
-from models.digest import digest
 from models.errors import InputError
+from models.files import saving as files
+from models.files.digest import digest
 from tests import pickles
 from tests.bounds import little
 from tests.pickles import get, name, number, put, text

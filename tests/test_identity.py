@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from models import files
 from models.errors import InputError
+from models.files import saving as files
 from tests.refusals import refused
 from tests.sets import picture, prepare, write_set
 from tests.trainings import tiny_config, tiny_network, tiny_training

@@ -7,7 +7,7 @@ import torch
 
 import models
 from models.errors import InputError
-from models.imagenet import load_encoder
+from models.files.imagenet import load_encoder
 
 torchvision = pytest.importorskip("torchvision")
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from models.channels import Channels
-from models.index_blocks import KINDS, IndexBlock
+from models.layers.index_blocks import KINDS, IndexBlock
 from tests.silencing import randomised
 
 SHAPE = (2, 3, 4, 6)

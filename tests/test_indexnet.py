@@ -9,14 +9,14 @@ import torch
 from torch import nn
 
 import models
-from models import files
 from models.errors import InputError
-from models.imagenet import load_encoder
+from models.files import saving as files
+from models.files.imagenet import load_encoder
 from tests.reference import SHARED, fill, needs_shared
 from tests.silencing import check_cut, picture, randomised
 from utils import config as configs
-from utils.cost import macs, parameters
-from utils.networks import new_network
+from utils.networks.cost import macs, parameters
+from utils.networks.loading import new_network
 from utils.prune import gates, scores, select
 from utils.prune.gates import part_of
 

@@ -11,12 +11,12 @@ import models
 from models.errors import InputError
 from models.network import Network, Stages
 from tests.reference import fill, losses
-from utils.arguments import CONFIGS
+from utils.cli.arguments import CONFIGS
 from utils.config import load
-from utils.cost import parameters
+from utils.config.options import DistillConfig, Kind
 from utils.distill import Distillation, channel_wise_loss, fsp_loss, ofd_loss, ofd_margin
 from utils.distill.kinds import KINDS
-from utils.options import DistillConfig, Kind
+from utils.networks.cost import parameters
 
 STAGES = ("encoder2", "encoder3", "encoder4", "encoder5")
 

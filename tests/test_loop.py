@@ -10,11 +10,11 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import models
-from models import files
 from models.errors import InputError
+from models.files import saving as files
 from tests.trainings import tiny_config, tiny_network, tiny_training
+from utils.config.options import Config
 from utils.data.loader import validation_loader
-from utils.options import Config
 from utils.prune import Sparsity, gates, open_gates
 from utils.tasks.matting import MattingBatch
 from utils.train.objective import Objective

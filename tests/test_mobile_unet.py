@@ -5,9 +5,9 @@ import torch
 
 import models
 from models.errors import InputError
-from models.imagenet import load_encoder
+from models.files.imagenet import load_encoder
 from tests.silencing import check_cut, picture, randomised
-from utils.cost import macs, parameters
+from utils.networks.cost import macs, parameters
 from utils.prune import gates
 from utils.prune.gates import part_of
 

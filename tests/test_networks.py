@@ -3,11 +3,11 @@
 import pytest
 
 import models
-from models import files
 from models.errors import InputError
+from models.files import saving as files
 from tests.refusals import refused
 from utils import config as configs
-from utils import networks
+from utils.networks import loading as networks
 
 
 def tiny(width: float = 1 / 64):

@@ -7,7 +7,7 @@ import models
 from models.channels import Norm
 from models.errors import InputError
 from tests.trainings import tiny_config, tiny_network, tiny_training
-from utils.options import TrainConfig
+from utils.config.options import TrainConfig
 from utils.prune import Sparsity
 from utils.train.average import Average
 from utils.train.optimizer import clip_gradients, freeze, freeze_norms, make_optimizer, set_rate

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import models
-from models.files import save_network
-from models.layers import GlobalMean
+from models.files.saving import save_network
+from models.layers.basic import GlobalMean
 from models.network import pad_to_multiple
 from tests import scripts
 from tests.inference import CPU, Echo, noisy_picture, random_trimap, whole
@@ -21,7 +21,7 @@ from utils.images.writing import write_image
 from utils.infer import inference
 from utils.infer.inference import Inference, _Forward
 from utils.infer.overview import overview
-from utils.networks import open_network
+from utils.networks.loading import open_network
 
 PHOTOGRAPHS = scripts.REPOSITORY / "data" / "photographs"
 

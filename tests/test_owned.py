@@ -8,7 +8,7 @@ import safetensors.numpy
 
 import models
 from models.errors import InputError
-from models.files import save_network
+from models.files.saving import save_network
 from tests.refusals import refused
 from tests.scripts import main, refusal
 from tests.sets import disc, picture, write_set, write_test_set

@@ -61,7 +61,7 @@ def test_the_checks_see_what_they_look_for():
 @pytest.mark.parametrize(
     ("code", "without"),
     [
-        ("import utils.options", {"cv2", "torch"}),
+        ("import utils.config.options", {"cv2", "torch"}),
         ("import utils.config", {"cv2", "torch"}),
         # Its scoring processes import it anew, each of them.
         ("import runpy; runpy.run_path('test.py')", {"torch"}),

@@ -6,7 +6,7 @@ import resource
 import pytest
 import torch
 
-from utils import pages
+from utils.cli import pages
 
 MEGABYTES = 32
 SMALL_PAGES = MEGABYTES * 2**20 // resource.getpagesize()

@@ -9,10 +9,10 @@ import pickle
 import numpy as np
 import pytest
 
-from models import plain_pickle
 from models.errors import InputError
-from models.plain_pickle import Husk, Name
-from models.torch_file import DAMAGE
+from models.files import plain_pickle
+from models.files.plain_pickle import Husk, Name
+from models.files.torch_file import DAMAGE
 
 PLAIN = {
     "none": None,
@@ -137,7 +137,9 @@ def test_other_names_are_refused(module, name):
             read(data)
 
 
-@pytest.mark.parametrize("module", ["models.files", "torch.nn.functional", "utils.command"])
+@pytest.mark.parametrize(
+    "module", ["models.files.saving", "torch.nn.functional", "utils.cli.command"]
+)
 def test_a_function_by_an_admitted_name_is_only_a_name(module):
     name = f"c{module}\nload\n".encode()
     assert read(name + b".") == Name(module, "load")

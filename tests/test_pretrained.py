@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from tests.sets import disc
-from utils.cost import macs, parameters
 from utils.images.levels import UNKNOWN
 from utils.images.trimap import make_trimap
 from utils.infer.inference import Inference
-from utils.networks import PRETRAINED, open_network
+from utils.networks.cost import macs, parameters
+from utils.networks.loading import PRETRAINED, open_network
 
 SHIPPED = sorted(path.stem for path in PRETRAINED.glob("*.safetensors"))
 

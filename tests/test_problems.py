@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from models.errors import InputError
+from utils.cli.problems import complain, refuse, tolerate
 from utils.data.failures import Failures
-from utils.problems import complain, refuse, tolerate
 
 
 def told(function, *arguments, **options) -> str:

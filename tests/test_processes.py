@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from models.errors import InputError
-from utils.problems import warn_once
-from utils.processes import AHEAD, run
+from utils.cli.problems import warn_once
+from utils.cli.processes import AHEAD, run
 
 
 def halve(number: int) -> int:
@@ -58,7 +58,8 @@ def test_killed_worker_says_what_was_worked_on_and_the_cure(tmp_path):
 @pytest.mark.parametrize("code", [signal.SIGTERM, signal.SIGKILL])
 def test_processes_end_with_the_one_that_started_them(code):
     script = (
-        "import time; from utils.command import run as script; from utils.processes import run\n"
+        "import time; from utils.cli.command import run as script\n"
+        "from utils.cli.processes import run\n"
         "script(lambda: [print('.', flush=True) for _ in run(time.sleep, [0.1] * 9999, 2, 'here')])"
     )
     process = subprocess.Popen(

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from utils import progress
-from utils.progress import Bar, Lines, progress_bar
+from utils.cli import progress
+from utils.cli.progress import Bar, Lines, progress_bar
 
 
 class Terminal(io.StringIO):

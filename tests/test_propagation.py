@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from models.propagation import LIKENESS, ColourGuess
+from models.layers.propagation import LIKENESS, ColourGuess
 
 
 def painted(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

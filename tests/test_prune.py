@@ -11,7 +11,7 @@ from models.channels import Conv, Norm
 from models.network import Network
 from tests.refusals import refused
 from tests.silencing import check_cut, picture, randomised
-from utils.cost import parameters
+from utils.networks.cost import parameters
 from utils.prune import cut, gates, norms, open_gates, reached, scores, select, tell_rate
 from utils.prune.widths import floors, uniform_widths
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import models
-from utils.arguments import CONFIGS
+from utils.cli.arguments import CONFIGS
 from utils.config import load
 from utils.train.schedule import rate
 

@@ -5,15 +5,16 @@ import torch
 from torch.nn import functional as F
 
 import models
-from models import files, registry
+from models import registry
 from models.channels import Channels
 from models.errors import InputError
-from models.layers import unit
+from models.files import saving as files
+from models.layers.basic import unit
 from models.matting import MattingNetwork
 from models.restructure import restructured
 from tests.refusals import refused
 from utils import config as configs
-from utils.networks import new_network
+from utils.networks.loading import new_network
 
 
 class Reader(MattingNetwork):

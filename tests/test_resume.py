@@ -12,7 +12,7 @@ import models
 import train
 import train_prune
 import train_pruned
-from models import files
+from models.files import saving as files
 from utils.train.objective import Objective
 
 CONFIG = {

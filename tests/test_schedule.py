@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from models.errors import InputError
-from utils.device import autocast, choose
-from utils.options import TrainConfig
+from utils.config.options import TrainConfig
+from utils.networks.device import autocast, choose
 from utils.train.schedule import factor, rate, tell_jump
 
 TOTAL = 100

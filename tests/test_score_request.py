@@ -6,7 +6,7 @@ import pytest
 
 from models.errors import InputError
 from tests.sets import TEST_SIZES, write_test_set
-from utils.options import Config
+from utils.config.options import Config
 from utils.score.request import default_out, find_sets
 from utils.score.scoring import FEW, default_workers
 

@@ -11,19 +11,19 @@ import torch
 import models
 from models.errors import InputError
 from tests.sets import TEST_SIZES, disc, picture, write_test_set
-from utils.cost import milliseconds
-from utils.device import without_tf32
+from utils.cli.table import table
 from utils.figures.sheet import write_sheet
 from utils.images.reading import read_alpha, read_image
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
 from utils.infer.inference import Inference
 from utils.metrics import mse, sad
+from utils.networks.cost import milliseconds
+from utils.networks.device import without_tf32
 from utils.score.matted import run_networks
 from utils.score.pictures import match, match_saved
 from utils.score.saved import run_saved
 from utils.score.scores import Scores, summary
-from utils.table import table
 
 WHOLE = Inference("whole")
 

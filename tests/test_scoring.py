@@ -9,7 +9,7 @@ import torch
 
 import models
 from models.errors import InputError
-from models.files import fingerprint
+from models.files.saving import fingerprint
 from tests.sets import disc, picture
 from utils.disk.lock import alone
 from utils.images.reading import read_alpha, read_image
@@ -241,7 +241,7 @@ def test_networks_have_the_same_fingerprint_only_if_they_compute_the_same():
 
 
 def test_mattes_without_truth_lie_as_their_upload_wants_them(folders, tmp_path, monkeypatch):
-    monkeypatch.setattr("utils.cost.milliseconds", lambda networks, side: [1.0])
+    monkeypatch.setattr("utils.networks.cost.milliseconds", lambda networks, side: [1.0])
     root = tmp_path / "benchmark"
     root.mkdir()
     (folders["image"]).rename(root / "input")

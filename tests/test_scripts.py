@@ -13,7 +13,7 @@ import torch
 import yaml
 
 import models
-from models import files
+from models.files import saving as files
 from tests.scripts import REPOSITORY, main, refusal, refused, run
 from tests.sets import write_set
 from utils.images.reading import read_image

@@ -5,8 +5,8 @@ import torch
 
 from tests.trainings import tiny_config
 from utils.data.loader import validation_loader
-from utils.device import choose
 from utils.figures.sheet import sheet
+from utils.networks.device import choose
 from utils.tasks import Matting
 from utils.train.validate import spread, validate
 

@@ -14,12 +14,12 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.data import DataLoader
 
-from models import files
+from models.files import saving as files
 from tests.scripts import REPOSITORY
 from tests.test_resume import content, same
 from tests.trainings import Training, tiny_config, tiny_training
+from utils.cli.signals import CODES, StopRequest, withheld_from_workers
 from utils.data import loader
-from utils.signals import CODES, StopRequest, withheld_from_workers
 from utils.tasks.matting import Matting
 
 NAMES = ("checkpoint.tar", "BEST_checkpoint.tar")
@@ -203,7 +203,7 @@ def test_workers_that_are_being_started_get_no_signal_and_this_process_does():
 
 LATE = """
 import atexit, os, signal
-from utils.command import run
+from utils.cli.command import run
 atexit.register(lambda: os.kill(os.getpid(), signal.{name}))
 run(lambda: os.kill(os.getpid(), signal.{name}))
 """

@@ -6,7 +6,7 @@ import models
 from models import Network
 from tests.scripts import REPOSITORY
 from utils import config as configs
-from utils.options import Config
+from utils.config.options import Config
 from utils.prune import make_sparsity
 from utils.tables import rows
 from utils.train.objective import Objective

@@ -7,7 +7,7 @@ import pytest
 
 import models
 from models.errors import InputError
-from models.files import save_network
+from models.files.saving import save_network
 from tests.reference import SHARED, metrics, needs_shared
 from tests.scripts import main, refusal, refused
 from tests.sets import TEST_SIZES, write_test_set

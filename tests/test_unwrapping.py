@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import models
-from models.files import save_network
+from models.files.saving import save_network
 from tests.reference import SHARED, needs_shared
 from tests.refusals import refused
 from tests.trainings import TINY

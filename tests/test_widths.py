@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import models
-from models import files
+from models.files import saving as files
 from tests.scripts import main, refusal
 from utils.figures.widths import BAR, FULL, GAP, LEFT, MARGIN, PLOT, SPACE, read_pruned
 from utils.prune import History, cut, gates, scores, select

@@ -8,7 +8,7 @@ import torch
 import models
 from models.network import Network
 from utils import config as configs
-from utils.options import Config
+from utils.config.options import Config
 from utils.prune import Sparsity
 from utils.train.loop import fit
 from utils.train.objective import Objective

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from models import torch_file
 from models.errors import InputError
-from models.fitting import fitted
+from models.files import torch_file
+from models.files.fitting import fitted
+from models.files.plain_pickle import Husk
 from models.network import Network
-from models.plain_pickle import Husk
 from models.published import dim, dim_vgg, gca, indexnet, ours, semseg, unknown
 
 log = logging.getLogger(__name__)

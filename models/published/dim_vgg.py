@@ -9,8 +9,8 @@ import re
 from torch import Tensor
 
 from models.errors import InputError
+from models.layers.vgg import CONVOLUTIONS
 from models.published.ours import is_wide, plan_of
-from models.vgg import CONVOLUTIONS
 
 SIGNATURE = re.compile(r"(deconv[1-6]_1|refine_pred)\.(weight|bias)")
 LAYERS = {  # theirs and ours

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import models
-from models.files import save_network
+from models.files.saving import save_network
 from tests.fuzz.damage import NUMBERS, WORDS, array, damaged, encoded, picture, text
 from tests.sets import disc, prepare, write_set
 from tests.sets import picture as photograph
+from utils.config.options import Config
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
-from utils.options import Config
 
 SIZE = (24, 28)
 Case = list[str]  # a script and its arguments

@@ -11,7 +11,7 @@ from pathlib import Path
 from models.errors import InputError
 from tests import scripts
 from tests.fuzz.cases import Case, draw
-from utils.command import told
+from utils.cli.command import told
 
 SECONDS = 20
 MADE = ("out", "new", "result", "s.png", "f.png", "o.tar", "o.safetensors", "set")

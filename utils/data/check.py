@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from models.errors import InputError
+from utils.cli.processes import run
+from utils.cli.progress import progress_bar
 from utils.data.compose.composites import too_long
 from utils.data.folders import Part, backgrounds, foregrounds, parts
 from utils.data.split import split_problems
@@ -18,8 +20,6 @@ from utils.images.listing import list_images
 from utils.images.pairing import belongs_to_none, by_owner, partners
 from utils.images.reading import read_alpha, read_image, read_trimap, require_unknown
 from utils.images.sizes import check_same_size
-from utils.processes import run
-from utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
 

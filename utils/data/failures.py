@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from utils.problems import tolerate
+from utils.cli.problems import tolerate
 
 
 class Failures:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from models.errors import InputError
-from utils.advice import command
+from utils.cli.advice import command
+from utils.cli.problems import complain
 from utils.images.listing import list_images, read_names
 from utils.images.pairing import find_partners, follow
-from utils.problems import complain
 
 Part = Literal["train", "test"]
 LAYOUT = "put colours into {part}/fg, mattes into {part}/alpha, photographs into {part}/bg"

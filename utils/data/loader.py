@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, get_worker_info
 
 from models.errors import InputError
+from utils.cli.signals import withheld_from_workers
 from utils.data.failures import Failures
 from utils.data.samples import Made, Samples, TrainingData
-from utils.signals import withheld_from_workers
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from models.errors import InputError
+from utils.cli.problems import refuse
+from utils.config.options import Config
 from utils.data.failures import Failures
-from utils.options import Config
-from utils.problems import refuse
 
 Subset = Literal["train", "valid"]
 TRIES = 20  # so many pictures in a row that cannot be used are an error

@@ -1,13 +1,13 @@
 """What a training reads: foregrounds, backgrounds and split of a config, looked at once."""
 
+from utils.cli.problems import tolerate
+from utils.config.options import Config
 from utils.data.crops.crop_set import CropSet, Item
 from utils.data.failures import Failures
 from utils.data.folders import backgrounds, foregrounds
 from utils.data.samples import Subset, short
 from utils.data.split import read_split
 from utils.data.store.files import Store
-from utils.options import Config
-from utils.problems import tolerate
 
 
 class Sources:

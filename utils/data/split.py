@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.atomic import atomic
 from models.errors import InputError
-from utils.advice import command
+from models.files.atomic import atomic
+from utils.cli.advice import command
+from utils.cli.problems import refuse
 from utils.data.folders import foregrounds
 from utils.disk.lock import alone
 from utils.images.listing import EMPTY, read_names, write_names
 from utils.images.names import composite_names, parse_composite, without_suffix
 from utils.images.pairing import Lookup, last_part
-from utils.problems import refuse
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from torch import Tensor, nn
 
 from models.errors import InputError
 from models.network import Network, Stages
+from utils.config.options import DistillConfig
 from utils.distill.adapters import Adapters
 from utils.distill.kinds import KINDS
-from utils.options import DistillConfig
 
 
 class Distillation(nn.Module):

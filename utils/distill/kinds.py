@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from models.network import Network, Stages
+from utils.config.options import DistillConfig
 from utils.distill.at import attention_transfer_loss
 from utils.distill.batch import batch_similarity_loss
 from utils.distill.channel import channel_similarity_loss
@@ -15,7 +16,6 @@ from utils.distill.fsp import FlowOfSolution
 from utils.distill.nst import nst_loss
 from utils.distill.ofd import Overhaul
 from utils.distill.spatial import spatial_similarity_loss
-from utils.options import DistillConfig
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from models.atomic import atomic
 from models.errors import InputError
+from models.files.atomic import atomic
 from utils.figures.examples import Mattes
 from utils.figures.insets import COLOURS, Inset
 from utils.figures.over import put_over

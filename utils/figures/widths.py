@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from models import files
 from models.errors import InputError
+from models.files import saving as files
 from utils.figures.figure import check_name, save_figure
 
 FULL, LEFT = (214, 214, 214), (60, 110, 170)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from models.errors import InputError
-from utils.problems import warn_once
+from utils.cli.problems import warn_once
 
 # Of the known pixels. Those of 14 photographs of alphamatting.com with two trimaps each contradict
 # nowhere; mirrored, or with the trimap of another of these photographs, in 2 % and more.

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from models.atomic import atomic
 from models.errors import InputError
+from models.files.atomic import atomic
 from utils.images import wholeness
 from utils.images.decode import PILLOW_ERRORS, read_file
 

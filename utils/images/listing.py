@@ -4,8 +4,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from models.atomic import atomic
 from models.errors import InputError
+from models.files.atomic import atomic
+from utils.cli.problems import complain
 from utils.disk.regular import require_regular
 from utils.images.names import (
     IMAGE_SUFFIXES,
@@ -16,7 +17,6 @@ from utils.images.names import (
     is_picture,
     name_of,
 )
-from utils.problems import complain
 
 EMPTY = "holds no names"
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from utils.cli.problems import complain
 from utils.images.names import clean, key, parse_composite, without_suffix
-from utils.problems import complain
 
 
 class Lookup:

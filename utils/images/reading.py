@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from models.errors import InputError
+from utils.cli.problems import warn_once
 from utils.images.decode import decode, unfit_depth
 from utils.images.levels import UNKNOWN
-from utils.problems import warn_once
 
 GREY_TOLERANCE = 8  # channels of a grey matte may differ by this much, as lossy formats make them
 TRIMAP_TOLERANCE = 16  # a value this near to 0, 128 or 255 is that level, blurred by a lossy format

@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.atomic import atomic
 from models.errors import InputError
+from models.files.atomic import atomic
 
 
 def write_image(

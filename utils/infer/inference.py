@@ -10,7 +10,6 @@ import torch
 
 from models import Network
 from models.errors import InputError
-from utils.device import autocast, without_tf32
 from utils.images.levels import UNKNOWN
 from utils.images.mattes import to_8_bits
 from utils.infer import memory
@@ -19,6 +18,7 @@ from utils.infer.modes import MAX_SIZE, require_fit, require_values
 from utils.infer.overview import overview
 from utils.infer.resized import matte_half, matte_resized, matte_windows
 from utils.infer.tiles import Tile, matte_tiles, plan_tiles
+from utils.networks.device import autocast, without_tf32
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Inference:
         """The matte of a picture.
 
         Args:
-            network: on the device; `utils.device.deployed` gives its fastest form.
+            network: on the device; `utils.networks.device.deployed` gives its fastest form.
             image: uint8 (H,W,3), RGB.
             trimap: uint8 (H,W) of 0, 128 and 255.
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models import Network
-from models.layers import GlobalMean
+from models.layers.basic import GlobalMean
 from utils.infer.forward import Forward
 from utils.infer.tiles import Box, Tile
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from models import Network
 from models.channels import Plan
 from models.errors import InputError
-from utils import cost
+from utils.networks import cost
 from utils.prune.scores import Scores
 from utils.prune.widths import Block, best_blocks, floors
 
 if TYPE_CHECKING:
-    from utils.options import BudgetConfig, PruneConfig
+    from utils.config.options import BudgetConfig, PruneConfig
 
 
 class Search(NamedTuple):

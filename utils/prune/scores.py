@@ -7,7 +7,7 @@ from torch import Tensor
 
 from models import Network
 from models.channels import Conv, TransposedConv
-from models.folding import fold
+from models.layers.folding import fold
 from utils.prune.gates import Gate, Part, gates
 
 Scores = dict[str, Tensor]

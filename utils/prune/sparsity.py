@@ -14,7 +14,7 @@ from models.network import Stages
 from utils.prune.gates import all_gates
 
 if TYPE_CHECKING:
-    from utils.options import Config
+    from utils.config.options import Config
 
 
 class Sparsity:

@@ -9,10 +9,10 @@ from zlib import crc32
 import numpy as np
 
 from models.errors import InputError
+from utils.cli.processes import run
+from utils.cli.progress import progress_bar
 from utils.images.names import is_visible
 from utils.images.writing import write_image
-from utils.processes import run
-from utils.progress import progress_bar
 from utils.render.backgrounds import background
 from utils.render.glass import glass
 from utils.render.leaves import leaves

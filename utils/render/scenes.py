@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 
 from models.errors import InputError
+from utils.cli.processes import run
+from utils.cli.progress import progress_bar
 from utils.data.compose.arithmetic import compose
 from utils.data.voc.folders import CLASSES, INSIDE, LABELS, LISTS, PICTURES
 from utils.images.labels import NO_LABEL, write_labels
 from utils.images.listing import write_names
 from utils.images.names import is_visible
 from utils.images.writing import write_image
-from utils.processes import run
-from utils.progress import progress_bar
 from utils.render import FIRST, SUBJECTS, item_shape
 from utils.render.backgrounds import background
 

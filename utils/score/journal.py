@@ -4,8 +4,8 @@ import json
 import logging
 from pathlib import Path
 
-from models.atomic import atomic
 from models.errors import InputError
+from models.files.atomic import atomic
 from utils.disk.record import record, unchanged
 
 log = logging.getLogger(__name__)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from models import Network
 from models.errors import InputError
+from utils.config.options import Config
 from utils.data.voc.folders import VOC, Labelled, class_names, labelled
 from utils.images.listing import list_images
-from utils.options import Config
 from utils.tasks.segmentation import require_classes
 
 

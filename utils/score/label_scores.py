@@ -10,10 +10,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from models.atomic import atomic
+from models.files.atomic import atomic
+from utils.cli.table import table
 from utils.metrics.iou import class_iou, mean_iou, pixel_accuracy
 from utils.score.scores import LATENCY_SIDE
-from utils.table import table
 
 
 @dataclass

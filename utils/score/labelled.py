@@ -9,18 +9,18 @@ import torch
 from torch import Tensor
 
 from models import Network
-from models.files import fingerprint
-from utils import cost
+from models.files.saving import fingerprint
+from utils.cli.problems import naming
+from utils.cli.progress import progress_bar
 from utils.data.voc.folders import Labelled
-from utils.device import deployed, without_tf32
 from utils.disk.lock import alone
 from utils.figures.sheet import scaled, write_sheet
 from utils.images.labels import coloured, read_labels, write_labels
 from utils.images.reading import read_image
 from utils.images.sizes import check_same_size
 from utils.metrics.iou import confusion, pixel_accuracy
-from utils.problems import naming
-from utils.progress import progress_bar
+from utils.networks import cost
+from utils.networks.device import deployed, without_tf32
 from utils.score.journal import Journal
 from utils.score.label_scores import LabelScores
 from utils.score.owned import origin, require_own

@@ -9,16 +9,16 @@ from pathlib import Path
 import torch
 
 from models import Network
-from models.files import fingerprint
-from utils import cost
-from utils.device import autocast, deployed
+from models.files.saving import fingerprint
+from utils.cli.problems import naming
 from utils.disk.lock import alone
 from utils.figures.sheet import scaled, write_sheet
 from utils.images.reading import read_alpha, read_image
 from utils.images.sizes import check_same_size
 from utils.infer.inference import Inference
 from utils.metrics import sad
-from utils.problems import naming
+from utils.networks import cost
+from utils.networks.device import autocast, deployed
 from utils.score.owned import origin, require_own
 from utils.score.pictures import Picture, sizes, trimap_of
 from utils.score.scores import FLOOR, LATENCY_SIDE, Scores, full_label

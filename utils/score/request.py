@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from models.errors import InputError
-from utils.advice import command
-from utils.options import RESULT, Config
+from utils.cli.advice import command
+from utils.config.options import RESULT, Config
 from utils.score.folders import check_folders
 from utils.score.pictures import RADIUS, Picture, match, match_saved
 from utils.score.sets import open_set, saved_in

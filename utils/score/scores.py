@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
-from models.atomic import atomic
-from utils.table import table
+from models.files.atomic import atomic
+from utils.cli.table import table
 
 METRICS = ("SAD", "MSE", "Grad", "Conn")
 REGIONS = {"unknown": "unknown region", "all": "whole picture"}  # over which they are taken

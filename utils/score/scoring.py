@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from utils.cli.problems import naming
+from utils.cli.processes import run
+from utils.cli.progress import progress_bar
 from utils.images.agreement import require_agreement
 from utils.images.levels import UNKNOWN
 from utils.images.mattes import read_matte, to_8_bits, to_float
@@ -15,9 +18,6 @@ from utils.images.reading import read_image, require_unknown
 from utils.images.sizes import check_same_size
 from utils.images.writing import write_image
 from utils.metrics import score, score_exact
-from utils.problems import naming
-from utils.processes import run
-from utils.progress import progress_bar
 from utils.score.floor import fill_by_distance
 from utils.score.journal import Journal
 from utils.score.pictures import Picture, made_rule, trimap_of
@@ -96,7 +96,7 @@ def score_matting(
 ) -> list[dict]:
     """Matte each photograph in this process; score and save the mattes in others meanwhile.
 
-    No more than `utils.processes.AHEAD` mattes a worker are waiting. Pictures without truth are
+    No more than `utils.cli.processes.AHEAD` mattes a worker are waiting. Pictures without truth are
     only matted: their rows hold the name alone.
 
     Args:

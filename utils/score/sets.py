@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from models.errors import InputError
-from utils.advice import command
+from utils.cli.advice import command
 from utils.images.layouts import LAYOUTS, TRIMAP_KINDS, Layout, child, children, descend, folder_key
 from utils.score.pictures import RADIUS, Picture, match, with_mattes
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml
 
-from models.atomic import atomic
 from models.errors import InputError
+from models.files.atomic import atomic
 from utils import config as configs
+from utils.config.options import Config
 from utils.disk.record import record
-from utils.options import Config
 from utils.tables.rows import Row, Table
 
 DONE, CONFIG = "done.json", "config.yaml"

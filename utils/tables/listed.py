@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from models.errors import InputError
-from utils.table import table as aligned
+from utils.cli.table import table as aligned
 from utils.tables.jobs import Run, row_runs, teacher_runs
 from utils.tables.rows import Table, matching
 from utils.tables.running import ERROR

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, model_validator
 
-from utils.options import Name, Section, Weight
+from utils.config.options import Name, Section, Weight
 
 Arm = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$", max_length=60)]
 Options = dict[Name, Any]  # as in a config: sections and their keys

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from models.atomic import atomic
+from models.files.atomic import atomic
 from utils.score.scores import METRICS
 from utils.tables.jobs import Run, row_runs, teacher_runs
 from utils.tables.options import PublishedRow

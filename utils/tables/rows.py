@@ -9,7 +9,7 @@ from typing import Any
 
 from models.errors import InputError
 from utils import config as configs
-from utils.options import RESULT, Config
+from utils.config.options import RESULT, Config
 from utils.tables.options import CHOSEN, TableConfig
 
 BETWEEN = " / "  # the arms of a row's name

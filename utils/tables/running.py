@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
-from models.atomic import atomic
 from models.errors import InputError
+from models.files.atomic import atomic
 from utils.disk.lock import alone
 from utils.tables.jobs import Job, Run, row_runs, teacher_runs
 from utils.tables.rows import Table, matching

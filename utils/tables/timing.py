@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from models import Network
-from models.atomic import atomic
 from models.errors import InputError
-from utils.command import told
-from utils.cost import milliseconds
-from utils.device import choose, deployed
-from utils.networks import open_network
+from models.files.atomic import atomic
+from utils.cli.command import told
+from utils.networks.cost import milliseconds
+from utils.networks.device import choose, deployed
+from utils.networks.loading import open_network
 
 Known = dict[tuple, dict[str, float]]  # by widths, what was measured
 

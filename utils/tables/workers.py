@@ -15,9 +15,9 @@ from pathlib import Path
 from threading import Lock
 from types import ModuleType
 
-from utils.command import run
-from utils.problems import warn_once
-from utils.threads import choose_threads
+from utils.cli.command import run
+from utils.cli.problems import warn_once
+from utils.cli.threads import choose_threads
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 POLL = 1.0  # seconds after which a wait for a script looks whether its process has died

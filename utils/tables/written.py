@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from models.atomic import atomic
+from models.files.atomic import atomic
+from utils.cli.table import table as aligned
 from utils.score.scores import METRICS
-from utils.table import table as aligned
 from utils.tables.options import PublishedRow
 from utils.tables.plot import Point, write_dots, write_plot
 from utils.tables.results import Line, collect, write_csv, write_seeds

@@ -9,9 +9,9 @@ from torch import Tensor
 from models import Network
 from models.errors import InputError
 from models.matting import unknown_region
+from utils.config.options import Config
 from utils.data.crops.crop_set import Sample
 from utils.data.sources import Sources
-from utils.options import Config
 from utils.tasks.matting_losses import alpha_loss, composition_loss, l1_loss, laplacian_loss
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from models import Network
+from utils.config.options import Config
 from utils.data.samples import TrainingData
-from utils.options import Config
 
 
 class Batch(Protocol):

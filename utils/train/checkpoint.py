@@ -10,9 +10,10 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from models import Network, files
+from models import Network
 from models.errors import InputError
-from utils.options import Config
+from models.files import saving as files
+from utils.config.options import Config
 from utils.train.identity import Identity, check_same
 from utils.train.optimizer import restore_optimizer
 

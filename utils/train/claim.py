@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from models.errors import InputError
+from utils.config.options import Config
 from utils.disk.lock import alone
-from utils.options import Config
 
 
 @contextmanager

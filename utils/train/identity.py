@@ -5,8 +5,8 @@ from functools import reduce
 from pathlib import Path
 
 from models.errors import InputError
-from models.files import fingerprint
-from utils.options import Config, Section, TrainConfig
+from models.files.saving import fingerprint
+from utils.config.options import Config, Section, TrainConfig
 from utils.prune import Sparsity
 from utils.train.objective import Objective
 

@@ -8,13 +8,13 @@ from typing import Literal
 
 import torch
 
-from utils import cost
+from utils.cli.progress import progress_bar
+from utils.cli.signals import StopRequest
+from utils.config.options import Config
 from utils.data.loader import training_loader, validation_loader
-from utils.device import autocast, choose
-from utils.options import Config
-from utils.progress import progress_bar
+from utils.networks import cost
+from utils.networks.device import autocast, choose
 from utils.prune import History, Sparsity
-from utils.signals import StopRequest
 from utils.train import checkpoint, schedule
 from utils.train.average import Average
 from utils.train.board import Board

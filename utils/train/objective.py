@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from models import Network
 from models.errors import InputError
 from models.network import Stages
+from utils.config.options import Config
 from utils.distill import Distillation
-from utils.options import Config
 from utils.tasks import TASKS
 from utils.tasks.task import Batch
 

@@ -8,7 +8,7 @@ from torch import nn
 from models import Network
 from models.channels import Norm
 from models.errors import InputError
-from utils.options import TrainConfig
+from utils.config.options import TrainConfig
 from utils.prune.gates import all_gates
 
 

@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.errors import InputError
+from utils.cli.signals import StopRequest
+from utils.cli.table import table
+from utils.config.options import Config
 from utils.data.loader import training_loader
-from utils.device import choose
-from utils.options import Config
-from utils.signals import StopRequest
-from utils.table import table
+from utils.networks.device import choose
 from utils.train.objective import Objective
 from utils.train.optimizer import freeze, freeze_norms
 

@@ -3,7 +3,7 @@
 import logging
 import math
 
-from utils.options import TrainConfig
+from utils.config.options import TrainConfig
 
 log = logging.getLogger(__name__)
 

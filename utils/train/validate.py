@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from models import Network
+from utils.cli.signals import StopRequest
 from utils.data.loader import Loader
-from utils.device import autocast
-from utils.signals import StopRequest
+from utils.networks.device import autocast
 from utils.tasks import Task
 
 PICTURES = 4

@@ -6,7 +6,7 @@ from math import ceil, log
 import cv2
 import numpy as np
 
-from utils.options import AugmentConfig
+from utils.config.options import AugmentConfig
 
 GAMMA = (0.7, 1.4)  # about as much brighter as darker
 NOISE = 10.0  # levels, as of a phone at night

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.atomic import LONGEST
 from models.errors import InputError
+from models.files.atomic import LONGEST
 from utils.data.folders import Foreground, Part, foregrounds
 from utils.images.names import composite_names
 from utils.images.reading import read_alpha, read_image

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from models.atomic import atomic
 from models.errors import InputError
+from models.files.atomic import atomic
 from utils.disk.record import record
 from utils.disk.regular import require_regular
 from utils.images.names import name_of

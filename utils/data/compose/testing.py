@@ -10,6 +10,9 @@ from zlib import crc32
 import numpy as np
 
 from models.errors import InputError
+from utils.cli.problems import refuse
+from utils.cli.processes import run
+from utils.cli.progress import progress_bar
 from utils.data.compose.arithmetic import compose, fit_background
 from utils.data.compose.composites import Composition, compositions, pixels, read_pair
 from utils.data.compose.made import describe, note, outdated, require_made
@@ -25,9 +28,6 @@ from utils.images.reading import read_image, read_trimap, require_unknown
 from utils.images.sizes import check_same_size
 from utils.images.trimap import draw_radius, reach, trimap_from_reach
 from utils.images.writing import write_image
-from utils.problems import refuse
-from utils.processes import run
-from utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
 

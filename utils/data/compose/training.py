@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from models.errors import InputError
+from utils.cli.problems import refuse
+from utils.cli.processes import run
+from utils.cli.progress import progress_bar
 from utils.data.compose.arithmetic import compose, fit_background
 from utils.data.compose.composites import Composition, compositions, pixels, read_pair
 from utils.data.compose.made import describe, note, outdated, require_made
@@ -13,9 +16,6 @@ from utils.disk.lock import alone
 from utils.disk.room import PHOTOGRAPH, in_words, require_room
 from utils.images.reading import read_image
 from utils.images.writing import write_image
-from utils.problems import refuse
-from utils.processes import run
-from utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
+from utils.config.options import AugmentConfig, DataConfig
 from utils.data.augment import (
     degraded,
     fuse,
@@ -36,7 +37,6 @@ from utils.data.crops.view import (
 from utils.data.folders import Foreground
 from utils.data.samples import Made, planes, usable
 from utils.data.store.files import Store, Stored
-from utils.options import AugmentConfig, DataConfig
 
 log = logging.getLogger(__name__)
 

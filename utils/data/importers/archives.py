@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from models.atomic import atomic, shortened
 from models.errors import InputError
+from models.files.atomic import atomic, shortened
+from utils.cli.progress import progress_bar
 from utils.data.importers.entries import Entry, entries, read
 from utils.disk.record import Record, record
 from utils.disk.regular import require_regular
 from utils.disk.room import require_room
-from utils.progress import progress_bar
 
 NOTE = ".archive"  # hidden, and so no entry
 

@@ -11,15 +11,15 @@ import cv2
 import numpy as np
 
 from models.errors import InputError
+from utils.cli.problems import refuse
+from utils.cli.processes import run
+from utils.cli.progress import progress_bar
 from utils.data.importers.placing import CURE, by_name, require_own, taken
 from utils.data.importers.request import Request
 from utils.data.importers.unfinished import begin
 from utils.disk.room import MATTE, PHOTOGRAPH, require_room
 from utils.images.reading import read_alpha, read_cutout, read_image
 from utils.images.writing import write_image
-from utils.problems import refuse
-from utils.processes import run
-from utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
 

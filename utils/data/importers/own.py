@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from models.errors import InputError
+from utils.cli.problems import refuse
 from utils.data.importers.cutouts import put_cutouts
 from utils.data.importers.finding import find_pictures, find_places
 from utils.data.importers.lists import warn_unlisted
@@ -10,7 +11,6 @@ from utils.data.importers.matching import gather, match_foregrounds
 from utils.data.importers.placing import CURE
 from utils.data.importers.request import Request, Summary, put, put_matched
 from utils.data.importers.terms import keep_terms
-from utils.problems import refuse
 
 PAIRS = "folders fg and alpha side by side"
 

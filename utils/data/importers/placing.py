@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from models.atomic import atomic
+from models.files.atomic import atomic
+from utils.cli.problems import refuse
+from utils.cli.progress import progress_bar
 from utils.data.importers import unfinished
 from utils.data.importers.matching import same_content
 from utils.disk.record import record
 from utils.disk.room import require_room
 from utils.images.listing import pictures_in
 from utils.images.names import composed, is_picture, name_of
-from utils.problems import refuse
-from utils.progress import progress_bar
 
 CURE = "nothing was changed, mend this and run again"
 How = Literal["copy", "link", "move"]

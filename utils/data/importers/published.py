@@ -2,6 +2,7 @@
 
 import logging
 
+from utils.cli.problems import refuse
 from utils.data.folders import Part
 from utils.data.importers.finding import find_parts, find_places, visible_files
 from utils.data.importers.lists import find_lists, follow_list, read_list
@@ -10,7 +11,6 @@ from utils.data.importers.placing import CURE
 from utils.data.importers.request import Request, Summary, put_matched
 from utils.data.importers.terms import keep_terms
 from utils.images.listing import write_names
-from utils.problems import refuse
 
 log = logging.getLogger(__name__)
 

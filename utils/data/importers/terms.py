@@ -2,7 +2,7 @@
 
 import logging
 
-from models.atomic import atomic, shortened
+from models.files.atomic import atomic, shortened
 from utils.data.importers.finding import find_licences
 from utils.data.importers.matching import same_content
 from utils.data.importers.request import Request

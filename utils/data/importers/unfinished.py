@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from models.atomic import atomic, remove_leftovers
+from models.files.atomic import atomic, remove_leftovers
 from utils.disk.record import record
 
 log = logging.getLogger(__name__)

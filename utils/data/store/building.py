@@ -9,8 +9,11 @@ import cv2
 import numpy as np
 from safetensors.numpy import save
 
-from models.atomic import atomic
 from models.errors import InputError
+from models.files.atomic import atomic
+from utils.cli.problems import refuse, tolerate
+from utils.cli.processes import run
+from utils.cli.progress import progress_bar
 from utils.data.folders import Foreground, foregrounds
 from utils.data.store.files import (
     RADII,
@@ -26,9 +29,6 @@ from utils.disk.room import in_words, require_room
 from utils.images.names import composed
 from utils.images.reading import read_alpha, read_image
 from utils.images.sizes import check_sizes, image_size
-from utils.problems import refuse, tolerate
-from utils.processes import run
-from utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
 

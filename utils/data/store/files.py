@@ -17,14 +17,14 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
-from models.atomic import shortened
 from models.errors import InputError
-from utils.advice import command
+from models.files.atomic import shortened
+from utils.cli.advice import command
+from utils.cli.problems import tolerate
 from utils.data.folders import Foreground
 from utils.disk.record import record, unchanged
 from utils.disk.regular import require_regular
 from utils.images.trimap import reach
-from utils.problems import tolerate
 
 # Of the layout and of what is decoded; a store of another version is made anew. 1 knew turned TIFF
 # files and mattes of 0 and 1, and held them as if they were right.

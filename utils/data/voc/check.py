@@ -5,9 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from models.errors import InputError
+from utils.cli.processes import run
+from utils.cli.progress import progress_bar
 from utils.data.voc.folders import Labelled, class_names, labelled, read_labelled
-from utils.processes import run
-from utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
 

@@ -10,12 +10,12 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from utils.config.options import AugmentConfig
 from utils.data.augment import degraded, jitter
 from utils.data.crops.view import View, look
 from utils.data.samples import Made, planes, usable
 from utils.data.voc.folders import Labelled, read_labelled
 from utils.images.labels import NO_LABEL
-from utils.options import AugmentConfig
 
 TRAINING, VALIDATION = 4, 5  # keep the draws apart from each other and from those of matting
 AROUND = 116  # grey beyond a picture's border: the mean of ImageNet's, and nearly so by channel

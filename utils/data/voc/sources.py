@@ -1,10 +1,10 @@
 """What a training for segmentation reads: the lists of a config's data set, looked at once."""
 
+from utils.config.options import Config
 from utils.data.failures import Failures
 from utils.data.samples import Subset, short
 from utils.data.voc.folders import class_names, labelled
 from utils.data.voc.samples import LabelSet
-from utils.options import Config
 
 
 class LabelSources:

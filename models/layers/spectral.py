@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
-from models.precision import without_autocast
+from models.files.precision import without_autocast
 
 FIRST = 15  # iterations on a new weight
 
@@ -44,7 +44,7 @@ class SpectralNorm(nn.Module):
 
 
 def spectral_norm(layer: nn.Module) -> nn.Module:
-    """The layer with its weight divided by its spectral norm; `models.folding` makes it plain."""
+    """The layer with its weight divided by its spectral norm; `folding` makes it plain."""
     norm = SpectralNorm(layer.weight)
     # It keeps shape and type; "unsafe" only leaves out a call that would test that.
     return parametrize.register_parametrization(layer, "weight", norm, unsafe=True)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.channels import Channels
-from models.layers import GlobalMean, Unit, unit
+from models.layers.basic import GlobalMean, Unit, unit
 
 DILATIONS = (2, 4, 8)
 WIDTH = 256  # of each branch

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.channels import Channels
-from models.layers import Unit
+from models.layers.basic import Unit
 
 KINDS = ("m2o", "o2o", "holistic")
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.layers import GlobalMean
+from models.layers.basic import GlobalMean
 
 LEVELS = 5  # halvings; beyond them the picture's mean fills what is left
 FLOOR = 1e-6

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from utils.options import Config
+    from utils.config.options import Config
 
 
 def command(script: str, root: Path | str, *more: str) -> str:

@@ -5,7 +5,7 @@ Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2
 
 from torch import nn
 
-from models.layers import InvertedResidual
+from models.layers.basic import InvertedResidual
 from models.network import Encoder
 
 STEM = 32  # channels of layer0

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.channels import Channels
-from models.layers import Unit, unit
+from models.layers.basic import Unit, unit
 
 
 class BasicBlock(nn.Module):

@@ -17,11 +17,12 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from models import published, torch_file
-from models.atomic import atomic, remove_leftovers
-from models.digest import digest
+from models import published
 from models.errors import InputError
-from models.fitting import check_finite, check_types, fitted
+from models.files import torch_file
+from models.files.atomic import atomic, remove_leftovers
+from models.files.digest import digest
+from models.files.fitting import check_finite, check_types, fitted
 from models.network import Network
 
 log = logging.getLogger(__name__)

@@ -20,9 +20,9 @@ from typing import BinaryIO, NamedTuple
 import torch
 from torch import Tensor
 
-from models import plain_pickle
 from models.errors import InputError
-from models.plain_pickle import Name
+from models.files import plain_pickle
+from models.files.plain_pickle import Name
 
 ZIP = b"PK\x03\x04"
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # of the format before PyTorch 1.6

@@ -17,8 +17,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from models.errors import InputError
+from utils.config.options import Config
 from utils.disk.regular import require_regular
-from utils.options import Config
 
 # Beside its own errors, a hand-made tag such as !!int or a number 0b_ raises any of these.
 UNREADABLE = (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError)

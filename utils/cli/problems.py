@@ -34,7 +34,7 @@ def naming(culprit: Path | str) -> Iterator[None]:
 
 @cache  # a file may be read for its scores, for a sheet and for another network
 def warn_once(line: str) -> None:
-    """Log a warning, unless it was logged before, here or by a worker of `utils.processes`."""
+    """Log a warning, unless it was logged before, here or by a worker of `utils.cli.processes`."""
     once.warning("%s", line)
 
 

@@ -4,7 +4,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 # What is imported of requirements.txt; torchvision is not always needed.
 NEEDED = (
     "torch", "numpy", "PIL", "scipy", "cv2", "yaml", "pydantic", "safetensors", "tensorboard",

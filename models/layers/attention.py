@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.channels import Channels
-from models.layers import Unit
-from models.precision import without_autocast
+from models.files.precision import without_autocast
+from models.layers.basic import Unit
 
 CHUNK = 2**22  # scores held at once, 16 MiB
 SMALLEST = 1e-4  # a key of less length is not made longer

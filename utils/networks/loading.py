@@ -7,23 +7,24 @@ from pathlib import Path
 import torch
 
 import models
-from models import Network, files
+from models import Network
 from models.errors import InputError
-from models.files import fingerprint
-from models.imagenet import load_encoder
+from models.files import saving as files
+from models.files.imagenet import load_encoder
+from models.files.saving import fingerprint
 from models.registry import checked
 from models.restructure import restructured
 from utils import config as configs
-from utils.advice import with_config
-from utils.arguments import CONFIGS
-from utils.cost import parameters
-from utils.device import choose
-from utils.options import Config
+from utils.cli.advice import with_config
+from utils.cli.arguments import CONFIGS
+from utils.config.options import Config
+from utils.networks.cost import parameters
+from utils.networks.device import choose
 
 log = logging.getLogger(__name__)
 
 OF_THE_PLACE = ("data.root=", "data.dataset=", "data.backgrounds=", "device=")  # not of a network
-PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
+PRETRAINED = Path(__file__).resolve().parents[2] / "pretrained"
 
 
 def open_network(name: str) -> Network:

@@ -7,8 +7,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from models import Network
-from utils.device import deployed, without_tf32
-from utils.table import table
+from utils.cli.table import table
+from utils.networks.device import deployed, without_tf32
 
 
 def parameters(network: Network, plan: Mapping[str, int] | None = None) -> int:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from types import FrameType
 
 from models.errors import InputError
+from utils.cli.packages import lacking
+from utils.cli.signals import CODES, end_on_signals
 from utils.disk.room import in_words
-from utils.packages import lacking
-from utils.signals import CODES, end_on_signals
 
 log = logging.getLogger(__name__)
 

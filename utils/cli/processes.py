@@ -14,7 +14,7 @@ from typing import TypeVar
 import cv2
 
 from models.errors import InputError
-from utils.problems import collected, warn_once
+from utils.cli.problems import collected, warn_once
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")

@@ -8,7 +8,7 @@ from typing import NoReturn
 from models.errors import InputError
 
 HINTON = "hinton"  # SPKD's name for the loss to the teacher's matte alone
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser, default: str) -> None:
         "overrides",
         nargs="*",
         metavar="key=value",
-        help="options in place of the config's, e.g. train.batch_size=4; utils/options.py has all",
+        help="options, e.g. train.batch_size=4; utils/config/options.py has all",
     )
 
 

@@ -6,9 +6,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.channels import Channels
-from models.layers import scaled_unit, unit
+from models.files.precision import without_autocast
+from models.layers.basic import scaled_unit, unit
 from models.network import Encoder
-from models.precision import without_autocast
 
 WIDTHS = (64, 128, 256, 512, 512)
 CONVOLUTIONS = (2, 2, 3, 3, 3)

@@ -6,7 +6,7 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from models.channels import Conv, Norm, Scale, TransposedConv
-from models.layers import Unit
+from models.layers.basic import Unit
 
 
 @torch.no_grad()

@@ -7,8 +7,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from models import torch_file
 from models.errors import InputError
+from models.files import torch_file
 from models.network import Encoder, Network
 
 CURE = "set network.pretrained=null"

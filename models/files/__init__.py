@@ -1,0 +1,1 @@
+"""Files of networks: reading, writing, ImageNet weights."""
