@@ -12,7 +12,7 @@ from utils.data.compose.arithmetic import compose
 from utils.data.crops.cache import Cache
 from utils.data.crops.crop_set import CropSet, Item
 from utils.data.folders import foregrounds
-from utils.data.samples import Made
+from utils.data.samples import SampleResult
 from utils.data.store.building import build_store
 from utils.data.store.files import Store
 from utils.images.trimap import distance_trimap, make_trimap, narrow_trimap
@@ -71,13 +71,13 @@ def crops(
     return crop_set(root, [background(root, "bg", scenery)], **options)
 
 
-def arrays(sample: Made) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def arrays(sample: SampleResult) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(image (H,W,3), trimap (H,W), alpha (H,W))."""
     image, trimap, alpha = sample.sample[:3]
     return image.permute(1, 2, 0).numpy(), trimap[0].numpy(), alpha[0].numpy()
 
 
-def same(a: Made, b: Made) -> bool:
+def same(a: SampleResult, b: SampleResult) -> bool:
     return all(one.equal(other) for one, other in zip(a.sample[:3], b.sample[:3], strict=True))
 
 

@@ -21,7 +21,7 @@ from utils.data.store.building import build_store
 from utils.data.store.files import Store, store_folder
 from utils.disk.lock import alone
 from utils.images.reading import read_alpha, read_image
-from utils.images.trimap import make_trimap, reach
+from utils.images.trimap import make_trimap, unknown_radius
 from utils.images.writing import write_image
 
 COMMAND = "run python pre_process.py --dataset set"
@@ -53,7 +53,7 @@ def test_it_holds_what_was_decoded_and_where_the_edges_are(root):
         alpha = read_alpha(source.alpha)
         assert np.array_equal(stored.rgba[..., :3], read_image(source.fg))
         assert np.array_equal(stored.rgba[..., 3], alpha)
-        assert np.array_equal(stored.reach, reach(alpha))
+        assert np.array_equal(stored.unknown_radius, unknown_radius(alpha))
         for radius in (0, 1, 7, 254):
             unknown = make_trimap(alpha, radius) == 128
             assert np.array_equal(stored.counts[radius], unknown.sum(axis=1))
@@ -100,14 +100,14 @@ def test_snapped_mattes_are_solid_and_another_snap_makes_all_again(root):
         write_image(path, np.where(matte == 255, 251, np.where(matte == 0, 3, matte)))
     build_store(root)
     source = foregrounds(root, "train")[0]
-    assert np.all(Store(root).open(source).reach == 0), "every pixel is soft"
+    assert np.all(Store(root).open(source).unknown_radius == 0), "every pixel is soft"
     before = files(root)
     build_store(root, snap=5)
     assert not set(files(root).items()) & set(before.items())
     stored, matte = Store(root).open(source), read_alpha(source.alpha).astype(int)
     wanted = np.where(matte >= 250, 255, np.where(matte <= 5, 0, matte))
     assert np.array_equal(stored.rgba[..., 3], wanted)
-    assert np.array_equal(stored.reach, reach(wanted.astype(np.uint8)))
+    assert np.array_equal(stored.unknown_radius, unknown_radius(wanted.astype(np.uint8)))
     assert Store(root).usable([source]) == [source]
 
 

@@ -13,8 +13,8 @@ from utils.images.trimap import (
     draw_radius,
     make_trimap,
     narrow_trimap,
-    reach,
-    trimap_from_reach,
+    trimap_from_radius,
+    unknown_radius,
 )
 
 mattes = arrays(
@@ -38,27 +38,27 @@ def matte() -> np.ndarray:
 
 def test_reach_counts_pixels_from_the_soft_border():
     alpha = np.array([[0, 0, 0, 7, 255, 255]], np.uint8)
-    assert reach(alpha).tolist() == [[3, 2, 1, 0, 1, 2]]
-    assert reach(alpha, limit=2).tolist() == [[2, 2, 1, 0, 1, 2]]
+    assert unknown_radius(alpha).tolist() == [[3, 2, 1, 0, 1, 2]]
+    assert unknown_radius(alpha, limit=2).tolist() == [[2, 2, 1, 0, 1, 2]]
 
 
 def test_reach_of_a_hard_border_is_one_on_both_sides():
     alpha = np.array([[0, 0, 255, 255]], np.uint8)
-    assert reach(alpha).tolist() == [[2, 1, 1, 2]]
+    assert unknown_radius(alpha).tolist() == [[2, 1, 1, 2]]
 
 
 def test_reach_is_euclidean_rounded_up():
     alpha = np.zeros((5, 6), np.uint8)
     alpha[0, 0] = 128
-    distances = reach(alpha)
+    distances = unknown_radius(alpha)
     assert distances[3, 4] == 5  # 3-4-5, exactly
     assert distances[1, 1] == 2
 
 
 def test_reach_of_a_constant_matte_is_the_limit():
-    assert np.all(reach(np.zeros((3, 4), np.uint8)) == 255)
-    assert np.all(reach(np.full((3, 4), 255, np.uint8), limit=9) == 9)
-    assert np.all(reach(np.full((3, 4), 90, np.uint8)) == 0)
+    assert np.all(unknown_radius(np.zeros((3, 4), np.uint8)) == 255)
+    assert np.all(unknown_radius(np.full((3, 4), 255, np.uint8), limit=9) == 9)
+    assert np.all(unknown_radius(np.full((3, 4), 90, np.uint8)) == 0)
 
 
 @pytest.mark.parametrize("radius", [1, 2, 5, 17])
@@ -72,15 +72,15 @@ def test_trimap_equals_dilation_and_erosion_by_a_disc(matte, radius):
 @given(mattes, st.integers(0, 12), st.integers(0, 12))
 @settings(max_examples=60, deadline=None)
 def test_unknown_grows_with_the_radius_and_holds_what_is_soft(alpha, radius, more):
-    distances = reach(alpha)
-    narrow = trimap_from_reach(alpha, distances, radius)
-    wide = trimap_from_reach(alpha, distances, radius + more)
+    distances = unknown_radius(alpha)
+    narrow = trimap_from_radius(alpha, distances, radius)
+    wide = trimap_from_radius(alpha, distances, radius + more)
     soft = (alpha > 0) & (alpha < 255)
     assert set(np.unique(narrow)) <= {0, 128, 255}
     assert np.all(narrow[soft] == 128)
     assert np.all(wide[narrow == 128] == 128)
     assert np.array_equal(narrow[narrow != 128], alpha[narrow != 128])
-    assert np.array_equal(trimap_from_reach(alpha, distances, 0) == 128, soft)
+    assert np.array_equal(trimap_from_radius(alpha, distances, 0) == 128, soft)
 
 
 @given(mattes, st.integers(1, 4))

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Sampler, get_worker_info
 from models.errors import InputError
 from utils.cli.signals import withheld_from_workers
 from utils.data.failures import Failures
-from utils.data.samples import Made, Samples, TrainingData
+from utils.data.samples import SampleResult, Samples, TrainingData
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class Loader(DataLoader):
         finally:
             _end_workers(made)  # here, too: a generator that was never asked has no end
 
-    def _made(self, stop: object) -> Iterator[Made]:
+    def _made(self, stop: object) -> Iterator[SampleResult]:
         if self.num_workers:
             try:
                 multiprocessing.Queue().close()  # its locks are files in /dev/shm
@@ -122,11 +122,11 @@ class _Wait:
         return self._get(POLL)
 
 
-def _collate(made: list[Made]) -> Made:
+def _collate(made: list[SampleResult]) -> SampleResult:
     parts = zip(*(one.sample for one in made), strict=True)
     problems = tuple(problem for one in made for problem in one.problems)
     batch = (None if part[0] is None else _stacked(part) for part in parts)
-    return Made(type(made[0].sample)(*batch), problems)
+    return SampleResult(type(made[0].sample)(*batch), problems)
 
 
 def _stacked(parts: Sequence[Tensor]) -> Tensor | np.ndarray:
@@ -148,7 +148,7 @@ def _as_tensor(part: Tensor | np.ndarray | None) -> Tensor | None:
     return torch.from_numpy(part) if isinstance(part, np.ndarray) else part
 
 
-def _one_line_errors(batches: Iterator[Made], failures: Failures) -> Iterator[NamedTuple]:
+def _one_line_errors(batches: Iterator[SampleResult], failures: Failures) -> Iterator[NamedTuple]:
     told = False
     try:
         for sample, problems in batches:
@@ -176,7 +176,7 @@ def _one_line_errors(batches: Iterator[Made], failures: Failures) -> Iterator[Na
         _end_workers(batches)
 
 
-def _end_workers(batches: Iterator[Made]) -> None:
+def _end_workers(batches: Iterator[SampleResult]) -> None:
     # Workers ignore signals, and a traceback may keep their iterator alive: without this the
     # interpreter would wait for them for ever at its end.
     if hasattr(batches, "_shutdown_workers"):

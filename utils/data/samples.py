@@ -22,7 +22,7 @@ Picture = TypeVar("Picture")
 Result = TypeVar("Result")
 
 
-class Made(NamedTuple):
+class SampleResult(NamedTuple):
     """A sample, and what was wrong with the pictures that it could not be made of.
 
     The sample is a NamedTuple of tensors, or None where it has no such part.
@@ -37,7 +37,7 @@ class Samples(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, key: tuple[int, int]) -> Made: ...
+    def __getitem__(self, key: tuple[int, int]) -> SampleResult: ...
 
 
 class TrainingData(Protocol):
@@ -53,7 +53,7 @@ class TrainingData(Protocol):
         """A short text for each thing that samples are made of: equal for the same, anywhere."""
 
 
-def usable(
+def first_usable(
     first: Picture | None,
     others: Sequence[Picture],
     read: Callable[[Picture], Result],

@@ -18,10 +18,10 @@ def make_trimap(alpha: np.ndarray, radius: int) -> np.ndarray:
         uint8 (H, W) of 0, 128, 255. The same as dilating what is not background and eroding what
         is foreground by a disc of that radius.
     """
-    return trimap_from_reach(alpha, reach(alpha), radius)
+    return trimap_from_radius(alpha, unknown_radius(alpha), radius)
 
 
-def reach(alpha: np.ndarray, limit: int = 255) -> np.ndarray:
+def unknown_radius(alpha: np.ndarray, limit: int = 255) -> np.ndarray:
     """The smallest radius at which each pixel of a matte becomes unknown.
 
     It does not depend on the radius, so it is computed once for a matte and thresholded for each
@@ -49,15 +49,15 @@ def reach(alpha: np.ndarray, limit: int = 255) -> np.ndarray:
     return result
 
 
-def trimap_from_reach(alpha: np.ndarray, reach: np.ndarray, radius: int) -> np.ndarray:
-    """The trimap, uint8 (H, W) of 0, 128, 255: unknown where `reach(alpha)` <= `radius`.
+def trimap_from_radius(alpha: np.ndarray, unknown_radius: np.ndarray, radius: int) -> np.ndarray:
+    """The trimap, uint8 (H, W) of 0, 128, 255: unknown where `unknown_radius(alpha)` <= `radius`.
 
     Raises:
         InputError: the radius is not in 0..254.
     """
     _check_radius(radius)
     # Outside the unknown region alpha is 0 or 255 already.
-    return np.where(reach <= radius, np.uint8(UNKNOWN), alpha)
+    return np.where(unknown_radius <= radius, np.uint8(UNKNOWN), alpha)
 
 
 def narrow_trimap(alpha: np.ndarray, kernel_size: int) -> np.ndarray:

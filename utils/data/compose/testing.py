@@ -26,7 +26,7 @@ from utils.images.names import name_of
 from utils.images.pairing import belongs_to_none, by_owner
 from utils.images.reading import read_image, read_trimap, require_unknown
 from utils.images.sizes import check_same_size
-from utils.images.trimap import draw_radius, reach, trimap_from_reach
+from utils.images.trimap import draw_radius, trimap_from_radius, unknown_radius
 from utils.images.writing import write_image
 
 log = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ def _compose_foreground(job: _Job) -> int:
     composed, (foreground, composites), trimaps, radius, seed = job
     fg, alpha = read_pair(foreground)
     height, width = alpha.shape
-    distance = reach(alpha) if len(trimaps) < len(composites) else None
+    distance = unknown_radius(alpha) if len(trimaps) < len(composites) else None
     brought: dict[Path, np.ndarray] = {}
     for one in composites:
         path = trimaps.get(one.name)
@@ -158,7 +158,7 @@ def _compose_foreground(job: _Job) -> int:
         else:
             rng = np.random.default_rng((seed, crc32(one.name.encode())))
             drawn = draw_radius(rng, *radius)
-            trimap = trimap_from_reach(alpha, distance, drawn)
+            trimap = trimap_from_radius(alpha, distance, drawn)
             if not np.any(trimap == UNKNOWN):
                 raise InputError(
                     f"{foreground.alpha}: this matte has nothing unknown at radius {drawn}; "

@@ -35,7 +35,7 @@ from utils.data.crops.view import (
     view_at,
 )
 from utils.data.folders import Foreground
-from utils.data.samples import Made, planes, usable
+from utils.data.samples import SampleResult, first_usable, planes
 from utils.data.store.files import Store, Stored
 
 log = logging.getLogger(__name__)
@@ -109,20 +109,20 @@ class CropSet(Dataset):
     def __len__(self) -> int:
         return len(self._items)
 
-    def __getitem__(self, key: tuple[int, int]) -> Made:
+    def __getitem__(self, key: tuple[int, int]) -> SampleResult:
         epoch, index = key
         rng = np.random.default_rng([self._kind, self._seed, epoch, index])
         problems: list[str] = []
         item, augment = self._items[index], self._augment
-        made_of = partial(usable, rng=rng, problems=problems)
-        source, stored = made_of(item.foreground, self._foregrounds, self._read)
+        usable = partial(first_usable, rng=rng, problems=problems)
+        source, stored = usable(item.foreground, self._foregrounds, self._read)
         interpolation = _drawn(rng) if augment.random_interpolation else None
         radii = draw_radii(self._data.trimap, self._data.trimap_radius, rng)
         view = self._view(source, stored, radii, rng)
         layer, trimap = self._layer(stored, radii, view, interpolation, rng)
         if augment.fuse and rng.random() < augment.fuse:
-            _, other = made_of(None, self._foregrounds, self._read)
-            behind = stretched(view, stored.reach.shape, other.reach.shape)
+            _, other = usable(None, self._foregrounds, self._read)
+            behind = stretched(view, stored.unknown_radius.shape, other.unknown_radius.shape)
             second, second_trimap = self._layer(other, radii, behind, interpolation, rng)
             fused = (fuse_exactly if augment.fuse_exact else fuse)(layer, second)
             if fused is not layer:
@@ -135,7 +135,7 @@ class CropSet(Dataset):
         colour, alpha = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB), cv2.extractChannel(layer, 3)
         if augment.jitter_foreground:
             colour = jitter_foreground(colour, alpha, rng)
-        scenery = made_of(
+        scenery = usable(
             item.background,
             self._backgrounds,
             lambda path: self._behind.behind(path, view, rng, interpolation),
@@ -149,7 +149,7 @@ class CropSet(Dataset):
         image = degraded(image, augment, rng)
         flipped = augment.flip and rng.random() < 0.5
         parts = [image, trimap, alpha, *((colour, scenery) if self._layers else ())]
-        return Made(Sample(*planes(parts, flipped)), tuple(problems))
+        return SampleResult(Sample(*planes(parts, flipped)), tuple(problems))
 
     def _composed(
         self, colour: np.ndarray, alpha: np.ndarray, scenery: np.ndarray, rng: np.random.Generator
@@ -164,7 +164,7 @@ class CropSet(Dataset):
     def _view(
         self, source: Foreground, stored: Stored, radii: Radii, rng: np.random.Generator
     ) -> View:
-        data, augment, size = self._data, self._augment, stored.reach.shape
+        data, augment, size = self._data, self._augment, stored.unknown_radius.shape
         if self._bends:
             canvas = affine_canvas(size, data.crop, augment.affine, augment.squash, rng)
         else:

@@ -8,7 +8,7 @@ import numpy as np
 from utils.data.crops.view import View, Window, box, look, within
 from utils.data.store.files import Stored
 from utils.images.levels import LARGEST_RADIUS, UNKNOWN
-from utils.images.trimap import distance_trimap, draw_radius, narrow_trimap, trimap_from_reach
+from utils.images.trimap import distance_trimap, draw_radius, narrow_trimap, trimap_from_radius
 
 Kind = Literal["varied", "independent", "distance", "narrow"]
 TRIES = 100  # of finding an unknown pixel among those that may be
@@ -48,7 +48,7 @@ def draw_radii(kind: Kind, radius: tuple[int, int], rng: np.random.Generator) ->
 
 def unknown_place(stored: Stored, radii: Radii, rng: np.random.Generator) -> tuple[int, int]:
     """(row, column) of an unknown pixel, each equally likely; any pixel where none is unknown."""
-    height, width = stored.reach.shape
+    height, width = stored.unknown_radius.shape
     radius = max(radii.foreground, radii.background)
     # Of each row how many are near an edge, then which: a thousand times faster than the picture.
     until = stored.counts[radius].cumsum(dtype=np.int64)
@@ -56,7 +56,7 @@ def unknown_place(stored: Stored, radii: Radii, rng: np.random.Generator) -> tup
         number = rng.integers(until[-1])
         row = int(until.searchsorted(number, "right"))
         inside = number - (until[row - 1] if row else 0)
-        column = int(np.flatnonzero(stored.reach[row] <= radius)[inside])
+        column = int(np.flatnonzero(stored.unknown_radius[row] <= radius)[inside])
         if radii.kind == "varied":
             return row, column
         pixel = slice(row, row + 1), slice(column, column + 1)
@@ -77,10 +77,10 @@ def trimap_through(stored: Stored, radii: Radii, view: View, alpha: np.ndarray) 
         alpha: the matte as the view shows it; where that is neither 0 nor 255 is unknown.
     """
     if radii.kind in ("varied", "independent"):
-        reach = look(stored.reach, view, cv2.INTER_NEAREST, border=255)
+        reach = look(stored.unknown_radius, view, cv2.INTER_NEAREST, border=255)
         trimap = _from_reach(alpha, reach, radii)
     else:
-        window = box(view, stored.reach.shape)
+        window = box(view, stored.unknown_radius.shape)
         trimap = look(_trimap(stored, radii, window), within(view, window), cv2.INTER_NEAREST)
     # Interpolation can make a pixel fractional that the nearest one calls known.
     return np.where(trimap == UNKNOWN, np.uint8(UNKNOWN), cv2.LUT(alpha, LEVELS))
@@ -88,7 +88,7 @@ def trimap_through(stored: Stored, radii: Radii, view: View, alpha: np.ndarray) 
 
 def _trimap(stored: Stored, radii: Radii, window: Window) -> np.ndarray:
     if radii.kind in ("varied", "independent"):
-        return _from_reach(stored.rgba[window][..., 3], stored.reach[window], radii)
+        return _from_reach(stored.rgba[window][..., 3], stored.unknown_radius[window], radii)
     rows, columns = window
     margin = max(radii.foreground, radii.background) + 1
     top, left = max(0, rows.start - margin), max(0, columns.start - margin)
@@ -102,7 +102,7 @@ def _trimap(stored: Stored, radii: Radii, window: Window) -> np.ndarray:
 
 def _from_reach(alpha: np.ndarray, reach: np.ndarray, radii: Radii) -> np.ndarray:
     if radii.foreground == radii.background:
-        return trimap_from_reach(alpha, reach, radii.foreground)
+        return trimap_from_radius(alpha, reach, radii.foreground)
     radius = np.where(alpha, np.uint8(radii.foreground), np.uint8(radii.background))
     return np.where(reach <= radius, np.uint8(UNKNOWN), alpha)
 

@@ -16,6 +16,7 @@ from utils.cli.processes import run
 from utils.cli.progress import progress_bar
 from utils.data.folders import Foreground, foregrounds
 from utils.data.store.files import (
+    ARRAYS,
     RADII,
     describe,
     fault,
@@ -87,7 +88,7 @@ def _build(folder: Path, sources: list[Foreground], workers: int, snap: int) -> 
     return folder
 
 
-def snapped(alpha: np.ndarray, by: int) -> np.ndarray:
+def snap_alpha(alpha: np.ndarray, by: int) -> np.ndarray:
     """A matte, uint8 (H, W), whose values within `by` of 0 or 255 are exactly these."""
     levels = np.arange(256)
     levels[levels <= by], levels[levels >= 255 - by] = 0, 255
@@ -131,5 +132,6 @@ def _store(job: tuple[Path, Foreground, int]) -> str | None:
     except InputError as error:
         return str(error)
     with atomic(file_of(folder, source)) as temporary:
-        temporary.write_bytes(save(describe(colour, snapped(alpha, snap))._asdict(), metadata))
+        arrays = dict(zip(ARRAYS, describe(colour, snap_alpha(alpha, snap)), strict=True))
+        temporary.write_bytes(save(arrays, metadata))
     return None

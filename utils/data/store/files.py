@@ -24,13 +24,14 @@ from utils.cli.problems import tolerate
 from utils.data.folders import Foreground
 from utils.disk.record import record, unchanged
 from utils.disk.regular import require_regular
-from utils.images.trimap import reach
+from utils.images.trimap import unknown_radius
 
 # Of the layout and of what is decoded; a store of another version is made anew. 1 knew turned TIFF
 # files and mattes of 0 and 1, and held them as if they were right.
 VERSION = "2"
 RADII = 256
 LARGEST_HEADER = 1 << 16
+ARRAYS = ("rgba", "reach", "counts")  # the fields of `Stored` by their names in the file
 OPEN_FILES = 256  # a process may often have no more than 1024
 
 
@@ -38,17 +39,17 @@ class Stored(NamedTuple):
     """A foreground of the store; its arrays are views of the file and read-only."""
 
     rgba: np.ndarray
-    reach: np.ndarray
+    unknown_radius: np.ndarray
     counts: np.ndarray
 
 
 def describe(colour: np.ndarray, alpha: np.ndarray) -> Stored:
     """What is stored of a foreground, uint8 (H, W, 3), and its matte, uint8 (H, W)."""
-    distance = reach(alpha)
-    at = np.arange(len(alpha))[:, None] * RADII + distance
+    radius = unknown_radius(alpha)
+    at = np.arange(len(alpha))[:, None] * RADII + radius
     rows = np.bincount(at.ravel(), minlength=at.shape[0] * RADII).reshape(-1, RADII)
     counts = np.ascontiguousarray(rows.cumsum(1).T.astype(np.uint16))
-    return Stored(np.dstack([colour, alpha]), distance, counts)
+    return Stored(np.dstack([colour, alpha]), radius, counts)
 
 
 class Store:
@@ -167,9 +168,9 @@ def _map(path: Path, cure: str) -> tuple[Stored, dict[str, str]]:
         if metadata["version"] != VERSION:
             raise InputError(f"{path}: made by another version of Matting Prune; {cure}")
         content = np.asarray(np.memmap(path, np.uint8, "r", offset=8 + length))
-        arrays = (_array(content, header[name]) for name in Stored._fields)
+        arrays = (_array(content, header[name]) for name in ARRAYS)
         stored = Stored(*arrays)
-        size = stored.reach.shape
+        size = stored.unknown_radius.shape
         if stored.rgba.shape != (*size, 4) or stored.counts.shape != (RADII, size[0]):
             raise ValueError("its arrays are of different pictures")
         return stored, metadata

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from utils.config.options import AugmentConfig
 from utils.data.augment import degraded, jitter
 from utils.data.crops.view import View, look
-from utils.data.samples import Made, planes, usable
+from utils.data.samples import SampleResult, first_usable, planes
 from utils.data.voc.folders import Labelled, read_labelled
 from utils.images.labels import NO_LABEL
 
@@ -58,18 +58,18 @@ class LabelSet(Dataset):
     def __len__(self) -> int:
         return len(self._pictures)
 
-    def __getitem__(self, key: tuple[int, int]) -> Made:
+    def __getitem__(self, key: tuple[int, int]) -> SampleResult:
         epoch, index = key
         rng = np.random.default_rng([self._kind, self._seed, epoch, index])
         problems: list[str] = []
         read = partial(read_labelled, classes=self._classes)
-        image, labels = usable(self._pictures[index], self._pictures, read, rng, problems)
+        image, labels = first_usable(self._pictures[index], self._pictures, read, rng, problems)
         view = self._view(labels.shape, rng)
         image = look(image, view, border=AROUND)
         labels = look(labels, view, cv2.INTER_NEAREST, border=NO_LABEL)
         image = degraded(jitter(image, self._augment.jitter, rng), self._augment, rng)
         flipped = self._augment.flip and rng.random() < 0.5
-        return Made(Sample(*planes([image, labels], flipped)), tuple(problems))
+        return SampleResult(Sample(*planes([image, labels], flipped)), tuple(problems))
 
     def _view(self, size: tuple[int, int], rng: np.random.Generator) -> View:
         augment = self._augment
