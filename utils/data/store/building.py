@@ -1,7 +1,6 @@
 """Build the training store: in several processes, resumed, checked against its sources."""
 
 import logging
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from utils.data.store.files import (
     fault,
     file_of,
     made_here,
-    sources_of,
+    metadata_of,
     store_folder,
 )
 from utils.disk.lock import alone
@@ -33,7 +32,6 @@ from utils.images.sizes import check_sizes, image_size
 
 log = logging.getLogger(__name__)
 
-LEFT = re.compile(r"\..+\.\d+(-\w+)?\.safetensors")  # by a build that was killed
 WIDEST = 65535  # what a count of 16 bits can tell of a row
 
 
@@ -61,30 +59,22 @@ def build_store(root: Path | str, workers: int = 0, snap: int = 0) -> Path:
     sources = foregrounds(root, "train")
     folder = store_folder(root)
     with alone(folder, "building the store"):
-        return _build(folder, sources, workers, snap)
-
-
-def _build(folder: Path, sources: list[Foreground], workers: int, snap: int) -> Path:
-    pixels, bad = _sizes(sources)
-    due = [one for one in sources if one.name in pixels and fault(folder, one, "", snap)]
-    others = [path for path in (file_of(folder, one) for one in due) if made_here(path) is False]
-    refuse([f"{path}: was not made here; move it to another folder" for path in others])
-    kept = {composed(file_of(folder, one).name) for one in sources if one.name in pixels}
-    for path in folder.glob("*.safetensors"):
-        if composed(path.name) not in kept and (LEFT.fullmatch(path.name) or made_here(path)):
-            path.unlink()
-    needed = _bytes(pixels[one.name] for one in due)
-    log.info(
-        "%s: %d foregrounds, %s; %d to make, %s",
-        *(folder, len(pixels), in_words(_bytes(pixels.values())), len(due), in_words(needed)),
-    )
-    require_room(folder, needed, instead="put the data set on another disk (--data-root)")
-    jobs = [(folder, one, snap) for one in due]
-    with progress_bar(total=len(jobs), desc="store", unit="foreground", disable=not jobs) as bar:
-        for problem in run(_store, jobs, workers, folder):
-            bar.update()
-            bad += [problem] if problem else []
-    tolerate(bad, len(sources), "foregrounds")
+        pixels, bad = _sizes(sources)
+        pending = [one for one in sources if one.name in pixels and fault(folder, one, "", snap)]
+        _make_way(folder, [one for one in sources if one.name in pixels], pending)
+        needed = _bytes(pixels[one.name] for one in pending)
+        log.info(
+            "%s: %d foregrounds, %s; %d to make, %s",
+            *(folder, len(pixels), in_words(_bytes(pixels.values()))),
+            *(len(pending), in_words(needed)),
+        )
+        require_room(folder, needed, instead="put the data set on another disk (--data-root)")
+        jobs = [(folder, one, snap) for one in pending]
+        with progress_bar(total=len(jobs), desc="store", unit="foreground", disable=not jobs) as b:
+            for problem in run(_store, jobs, workers, folder):
+                b.update()
+                bad += [problem] if problem else []
+        tolerate(bad, len(sources), "foregrounds")
     return folder
 
 
@@ -95,25 +85,34 @@ def snap_alpha(alpha: np.ndarray, by: int) -> np.ndarray:
     return cv2.LUT(alpha, levels.astype(np.uint8)) if by else alpha
 
 
+def _make_way(folder: Path, kept: list[Foreground], pending: list[Foreground]) -> None:
+    """Remove what we made and nobody needs; refuse where a file of others is in the way."""
+    others = [path for path in (file_of(folder, one) for one in pending) if made_here(path) is False]
+    refuse([f"{path}: was not made here; move it to another folder" for path in others])
+    names = {composed(file_of(folder, one).name) for one in kept}
+    for path in folder.glob("*.safetensors"):
+        left = path.name.startswith(".")  # half a file, by a build that was killed
+        if composed(path.name) not in names and (left or made_here(path)):
+            path.unlink()
+
+
 def _sizes(sources: list[Foreground]) -> tuple[dict[str, tuple[int, int]], list[str]]:
     """The (height, width) of each readable foreground, and what is wrong with the others."""
     sizes, bad, wrong = {}, [], []
     for one in sources:
         try:
-            sizes[one.name] = image_size(one.fg)
-            other = image_size(one.alpha)
+            size, other = image_size(one.fg), image_size(one.alpha)
         except InputError as error:
-            sizes.pop(one.name, None)
             bad.append(str(error))
             continue
-        if sizes[one.name][1] > WIDEST:
+        if size[1] > WIDEST:
             bad.append(f"{one.fg}: wider than {WIDEST} pixels; make it smaller")
-            del sizes[one.name]
             continue
         try:
-            check_sizes(one.fg, sizes[one.name], one.alpha, other)
+            check_sizes(one.fg, size, one.alpha, other)
         except InputError as error:
             wrong.append(str(error))
+        sizes[one.name] = size
     refuse(wrong)
     return sizes, bad
 
@@ -126,12 +125,11 @@ def _store(job: tuple[Path, Foreground, int]) -> str | None:
     """Store one foreground; returns what is wrong with it."""
     folder, source, snap = job
     try:
-        # Before it is read, so that a later change is noticed.
-        metadata = {**sources_of(source), "snap": str(snap)}
+        metadata = metadata_of(source, snap)  # before it is read, so that a change is noticed
         colour, alpha = read_image(source.fg), read_alpha(source.alpha)
     except InputError as error:
         return str(error)
+    stored = describe(colour, snap_alpha(alpha, snap))
     with atomic(file_of(folder, source)) as temporary:
-        arrays = dict(zip(ARRAYS, describe(colour, snap_alpha(alpha, snap)), strict=True))
-        temporary.write_bytes(save(arrays, metadata))
+        temporary.write_bytes(save(dict(zip(ARRAYS, stored, strict=True)), metadata))
     return None

@@ -4,18 +4,18 @@ Each foreground is one safetensors file, `root/train/store/NAME.safetensors`, of
 
     rgba    uint8 (H, W, 4), the colours and the matte
     reach   uint8 (H, W), the smallest trimap radius at which a pixel is unknown
-    counts  uint16 (256, H), how many pixels of each row have at most that reach
+    counts  uint16 (256, H), how many pixels of each row have at most that radius
 
 Its metadata name the version of this layout and content, the sources it was made from and how.
 """
 
 import json
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from models.errors import InputError
 from models.files.atomic import shortened
@@ -29,10 +29,8 @@ from utils.images.trimap import unknown_radius
 # Of the layout and of what is decoded; a store of another version is made anew. 1 knew turned TIFF
 # files and mattes of 0 and 1, and held them as if they were right.
 VERSION = "2"
-RADII = 256
-LARGEST_HEADER = 1 << 16
 ARRAYS = ("rgba", "reach", "counts")  # the fields of `Stored` by their names in the file
-OPEN_FILES = 256  # a process may often have no more than 1024
+RADII = 256
 
 
 class Stored(NamedTuple):
@@ -62,13 +60,13 @@ class Store:
     def __init__(self, root: Path | str) -> None:
         self._folder = store_folder(root)
         self._cure = f"run {command('pre_process.py', root)}"
-        self._maps: OrderedDict[str, Stored] = OrderedDict()
+        self._maps: dict[str, Stored] = {}
         if not self._folder.is_dir():
             raise InputError(f"{self._folder}: no training store; {self._cure}")
 
     def __getstate__(self) -> dict:
         # Pickled for a worker, maps would become copies.
-        return {**self.__dict__, "_maps": OrderedDict()}
+        return {**self.__dict__, "_maps": {}}
 
     def usable(self, sources: Sequence[Foreground]) -> list[Foreground]:
         """Those of `sources` that are stored as they are now; the others are logged.
@@ -86,14 +84,9 @@ class Store:
         Raises:
             InputError: its file is gone, not whole, or of another version.
         """
-        if source.name in self._maps:
-            self._maps.move_to_end(source.name)
-            return self._maps[source.name]
-        mapped, _ = _map(file_of(self._folder, source), self._cure)
-        self._maps[source.name] = mapped
-        if len(self._maps) > OPEN_FILES:
-            self._maps.popitem(last=False)
-        return mapped
+        if source.name not in self._maps:
+            self._maps[source.name] = _map(file_of(self._folder, source), self._cure)[0]
+        return self._maps[source.name]
 
     def described(self, source: Foreground) -> list[str | int]:
         """What a stored foreground is: its name, the sizes of its files, how it was stored."""
@@ -117,10 +110,10 @@ def file_of(folder: Path, source: Foreground) -> Path:
     return folder / shortened(source.name, ".safetensors")
 
 
-def sources_of(source: Foreground) -> dict[str, str]:
-    """What a file is made from, as its metadata tell: the version, and the records of the files."""
+def metadata_of(source: Foreground, snap: int) -> dict[str, str]:
+    """What a file tells of itself: the version, the records of its sources, how it was made."""
     records = {kind: str(record(getattr(source, kind))) for kind in ("fg", "alpha")}
-    return {"version": VERSION, **records}
+    return {"version": VERSION, **records, "snap": str(snap)}
 
 
 def fault(folder: Path, source: Foreground, cure: str, snap: int | None = None) -> str | None:
@@ -141,43 +134,42 @@ def made_here(path: Path) -> bool | None:
     """Whether a file is one of a store, of any version; None where that cannot be told of it."""
     require_regular(path)
     try:
-        with path.open("rb") as file:
-            return {"version", "fg", "alpha"} <= set(_header(file)[1].get("__metadata__", ()))
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        header, _ = _read(path)
+        return {"version", "fg", "alpha"} <= header.get("__metadata__", {}).keys()
+    except (OSError, ValueError, RuntimeError):
         return None
 
 
-def _header(file: IO[bytes]) -> tuple[int, dict]:
-    """How long the header of a safetensors file is, and what is in it."""
-    length = int.from_bytes(file.read(8), "little")
-    if length > LARGEST_HEADER:
-        raise ValueError("no header")
-    return length, json.loads(file.read(length))
-
-
 def _map(path: Path, cure: str) -> tuple[Stored, dict[str, str]]:
-    """The arrays and the metadata of a file.
-
-    Not `safetensors.safe_open`: it copies a window fifteen times slower than NumPy.
-    """
+    """The arrays and the metadata of a file."""
     require_regular(path)
     try:
-        with path.open("rb") as file:
-            length, header = _header(file)
+        header, content = _read(path)
         metadata = header["__metadata__"]
         if metadata["version"] != VERSION:
             raise InputError(f"{path}: made by another version of Matting Prune; {cure}")
-        content = np.asarray(np.memmap(path, np.uint8, "r", offset=8 + length))
-        arrays = (_array(content, header[name]) for name in ARRAYS)
-        stored = Stored(*arrays)
+        stored = Stored(*(_array(content, header[name]) for name in ARRAYS))
         size = stored.unknown_radius.shape
         if stored.rgba.shape != (*size, 4) or stored.counts.shape != (RADII, size[0]):
             raise ValueError("its arrays are of different pictures")
         return stored, metadata
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {cure}") from None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError):
         raise InputError(f"{path}: damaged or not whole; {cure}") from None
+
+
+def _read(path: Path) -> tuple[dict, np.ndarray]:
+    """The header of a safetensors file, and the bytes after it, mapped into memory.
+
+    Not `safetensors.safe_open`, which copies a window fifteen times slower than NumPy. Not
+    `np.memmap` either: each such map holds a file open, of which a process may have few.
+    """
+    size = path.stat().st_size
+    content = torch.from_file(str(path), size=size, dtype=torch.uint8).numpy()
+    content.flags.writeable = False
+    start = 8 + int.from_bytes(content[:8].tobytes(), "little")
+    return json.loads(content[8:start].tobytes()), content[start:]
 
 
 def _array(content: np.ndarray, described: dict) -> np.ndarray:

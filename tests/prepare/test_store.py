@@ -16,7 +16,6 @@ from tests.trainings import tiny_config
 from utils.data.folders import foregrounds
 from utils.data.sources import Sources
 from utils.data.store import building as store_build
-from utils.data.store import files as store_module
 from utils.data.store.building import build_store
 from utils.data.store.files import Store, store_folder
 from utils.disk.lock import alone
@@ -59,15 +58,16 @@ def test_it_holds_what_was_decoded_and_where_the_edges_are(root):
             assert np.array_equal(stored.counts[radius], unknown.sum(axis=1))
 
 
-def test_it_is_mapped_not_read_and_cannot_be_written_to(root):
+def test_it_is_mapped_and_cannot_be_written_to_and_holds_no_file_open(root):
     build_store(root)
-    stored = Store(root).open(foregrounds(root, "train")[0])
-    base = stored.rgba
-    while base.base is not None and not isinstance(base, np.memmap):
-        base = base.base
-    assert isinstance(base, np.memmap)
+    before = len(os.listdir("/proc/self/fd"))
+    store = Store(root)
+    stored = [store.open(source) for source in foregrounds(root, "train")]
+    maps = Path("/proc/self/maps").read_text()
+    assert all(f"train/store/train{index}.safetensors" in maps for index in range(3))
+    assert len(os.listdir("/proc/self/fd")) == before
     with pytest.raises(ValueError, match="read-only"):
-        stored.rgba[0, 0, 0] = 1
+        stored[0].rgba[0, 0, 0] = 1
 
 
 def test_workers_change_nothing(root, tmp_path):
@@ -261,15 +261,3 @@ def test_a_worker_gets_paths_not_pictures(root):
     copied = pickle.loads(pickle.dumps(store))
     assert len(pickle.dumps(store)) == before
     assert np.array_equal(copied.open(sources[0]).rgba, store.open(sources[0]).rgba)
-
-
-def test_few_files_are_open_at_a_time(root, monkeypatch):
-    monkeypatch.setattr(store_module, "OPEN_FILES", 2)
-    build_store(root)
-    store, sources = Store(root), foregrounds(root, "train")
-    first = store.open(sources[0])
-    assert store.open(sources[0]) is first
-    for source in sources[1:]:
-        store.open(source)
-    again = store.open(sources[0])
-    assert again is not first and np.array_equal(again.rgba, first.rgba)
