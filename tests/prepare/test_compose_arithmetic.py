@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -53,13 +52,6 @@ def test_smaller_background_is_enlarged_by_the_larger_ratio():
 @settings(max_examples=80, deadline=None)
 def test_fitted_background_has_the_size_asked_for(h, w, height, width):
     assert fit_background(np.zeros((h, w, 3), np.uint8), height, width).shape == (height, width, 3)
-
-
-@pytest.mark.parametrize("alpha", [1, 77, 254])
-def test_same_colours_stay_within_one_level(alpha):
-    colour = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, 2)
-    image = compose(colour, np.full((1, 256), alpha, np.uint8), colour)
-    assert np.abs(image.astype(int) - colour).max() <= 1
 
 
 @given(colours, arrays(np.uint8, (3, 4)), colours, st.floats(1, 2.4))

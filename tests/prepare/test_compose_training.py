@@ -1,8 +1,6 @@
 """Training composites are those of the published code; what is there stays, none is half made."""
 
-import errno
 import logging
-import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +13,6 @@ from tests.sets import disc, picture, write_set
 from utils.data.compose.arithmetic import compose, fit_background
 from utils.data.compose.training import BATCH, compose_training_set
 from utils.data.folders import backgrounds
-from utils.disk.lock import alone
 from utils.images.listing import list_images
 from utils.images.reading import read_alpha, read_image
 from utils.images.writing import write_image
@@ -65,29 +62,6 @@ def test_result_does_not_depend_on_workers(root):
     assert run(root, per_foreground=count, workers=1) == alone
 
 
-def test_what_is_there_stays_and_what_is_missing_is_made(root):
-    before = run(root)
-    folder = root / "train" / "merged"
-    stamps = {name: (folder / name).stat().st_mtime_ns for name in before}
-    (folder / "train0_1.png").unlink()
-    assert run(root) == before
-    kept = {name for name in before if (folder / name).stat().st_mtime_ns == stamps[name]}
-    assert kept == before.keys() - {"train0_1.png"}
-
-
-@pytest.mark.parametrize("time", [1, 9e9], ids=["older", "newer"])
-def test_a_source_that_is_replaced_is_composed_again_once_whatever_its_date(root, time):
-    before, folder = run(root), root / "train" / "merged"
-    path = root / "train" / "bg" / "train1.png"
-    write_image(path, 255 - read_image(path))
-    os.utime(path, (time, time))
-    after = run(root)
-    assert {name for name in before if before[name] != after[name]} == {"train0_1.png"}
-    stamps = {name: (folder / name).stat().st_mtime_ns for name in after}
-    run(root)
-    assert stamps == {name: (folder / name).stat().st_mtime_ns for name in after}
-
-
 def test_other_settings_make_all_again_and_leave_no_others(root):
     before = run(root)
     as_jpeg = run(root, suffix=".jpg")
@@ -116,13 +90,6 @@ def test_too_small_a_disk_is_refused_before_anything_is_made_or_removed(root, mo
     assert run(root) == before  # nothing to make needs no room
 
 
-def test_room_of_what_will_be_replaced_counts_as_free(root, monkeypatch):
-    run(root)
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
-    monkeypatch.setattr("utils.data.compose.training.PHOTOGRAPH", {".png": 0.5})
-    assert len(run(root, per_foreground=1)) == 2
-
-
 def test_pictures_that_were_not_made_here_are_not_removed(root):
     other = root / "train" / "merged" / "0_0.png"
     write_image(other, picture(0, 8, 8))
@@ -148,17 +115,3 @@ def test_unreadable_background_leaves_only_its_own_unmade(root):
 def test_impossible_options_are_refused(root):
     assert "0 composites" in refused(root, per_foreground=0)
     assert ".gif: composites are saved as .png or .jpg" in refused(root, suffix=".gif")
-
-
-def test_full_disk_leaves_no_part_of_a_picture(root, monkeypatch):
-    def full(_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    assert "disk is full" in refused(root)
-    assert not (root / "train" / "merged").exists()
-
-
-def test_two_processes_at_a_time_are_refused(root):
-    with alone(root / "train" / "merged", "composing the training set"):
-        assert "train/merged: another process is composing the training set" in refused(root)

@@ -48,12 +48,12 @@ def compositions(
         raise InputError(f"{root}: no backgrounds to compose the {part} set over; add some")
     found = []
     for i, one in enumerate(foregrounds(root, part)):
-        composites = []
         if fault := too_long(one, per_foreground):
             raise InputError(fault)
-        for k, name in enumerate(composite_names(one.name, per_foreground)):
-            background = backgrounds[(i * per_foreground + k) % len(backgrounds)]
-            composites.append(Composite(name, Path(background)))
+        composites = [
+            Composite(name, Path(backgrounds[(i * per_foreground + k) % len(backgrounds)]))
+            for k, name in enumerate(composite_names(one.name, per_foreground))
+        ]
         found.append(Composition(one, composites))
     return found
 
@@ -77,7 +77,7 @@ def read_pair(foreground: Foreground) -> tuple[np.ndarray, np.ndarray]:
     return fg, alpha
 
 
-def pixels(compositions: Iterable[Composition]) -> int:
+def count_pixels(compositions: Iterable[Composition]) -> int:
     """How many pixels all composites have, from the headers of their foregrounds.
 
     Raises:

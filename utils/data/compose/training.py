@@ -1,6 +1,5 @@
 """Write the training composites to disk, as the published code does; can be resumed."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,14 +9,12 @@ from utils.cli.problems import refuse
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
 from utils.data.compose.arithmetic import compose, fit_background
-from utils.data.compose.composites import Composition, compositions, pixels, read_pair
-from utils.data.compose.made import describe, note, outdated, require_made
+from utils.data.compose.composites import Composition, compositions, read_pair
+from utils.data.compose.manifest import pending
 from utils.disk.lock import alone
-from utils.disk.room import PHOTOGRAPH, in_words, require_room
+from utils.disk.room import PHOTOGRAPH
 from utils.images.reading import read_image
 from utils.images.writing import write_image
-
-log = logging.getLogger(__name__)
 
 BATCH = 10  # composites of one job, so that a set of few foregrounds keeps many workers busy
 
@@ -31,19 +28,12 @@ def compose_training_set(
 ) -> Path:
     """Compose every training foreground of `root` over backgrounds.
 
-    Foreground i takes the backgrounds i n to i n + n - 1, and begins again when they run out.
     Composite k of a foreground is `root/train/merged/NAME_k.png`; its matte is the foreground's,
-    which is never resized.
-
-    Composites that are there, whole and made of these files as they are now, stay; in another
-    format all are made again, and those that no longer belong to the set are removed. How many
-    there are to make, and about how large they will be, is logged first. A background that cannot
-    be read leaves only its own composites unmade; all such are logged.
+    which is never resized. What is there and as it would be made stays (see `pending`). A
+    background that cannot be read leaves only its own composites unmade; all such are logged.
 
     Args:
-        root: the folder of the data set.
-        backgrounds: paths in order.
-        per_foreground: n.
+        backgrounds, per_foreground: as for `compositions`.
         suffix: ".png", or ".jpg" to save space at the price of artefacts.
         workers: processes; 0 composes in this one.
 
@@ -51,27 +41,34 @@ def compose_training_set(
         The folder `root/train/merged`.
 
     Raises:
-        InputError: a picture cannot be used; a matte is of another size than its foreground; there
-            is less free space than needed; `merged` holds pictures that were not made here;
-            another process composes this set.
+        InputError: a picture cannot be used; as `compositions` and `pending`; another process
+            composes this set.
     """
     root = Path(root)
     if suffix not in PHOTOGRAPH:
         raise InputError(f"{suffix}: composites are saved as {' or '.join(PHOTOGRAPH)}")
     merged = root / "train" / "merged"
     wanted = compositions(root, "train", backgrounds, per_foreground)
+    bad: list[str] = []
     with alone(merged, "composing the training set"):
-        due = _due(root, merged, wanted, suffix)
+        left = pending(
+            merged / "settings.json",
+            root,
+            wanted,
+            [path for path in merged.glob("*") if path.suffix in PHOTOGRAPH],
+            {"suffix": suffix},
+            bytes_per_pixel=PHOTOGRAPH[suffix],
+            instead="do without: training composes the same pictures on the fly",
+        )
         jobs = [
             _Job(merged, Composition(foreground, composites[start : start + BATCH]), suffix)
-            for foreground, composites in due
+            for foreground, composites in left
             for start in range(0, len(composites), BATCH)
         ]
-        count = sum(len(one.composites) for one in due)
-        bad: list[str] = []
+        count = sum(len(job.composition.composites) for job in jobs)
         with progress_bar(total=count, desc="composing", unit="image", disable=not count) as bar:
-            for made, problems in run(_compose_some, jobs, workers, merged):
-                bar.update(made)
+            for tried, problems in run(_compose_some, jobs, workers, merged):
+                bar.update(tried)
                 bad += problems
     refuse(
         sorted(set(bad)),
@@ -85,44 +82,6 @@ class _Job(NamedTuple):
     merged: Path
     composition: Composition
     suffix: str
-
-
-def _due(root: Path, merged: Path, wanted: list[Composition], suffix: str) -> list[Composition]:
-    """What is to be made. What is outdated is removed, once it is known that there is room."""
-    sources = {
-        one.name: [foreground.fg, foreground.alpha, one.background]
-        for foreground, composites in wanted
-        for one in composites
-    }
-    description = describe(root, sources, {"suffix": suffix})
-    file = merged / "settings.json"
-    pictures = [path for path in merged.glob("*") if path.suffix in PHOTOGRAPH]
-    old = outdated(file, description, pictures)
-    if file.exists():
-        require_made(file, description, pictures)
-    elif old:
-        raise InputError(
-            f"{merged}: holds pictures that were not made here, such as {old[0].name}; "
-            "move them away"
-        )
-    there = {path.name for path in pictures} - {path.name for path in old}
-    due = [
-        Composition(foreground, [one for one in made if f"{one.name}{suffix}" not in there])
-        for foreground, made in wanted
-    ]
-    count = sum(len(one.composites) for one in due)
-    if count:
-        needed = pixels(due) * PHOTOGRAPH[suffix]
-        log.info(
-            "%s: %d composites to make, about %s; %d are there already",
-            *(merged, count, in_words(needed), len(sources) - count),
-        )
-        instead = "do without: training composes the same pictures on the fly"
-        require_room(merged, needed, replaced=old, instead=instead)
-    for path in old:
-        path.unlink()
-    note(file, description)
-    return due
 
 
 def _compose_some(job: _Job) -> tuple[int, list[str]]:

@@ -87,7 +87,9 @@ def snap_alpha(alpha: np.ndarray, by: int) -> np.ndarray:
 
 def _make_way(folder: Path, kept: list[Foreground], pending: list[Foreground]) -> None:
     """Remove what we made and nobody needs; refuse where a file of others is in the way."""
-    others = [path for path in (file_of(folder, one) for one in pending) if made_here(path) is False]
+    others = [
+        path for path in (file_of(folder, one) for one in pending) if made_here(path) is False
+    ]
     refuse([f"{path}: was not made here; move it to another folder" for path in others])
     names = {composed(file_of(folder, one).name) for one in kept}
     for path in folder.glob("*.safetensors"):
