@@ -55,9 +55,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         make_sparsity,
         norms,
         open_gates,
+        rate_message,
         scores,
         select,
-        tell_rate,
     )
     from utils.train.claim import claimed
     from utils.train.loop import fit
@@ -100,8 +100,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         keep = select(network, wanted.rate, **how, ranked=ranked, budget=budget)
         if budget:
-            print(budget.tell())
-        elif line := tell_rate(network, keep, wanted.rate, **how):
+            print(budget.message())
+        elif line := rate_message(network, keep, wanted.rate, **how):
             print(line)
         small = cut(network.eval(), keep)
         ranked = {group: score.cpu() for group, score in ranked.items()}

@@ -31,21 +31,27 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = {  # the quick ones first
-    "utils/distill": ("distill", "adapters", "kinds", "method", "loop"),
-    "utils/prune": ("prune", "budget", "sparsity", "widths", "method"),
-    "utils/train": (
-        "schedule",
-        "optimizer",
-        "ledger",
-        "identity",
-        "claim",
-        "signals",
-        "method",
-        "loop",
+    "utils/distill": ("distill/test_losses", "distill/test_kinds", "test_method", "test_loop"),
+    "utils/prune": (
+        "prune/test_select",
+        "prune/test_budget",
+        "prune/test_sparsity",
+        "test_widths",
+        "test_method",
     ),
-    "train.py": ("arguments", "method", "resume", "scripts"),
-    "train_prune.py": ("method", "resume", "scripts"),
-    "train_pruned.py": ("method", "resume", "scripts"),
+    "utils/train": (
+        "test_schedule",
+        "test_optimizer",
+        "test_ledger",
+        "test_identity",
+        "test_claim",
+        "test_signals",
+        "test_method",
+        "test_loop",
+    ),
+    "train.py": ("test_arguments", "test_method", "test_resume", "test_scripts"),
+    "train_prune.py": ("test_method", "test_resume", "test_scripts"),
+    "train_pruned.py": ("test_method", "test_resume", "test_scripts"),
 }
 LIMIT = 300  # seconds of CPU; a mutant that takes longer has died
 TURNED = {
@@ -157,7 +163,7 @@ def test(tree: Path, file: str, sender: Connection) -> None:
     for stream in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     failed = Failed()
-    paths = [f"tests/test_{name}.py" for name in names]
+    paths = [f"tests/{name}.py" for name in names]
     code = pytest.main(["-x", "-p", "no:cacheprovider", *paths], plugins=[failed])
     sender.send(failed.name or ("survived" if code == 0 else "no test starts"))
 

@@ -18,10 +18,10 @@ def pruned(tmp_path, monkeypatch):
     """A pruned.tar whose encoder3.1 keeps 4 of 16, with two rows of gates."""
     monkeypatch.chdir(tmp_path)
     network, history = models.build("dim", PLAN), History()
-    history.note(network, 0)
+    history.add(network, 0)
     for members in gates(network).values():
         members[0].scale.data[0] = 0
-    history.note(network, 7)
+    history.add(network, 7)
     keep = select(network, 0.0) | {"encoder3.1": [0, 1, 2, 3]}
     beside = {"keep": keep, "scores": scores(network), "gates": history.rows}
     path = tmp_path / "run" / "pruned.tar"
@@ -55,9 +55,9 @@ def test_the_history_counts_every_gate_and_the_zeros(pruned):
 
 def test_a_history_goes_on_from_its_state():
     network, history, other = models.build("dim", PLAN), History(), History()
-    history.note(network, 3)
+    history.add(network, 3)
     other.load_state_dict(history.state_dict())
-    other.note(network, 4)
+    other.add(network, 4)
     assert [row["step"] for row in other.rows] == [3, 4] and len(history.rows) == 1
 
 

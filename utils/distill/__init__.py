@@ -1,15 +1,21 @@
-"""Distillation losses, one stage (FSP: two) each, and what puts them together."""
+"""Distillation: losses of one stage (FSP: two), and what puts them together.
 
-from utils.distill.adapters import Adapters
+All losses take feature maps (N,C,H,W) of student and teacher, any real values, and return a scalar
+in float32 (float64 if an argument is), also under autocast. The teacher gets no gradient. Shapes
+that cannot be compared are a ValueError.
+"""
+
 from utils.distill.at import attention_transfer_loss
-from utils.distill.batch import batch_similarity_loss
-from utils.distill.channel import channel_similarity_loss
 from utils.distill.cwd import channel_wise_loss
-from utils.distill.distillation import Distillation
+from utils.distill.distillation import Adapters, Distillation
 from utils.distill.fsp import fsp_loss
-from utils.distill.nst import nst_loss
 from utils.distill.ofd import ofd_loss, ofd_margin
-from utils.distill.spatial import spatial_similarity_loss
+from utils.distill.similarity import (
+    batch_similarity_loss,
+    channel_similarity_loss,
+    nst_loss,
+    spatial_similarity_loss,
+)
 
 __all__ = [
     "Adapters",

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from utils.distill.gram import check_maps, in_full_precision
+from utils.distill.maps import check_maps, in_full_precision
 
 EPSILON = 1e-6  # added to the length of an attention map
 
@@ -11,19 +11,9 @@ def attention_transfer_loss(student: Tensor, teacher: Tensor) -> Tensor:
     """Mean squared difference of the attention maps of two feature maps.
 
         A = sum over the channels of F^2, as (HW,),  Ah = A / (|A| + 1e-6);
-        mean of (Ah_s - Ah_t)^2
+        mean over the batch and all pixels of (Ah_s - Ah_t)^2
 
-    over the batch and all pixels. No adapter is needed: A does not know the width.
-
-    Args:
-        student: (N,C,H,W), any real values.
-        teacher: (N,C',H,W), of any width; it gets no gradient.
-
-    Returns:
-        A scalar in [0, 4 / HW]. Float32 (float64 if an argument is), also under autocast.
-
-    Raises:
-        ValueError: the shapes differ in more than the width.
+    In [0, 4 / HW]. The teacher may have any width: A does not know it.
 
     Paper: Zagoruyko and Komodakis, "Paying More Attention to Attention", ICLR 2017.
     """

@@ -4,27 +4,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from utils.distill.closed_form import attach, wants_gradient
-from utils.distill.gram import check_maps, in_full_precision
+from utils.distill.maps import attach, check_maps, in_full_precision, wants_gradient
 
 
 def channel_wise_loss(student: Tensor, teacher: Tensor, temperature: float = 4.0) -> Tensor:
-    """Divergence of each channel's distribution over the pixels from the teacher's.
+    """Divergence of each channel's distribution over the pixels from the teacher's, from 0.
 
-        P = softmax over the pixels of F / T;   T^2 * mean of KL(P_t, P_s)
-
-    over the batch and the channels.
+        P = softmax over the pixels of F / T;   T^2 * mean over batch and channels of KL(P_t, P_s)
 
     Args:
-        student: (N,C,H,W), any real values; mapped to the teacher's width by `Adapters`.
-        teacher: (N,C,H,W); it gets no gradient.
+        student: (N,C,H,W), mapped to the teacher's width by `Adapters`.
         temperature: T; the higher, the more the weak pixels count.
-
-    Returns:
-        A scalar from 0. Float32 (float64 if an argument is), also under autocast.
-
-    Raises:
-        ValueError: the shapes differ.
 
     Paper: Shu et al., "Channel-wise Knowledge Distillation for Dense Prediction", ICCV 2021.
     """

@@ -1,12 +1,13 @@
 """The distillation terms of a training: weighted kinds, and what they learn beside the student."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from models.errors import InputError
 from models.network import Network, Stages
 from utils.config.options import DistillConfig
-from utils.distill.adapters import Adapters
 from utils.distill.kinds import KINDS
 
 
@@ -24,7 +25,6 @@ class Distillation(nn.Module):
 
     def __init__(self, options: DistillConfig, student: Network, teacher: Network) -> None:
         super().__init__()
-        ours, theirs = student.stage_widths(), teacher.stage_widths()
         for network in (student, teacher):
             _require_stages(network, options.stages)
         self._weights = options.weights or (1.0,) * len(options.types)
@@ -35,6 +35,7 @@ class Distillation(nn.Module):
             )
         self.reads_pre = any(kind.reads_pre for kind in self.kinds.values())
         adapts = any(kind.adapted for kind in self.kinds.values())
+        ours, theirs = student.stage_widths(), teacher.stage_widths()
         widths = {s: (ours[s], theirs[s]) for s in options.stages} if adapts else {}
         self.adapters = Adapters(widths, bias=options.adapter_bias)
 
@@ -54,8 +55,7 @@ class Distillation(nn.Module):
         """
         for stage in self._stages:
             self._require_same_size(stage, student, teacher)
-        maps = {s: student[s].activation for s in self.adapters.stages}
-        adapted = self.adapters(maps)
+        adapted = self.adapters({s: student[s].activation for s in self.adapters.stages})
         return {
             name: weight * kind(student, teacher, adapted)
             for weight, (name, kind) in zip(self._weights, self.kinds.items(), strict=True)
@@ -70,6 +70,37 @@ class Distillation(nn.Module):
                 f"distill.stages: {stage} has {h} x {w} pixels in {self._student} and "
                 f"{height} x {width} in {self._teacher}; leave it out, or change data.crop"
             )
+
+
+class Adapters(nn.Module):
+    """A 1x1 convolution for each stage whose widths differ, trained with the student.
+
+    SPKD's have a bias, those of distillation-based channel pruning have none.
+
+    Args:
+        widths: stage -> (student's width, teacher's width).
+    """
+
+    def __init__(self, widths: Mapping[str, tuple[int, int]], bias: bool) -> None:
+        super().__init__()
+        self.stages = tuple(widths)
+        self.convolutions = nn.ModuleDict(
+            {
+                stage: nn.Conv2d(student, teacher, kernel_size=1, bias=bias)
+                for stage, (student, teacher) in widths.items()
+                if student != teacher
+            }
+        )
+
+    def forward(self, maps: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Stage -> (N,C,H,W) to stage -> (N,C',H,W) of the teacher's width.
+
+        A stage without an adapter keeps its map, the same tensor.
+        """
+        return {
+            stage: self.convolutions[stage](features) if stage in self.convolutions else features
+            for stage, features in maps.items()
+        }
 
 
 def _require_stages(network: Network, names: tuple[str, ...]) -> None:

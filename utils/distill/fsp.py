@@ -8,14 +8,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.network import Network, Stages
-from utils.distill.closed_form import attach, wants_gradient
-from utils.distill.gram import check_maps, full_precision, in_full_precision
+from utils.config.options import DistillConfig
+from utils.distill.maps import (
+    attach,
+    check_maps,
+    full_precision,
+    in_full_precision,
+    wants_gradient,
+)
 
 Pair = tuple[Tensor, Tensor]
 
 
 def fsp_loss(student_pair: Pair, teacher_pair: Pair) -> Tensor:
-    """Mean squared difference of the FSP matrices of two pairs of feature maps.
+    """Mean squared difference of the FSP matrices of two pairs of feature maps, from 0.
 
         G = F_i F_j' / HW,  F_i as (C_i,HW), F_j as (C_j,HW);   mean of (G_s - G_t)^2
 
@@ -23,15 +29,9 @@ def fsp_loss(student_pair: Pair, teacher_pair: Pair) -> Tensor:
     the size of the smaller one first.
 
     Args:
-        student_pair: (N,C_i,H_i,W_i) and (N,C_j,H_j,W_j), any real values; mapped to the teacher's
-            widths by `Adapters`.
-        teacher_pair: of the same shapes; they get no gradient.
-
-    Returns:
-        A scalar from 0. Float32 (float64 if an argument is), also under autocast.
-
-    Raises:
-        ValueError: the shapes differ.
+        student_pair: (N,C_i,H_i,W_i) and (N,C_j,H_j,W_j), mapped to the teacher's widths by
+            `Adapters`.
+        teacher_pair: of the same shapes.
 
     Paper: Yim et al., "A Gift from Knowledge Distillation", CVPR 2017.
     """
@@ -42,10 +42,10 @@ def fsp_loss(student_pair: Pair, teacher_pair: Pair) -> Tensor:
     (s1, t1), (s2, t2) = both
     height, width = min(s1.shape[2], s2.shape[2]), min(s1.shape[3], s2.shape[3])
     maps = [functional.adaptive_avg_pool2d(x, (height, width)).flatten(2) for x in (s1, s2, t1, t2)]
-    wanted = wants_gradient(*maps)
+    with_gradient = wants_gradient(*maps)
     with torch.no_grad(), full_precision(s1.device):
         loss, *gradients = _loss_and_gradients(*maps)
-    return attach(loss, *zip(maps[:2], gradients, strict=True)) if wanted else loss
+    return attach(loss, *zip(maps[:2], gradients, strict=True)) if with_gradient else loss
 
 
 class FlowOfSolution(nn.Module):
@@ -53,9 +53,9 @@ class FlowOfSolution(nn.Module):
 
     adapted, reads_pre = True, False
 
-    def __init__(self, teacher: Network, stages: tuple[str, ...]) -> None:
+    def __init__(self, student: Network, teacher: Network, options: DistillConfig) -> None:
         super().__init__()
-        self._pairs = tuple(pairwise(name for name in teacher.stages if name in stages))
+        self._pairs = tuple(pairwise(name for name in teacher.stages if name in options.stages))
 
     def forward(self, student: Stages, teacher: Stages, adapted: Mapping[str, Tensor]) -> Tensor:
         """A scalar; see `kinds.PerStage`."""
@@ -71,8 +71,8 @@ def _loss_and_gradients(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Of (N,C_i,HW) and (N,C_j,HW) of student and teacher; the gradients are the student's.
 
-    As in `gram.py`, with p = s + t and m = s - t, G_s - G_t = (p_i m_j' + m_i p_j') / 2 HW, which
-    is small where a student imitates well.
+    As in `similarity.py`, with p = s + t and m = s - t, G_s - G_t = (p_i m_j' + m_i p_j') / 2 HW,
+    which is small where a student imitates well.
     """
     difference = torch.bmm(s1 + t1, (s2 - t2).mT)
     difference.baddbmm_(s1 - t1, (s2 + t2).mT).div_(2 * s1.shape[2])

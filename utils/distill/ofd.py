@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from models.channels import Norm
 from models.errors import InputError
 from models.network import Network, Stages
-from utils.distill.gram import check_maps, in_full_precision
+from utils.config.options import DistillConfig
+from utils.distill.maps import check_maps, in_full_precision
 
 SCALE = 1e-3  # of a sum over all pixels and channels, as released
 LEAST = 1e-3  # share of negative values under which their mean is not estimated
@@ -16,7 +17,7 @@ LEAST = 1e-3  # share of negative values under which their mean is not estimated
 
 @torch.no_grad()
 def ofd_margin(weight: Tensor, bias: Tensor) -> Tensor:
-    """The mean of the negative values of each channel that a BatchNorm writes.
+    """The mean of the negative values of each channel that a BatchNorm writes, (C,), at most 0.
 
         m = E[t | t < 0],  t normal of mean `bias` and deviation |weight|
           = bias - |weight| pdf(bias / |weight|) / cdf(-bias / |weight|)
@@ -25,9 +26,6 @@ def ofd_margin(weight: Tensor, bias: Tensor) -> Tensor:
 
     Args:
         weight, bias: (C,), the BatchNorm's scale and shift.
-
-    Returns:
-        (C,), none above 0, in the type of `weight`.
     """
     mean, deviation = bias.double(), weight.double().abs()
     ratio = mean / deviation.clamp(min=torch.finfo(torch.float64).tiny)
@@ -38,7 +36,7 @@ def ofd_margin(weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def ofd_loss(student: Tensor, teacher: Tensor, margin: Tensor) -> Tensor:
-    """Squared distance to the teacher's map above the margin, summed, per picture.
+    """Squared distance to the teacher's map above the margin, summed, per picture; from 0.
 
         t' = max(t, m);   sum of (s - t')^2 except where s <= t' <= 0;   / N
 
@@ -46,14 +44,8 @@ def ofd_loss(student: Tensor, teacher: Tensor, margin: Tensor) -> Tensor:
 
     Args:
         student: (N,C,H,W) before the ReLU; mapped to the teacher's width by a connector.
-        teacher: (N,C,H,W) before the ReLU; it gets no gradient.
+        teacher: (N,C,H,W) before the ReLU.
         margin: (C,), of `ofd_margin`.
-
-    Returns:
-        A scalar from 0. Float32 (float64 if an argument is), also under autocast.
-
-    Raises:
-        ValueError: the shapes differ.
 
     Paper: Heo et al., "A Comprehensive Overhaul of Feature Distillation", ICCV 2019.
     """
@@ -76,9 +68,9 @@ class Overhaul(nn.Module):
 
     adapted, reads_pre = False, True
 
-    def __init__(self, student: Network, teacher: Network, stages: tuple[str, ...]) -> None:
+    def __init__(self, student: Network, teacher: Network, options: DistillConfig) -> None:
         super().__init__()
-        self._stages = tuple(name for name in teacher.stages if name in stages)
+        self._stages = tuple(name for name in teacher.stages if name in options.stages)
         written = {layer.writes for layer in teacher.modules() if isinstance(layer, Norm)}
         for stage in self._stages:
             if teacher.stages[stage] not in written:

@@ -1,12 +1,11 @@
 """Pruning: gates and their sparsity, scores, what to keep, and the cut itself."""
 
-from utils.prune.budget import Budget
 from utils.prune.cut import cut
-from utils.prune.gates import gates, open_gates
-from utils.prune.history import History
+from utils.prune.gates import History, gates, open_gates
 from utils.prune.scores import norms, scores
-from utils.prune.select import reached, select, tell_rate
+from utils.prune.select import rate_message, reached, select
 from utils.prune.sparsity import ContextSparsity, Sparsity, make_sparsity
+from utils.prune.widths import Budget
 
 __all__ = [
     "Budget",
@@ -18,8 +17,8 @@ __all__ = [
     "make_sparsity",
     "norms",
     "open_gates",
+    "rate_message",
     "reached",
     "scores",
     "select",
-    "tell_rate",
 ]

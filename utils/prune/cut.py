@@ -28,8 +28,6 @@ def cut(network: Network, keep: Mapping[str, Sequence[int] | Tensor]) -> Network
         InputError: an unknown group, no index left, or indices of another kind, out of range or
             out of order.
     """
-    if not isinstance(keep, Mapping):
-        raise InputError(f"keep is a {type(keep).__name__}; give the indices of each group")
     keep = {group: _checked(group, indices, network.plan) for group, indices in keep.items()}
     plain = network.folded(norms=False)
     plan = plain.plan | {group: len(indices) for group, indices in keep.items()}
@@ -51,11 +49,10 @@ def _sliced(
     widths: Mapping[str, int],
 ) -> Tensor:
     for axis, groups in enumerate(axes):
-        if groups is not None:
-            groups = (groups,) if isinstance(groups, str) else groups
-            if any(group in keep for group in groups):
-                kept = torch.tensor(_kept(groups, keep, widths), device=value.device)
-                value = value.index_select(axis, kept)
+        groups = (groups,) if isinstance(groups, str) else groups or ()
+        if any(group in keep for group in groups):
+            kept = torch.tensor(_kept(groups, keep, widths), device=value.device)
+            value = value.index_select(axis, kept)
     return value
 
 
@@ -68,15 +65,12 @@ def _kept(groups: tuple[str, ...], keep: Keep, widths: Mapping[str, int]) -> lis
     return indices
 
 
-def _checked(group: str, indices: object, plan: Plan) -> list[int]:
+def _checked(group: str, indices: Sequence[int] | Tensor, plan: Plan) -> list[int]:
     if group not in plan:
         raise InputError(f"keep: no group named {group!r}; there are {', '.join(plan)}")
-    if isinstance(indices, Tensor) and indices.ndim == 1:
-        indices = indices.tolist()
-    if isinstance(indices, (list, tuple, range)):
-        indices = indices[: plan[group] + 1]  # one too many says enough
+    indices = indices.tolist() if isinstance(indices, Tensor) else indices
     numbers = isinstance(indices, (list, tuple, range)) and all(type(i) is int for i in indices)
-    if not numbers:
+    if not numbers:  # a mask of booleans is none
         raise InputError(f"keep: {group} takes a list of whole numbers; give the indices as one")
     if not indices:
         raise InputError(f"keep: nothing left of {group}; keep one channel at least")

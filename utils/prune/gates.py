@@ -3,12 +3,13 @@
 from typing import Literal, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from models import Network
 from models.channels import Norm, Scale
 
 Part = Literal["encoder", "decoder"]
+BINS, WIDEST = 40, 1.0  # of a histogram of gates; what is wider counts in the last bin
 
 
 class Gate(NamedTuple):
@@ -24,11 +25,11 @@ def gates(network: Network) -> dict[str, list[Gate]]:
     A group that no gate writes, inside a holistic index block, is left out: no score tells which
     of its channels to keep.
     """
-    found: dict[str, list[Gate]] = {group: [] for group in network.plan}
+    groups: dict[str, list[Gate]] = {group: [] for group in network.plan}
     for group, gate in all_gates(network):
-        if group in found:
-            found[group].append(gate)
-    return {group: members for group, members in found.items() if members}
+        if group in groups:
+            groups[group].append(gate)
+    return {group: members for group, members in groups.items() if members}
 
 
 def all_gates(network: Network) -> list[tuple[str, Gate]]:
@@ -39,6 +40,14 @@ def all_gates(network: Network) -> list[tuple[str, Gate]]:
 def part_of(group: list[Gate]) -> Part:
     """The part a group belongs to: `decoder` if any decoder gate writes it, else `encoder`."""
     return "decoder" if any(gate.part == "decoder" for gate in group) else "encoder"
+
+
+def by_part(members: list[Gate]) -> dict[Part, Tensor]:
+    """|gamma| of gates, one after the other, by the part that they stand in."""
+    parts: dict[Part, list[Tensor]] = {}
+    for gate in members:
+        parts.setdefault(gate.part, []).append(gate.scale.detach().abs())
+    return {part: torch.cat(scales) for part, scales in parts.items()}
 
 
 @torch.no_grad()
@@ -52,6 +61,29 @@ def open_gates(network: Network) -> None:
         if isinstance(layer, Norm):
             layer.bias.zero_()
             layer.bias.requires_grad_(False)
+
+
+class History:
+    """How the gates moved: counts of |gamma| in bins from 0 to 1, a row each time; plain data."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict] = []
+
+    def add(self, network: Network, step: int) -> None:
+        """Add a row: the step, the exact zeros and the counts of each part."""
+        prunable = [gate for group, gate in all_gates(network) if group in network.plan]
+        row: dict = {"step": step}
+        for part, scales in by_part(prunable).items():
+            sizes = scales.float().cpu()
+            counts = torch.histc(sizes.clamp(max=WIDEST), BINS, 0, WIDEST).int().tolist()
+            row[part] = {"zero": int((sizes == 0).sum()), "counts": counts}
+        self.rows.append(row)
+
+    def state_dict(self) -> dict:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.rows = list(state["rows"])
 
 
 def _layers(network: Network) -> list[Norm | Scale]:

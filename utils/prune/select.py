@@ -1,15 +1,12 @@
 """Which channels to keep: as many of each group as a rate or a budget leaves, the best first."""
 
-from typing import Literal
-
 import torch
 
 from models import Network
 from models.channels import Plan
-from utils.prune.budget import Budget
 from utils.prune.gates import Part, gates, part_of
 from utils.prune.scores import Scores, scores
-from utils.prune.widths import floors, joint_widths, max_count_widths, uniform_widths
+from utils.prune.widths import Budget, Ties, floors, widths_at
 
 Keep = dict[str, list[int]]
 
@@ -18,7 +15,7 @@ def select(
     network: Network,
     rate: float | None,
     *,
-    ties: Literal["joint", "max_count", "uniform"] = "joint",
+    ties: Ties = "joint",
     min_channels: int = 1,
     round_to: int = 1,
     ranked: Scores | None = None,
@@ -45,23 +42,15 @@ def select(
     least = floors(network.plan, min_channels, round_to, min_share)
 
     def at(rate: float) -> Plan:
-        if ties == "uniform":
-            return uniform_widths(network.plan, rate, least, round_to)
-        if ties == "joint":
-            return joint_widths(network, ranked, rate, least, round_to)
-        return max_count_widths(network, rate, least, round_to)
+        return widths_at(network, ranked, rate, ties, least, round_to)
 
-    if budget:
+    if budget and ties == "uniform":
         alike = {group: torch.ones_like(score) for group, score in ranked.items()}
-        counts = budget.widths(at, alike if ties == "uniform" else ranked, round_to)
+        widths = budget.widths(at, alike)
     else:
-        counts = at(rate)
-    return _best(ranked, counts)
-
-
-def _best(ranked: Scores, counts: Plan) -> Keep:
+        widths = budget.widths(at, ranked) if budget else at(rate)
     return {
-        group: sorted(score.argsort(descending=True, stable=True)[: counts[group]].tolist())
+        group: sorted(score.argsort(descending=True, stable=True)[: widths[group]].tolist())
         for group, score in ranked.items()
     }
 
@@ -77,12 +66,12 @@ def reached(network: Network, keep: Keep) -> dict[Part, float]:
     return {part: 1 - kept[part] / full[part] for part in full}
 
 
-def tell_rate(
+def rate_message(
     network: Network,
     keep: Keep,
     rate: float,
     *,
-    ties: str,
+    ties: Ties,
     min_channels: int,
     round_to: int,
     min_share: float = 0.0,

@@ -102,13 +102,9 @@ class ContextSparsity(Sparsity):
     ) -> None:
         super().__init__(network, weight, encoder_factor=1.0, **form)
         self._strength = weight * strength
+        places = {id(scale): index for index, (scale, _) in enumerate(self._gates)}
         written = _norms(network, stages)
-        self._place = {
-            stage: index
-            for stage, norm in written.items()
-            for index, (scale, _) in enumerate(self._gates)
-            if scale is norm.weight
-        }
+        self._place = {stage: places[id(norm.weight)] for stage, norm in written.items()}
 
     def watch(self, stages: Stages) -> None:
         """Weigh the penalty by the stages of a training step."""
@@ -135,10 +131,8 @@ def context(features: Tensor) -> Tensor:
 def make_sparsity(network: Network, config: Config) -> Sparsity:
     """The penalty of a config's pruning stage."""
     options = config.prune
-    form = {
-        "fixed": options.ties == "max_count",
-        "proximal": options.sparsity_form == "proximal",
-    }
+    form = {"fixed": options.ties == "max_count"}
+    form["proximal"] = options.sparsity_form == "proximal"
     strength = options.sparsity, options.encoder_factor
     if options.criterion == "cap":
         return ContextSparsity(network, *strength, config.distill.stages, **form)

@@ -5,15 +5,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from models import Network
 from models.errors import InputError
 from utils.figures.sheet import sheet
-from utils.prune.gates import all_gates, gates
-from utils.prune.scores import by_part
+from utils.prune.gates import all_gates, by_part, gates
 
 
 class Board:
@@ -48,7 +46,7 @@ class Board:
                     self._writer.add_histogram(f"gates/{group}/{index}", scale, step)
         for part, scales in by_part([gate for _, gate in all_gates(network)]).items():
             with self._one_line_errors():
-                self._writer.add_histogram(f"gates/{part}", torch.cat(scales).float().cpu(), step)
+                self._writer.add_histogram(f"gates/{part}", scales.float().cpu(), step)
         self.scalars("width", network.plan, step)
 
     def __enter__(self) -> "Board":

@@ -97,7 +97,7 @@ def fit(
         begun = checkpoint.resume(last, network, decided, state, total)
         schedule.tell_jump(options, begun.step, total, begun.rate)
     elif history:
-        history.note(network, 0)
+        history.add(network, 0)
     step, best_score, due, rate = begun
     training.batch_sampler.start = step
     log.info(
@@ -181,7 +181,7 @@ def fit(
                         with stop.whole():
                             checkpoint.save(best, average.network, config, noted)
             if ends_epoch and history and history.rows[-1]["step"] < step:
-                history.note(network, step)
+                history.add(network, step)
             if ends_epoch and (left_out := str(training.failures)):
                 bar.write(f"epoch {epoch}: {left_out}")
             # Asked once: a signal may come between two questions.

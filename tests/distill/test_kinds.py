@@ -1,4 +1,4 @@
-"""Kinds of distillation by name: FSP and OFD, stages, connectors, what cannot be compared."""
+"""FSP and OFD; kinds by name, their stages, adapters and connectors, what cannot be compared."""
 
 from typing import get_args
 
@@ -14,7 +14,14 @@ from tests.reference import fill, losses
 from utils.cli.arguments import CONFIGS
 from utils.config import load
 from utils.config.options import DistillConfig, Kind
-from utils.distill import Distillation, channel_wise_loss, fsp_loss, ofd_loss, ofd_margin
+from utils.distill import (
+    Adapters,
+    Distillation,
+    channel_wise_loss,
+    fsp_loss,
+    ofd_loss,
+    ofd_margin,
+)
 from utils.distill.kinds import KINDS
 from utils.networks.cost import parameters
 
@@ -207,6 +214,18 @@ def test_pairs_and_stage_weights_follow_the_teachers_order_not_the_options():
         if (norm := theirs[name].norm)
     ]
     assert values[0][1] == pytest.approx((ofd[0] / 4 + ofd[1] / 2 + ofd[2]) / 1000, rel=1e-5)
+
+
+def test_adapters_are_convolutions_where_widths_differ():
+    adapters = Adapters({"encoder2": (3, 8), "encoder3": (5, 5)}, bias=False)
+    assert [tuple(p.shape) for p in adapters.parameters()] == [(8, 3, 1, 1)]
+    maps = {"encoder2": torch.randn(2, 3, 6, 6), "encoder3": torch.randn(2, 5, 3, 3)}
+    adapted = adapters(maps)
+    assert list(adapted) == ["encoder2", "encoder3"] and adapted["encoder3"] is maps["encoder3"]
+    expected = F.conv2d(maps["encoder2"], next(adapters.parameters()))
+    torch.testing.assert_close(adapted["encoder2"], expected)
+    biased = Adapters({"encoder2": (3, 8)}, bias=True)
+    assert [tuple(p.shape) for p in biased.parameters()] == [(8, 3, 1, 1), (8,)]
 
 
 def test_connectors_are_convolution_and_norm_where_widths_differ():

