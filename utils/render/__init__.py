@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from zlib import crc32
 
@@ -18,13 +18,12 @@ from utils.render.glass import glass
 from utils.render.leaves import leaves
 from utils.render.motion import defocus, motion, solid
 from utils.render.net import lace, net
+from utils.render.noise import Rng, Shape
 from utils.render.smoke import smoke
 from utils.render.strands import fur, hair
 
-Subject = Callable[[np.random.Generator, tuple[int, int]], tuple[np.ndarray, np.ndarray]]
-
 # Each takes a generator and (H, W); it returns the RGB colour and the matte, both uint8.
-SUBJECTS: dict[str, Subject] = {
+SUBJECTS: dict[str, Callable[[Rng, Shape], tuple[np.ndarray, np.ndarray]]] = {
     "hair": hair,
     "fur": fur,
     "smoke": smoke,
@@ -40,8 +39,9 @@ SUBJECTS: dict[str, Subject] = {
 DOZEN = (*SUBJECTS, "hair", "fur")
 ASPECTS = (4 / 3, 3 / 4, 3 / 2, 2 / 3, 1.0)
 ITEM = re.compile(rf"({'|'.join(SUBJECTS)})_\d+\.png|scene_\d+\.jpg")
-SPLITS = ("train", "test")
 FIRST = {"train": 0, "test": 9000}  # numbers start here, so that no name is in both splits
+
+Item = tuple[Path, ...]  # the files of what is rendered together, of one name
 
 
 def render(
@@ -66,7 +66,8 @@ def render(
         size: typical long side in pixels; items have 0.89 to 1.11 times it.
 
     Raises:
-        InputError: an argument is impossible, or a file cannot be written.
+        InputError: an argument is impossible, a set of somebody else is there, or a file cannot be
+            written.
     """
     counts = (*foregrounds, *backgrounds)
     if size < 64 or workers < 1 or min(counts) < 0 or max(counts) > FIRST["test"]:
@@ -74,39 +75,55 @@ def render(
             f"sample: size={size} must be at least 64, workers={workers} at least 1 "
             f"and the counts {foregrounds}, {backgrounds} 0 to {FIRST['test']}"
         )
+    root = Path(root)
+    require_own((root / split / kind for split in FIRST for kind in ("fg", "alpha", "bg")), ITEM)
     items = [
         item
-        for place, split in enumerate(SPLITS)
-        for item in _items(Path(root) / split, split, foregrounds[place], backgrounds[place])
+        for split, *numbers in zip(FIRST, foregrounds, backgrounds, strict=True)
+        for item in _items(root / split, FIRST[split], *numbers)
     ]
-    _require_own(Path(root))
-    items = [item for item in items if not all(path.exists() for path in item)]
-    jobs = [(item, seed, size) for item in items]
-    with progress_bar(total=len(jobs), desc="sample", unit="image", disable=not progress) as bar:
-        for _ in run(_write, jobs, 0 if workers == 1 else workers, root):
+    render_missing(_write, items, seed, size, workers, "sample", progress)
+
+
+def require_own(folders: Iterable[Path], names: re.Pattern) -> None:
+    """Raise an `InputError` where a folder holds a file of another name, of another set."""
+    for folder in folders:
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if is_visible(path.name) and not names.fullmatch(path.name):
+                raise InputError(
+                    f"{path}: is none of the sample, which would be rendered beside it; move "
+                    "the set to a folder of its own and name that with --dataset"
+                )
+
+
+def render_missing(
+    write: Callable[[tuple[Item, int, int]], None],
+    items: Sequence[Item],
+    seed: int,
+    size: int,
+    workers: int,
+    title: str,
+    progress: bool,
+) -> None:
+    """Call `write` with (item, seed, size) for each item that is not whole on disk."""
+    jobs = [(item, seed, size) for item in items if not all(path.exists() for path in item)]
+    with progress_bar(total=len(jobs), desc=title, unit="image", disable=not progress) as bar:
+        for _ in run(write, jobs, 0 if workers == 1 else workers, title):
             bar.update()
-
-
-def _require_own(root: Path) -> None:
-    """Raise an `InputError` where a set of somebody else is in the folders of the sample."""
-    for split in SPLITS:
-        for folder in ("fg", "alpha", "bg"):
-            place = root / split / folder
-            for path in sorted(place.iterdir()) if place.is_dir() else ():
-                if is_visible(path.name) and not ITEM.fullmatch(path.name):
-                    raise InputError(
-                        f"{path}: is none of the sample, which would be rendered beside it; move "
-                        "the set to a folder of its own and name that with --dataset"
-                    )
 
 
 def foreground(name: str, seed: int = 0, size: int = 720) -> tuple[np.ndarray, np.ndarray]:
     """The colour (H, W, 3) and the matte (H, W), uint8, of the item `KIND_NUMBER`."""
-    rng = _generator(name, seed)
+    rng = generator(name, seed)
     return SUBJECTS[name.rsplit("_", 1)[0]](rng, item_shape(rng, size))
 
 
-def item_shape(rng: np.random.Generator, size: int) -> tuple[int, int]:
+def generator(name: str, seed: int) -> Rng:
+    """The random draws of an item."""
+    return np.random.default_rng([seed, crc32(name.encode())])
+
+
+def item_shape(rng: Rng, size: float) -> Shape:
     """The height and width of an item: the long side near `size`, the aspect varied."""
     long = size * rng.uniform(0.89, 1.11)
     aspect = ASPECTS[rng.integers(len(ASPECTS))]
@@ -114,34 +131,27 @@ def item_shape(rng: np.random.Generator, size: int) -> tuple[int, int]:
     return math.floor(height), math.floor(width)
 
 
-def _items(folder: Path, split: str, foregrounds: int, backgrounds: int) -> list[tuple[Path, ...]]:
+def _items(folder: Path, first: int, foregrounds: int, backgrounds: int) -> list[Item]:
     """The files of each item: (fg, alpha) or (bg,)."""
-    counts = dict.fromkeys(SUBJECTS, FIRST[split])
-    items: list[tuple[Path, ...]] = []
+    counts = dict.fromkeys(SUBJECTS, first)
+    items: list[Item] = []
     for index in range(foregrounds):
         kind = DOZEN[index % len(DOZEN)]
         name = f"{kind}_{counts[kind]:03d}.png"
         counts[kind] += 1
         items.append((folder / "fg" / name, folder / "alpha" / name))
-    first = FIRST[split]
-    return items + [
-        (folder / "bg" / f"scene_{first + index:03d}.jpg",) for index in range(backgrounds)
-    ]
+    numbers = range(first, first + backgrounds)
+    return items + [(folder / "bg" / f"scene_{number:03d}.jpg",) for number in numbers]
 
 
-def _write(job: tuple[tuple[Path, ...], int, int]) -> None:
+def _write(job: tuple[Item, int, int]) -> None:
     paths, seed, size = job
     name = paths[0].stem
     if len(paths) == 1:
-        rng = _generator(name, seed)
+        rng = generator(name, seed)
         image = background(rng, item_shape(rng, size))
         write_image(paths[0], image, quality=int(rng.integers(92, 98)))
         return
-    colour, alpha = foreground(name, seed, size)
-    for path, picture in zip(paths, (colour, alpha), strict=True):
+    for path, picture in zip(paths, foreground(name, seed, size), strict=True):
         if not path.exists():
             write_image(path, picture)
-
-
-def _generator(name: str, seed: int) -> np.random.Generator:
-    return np.random.default_rng([seed, crc32(name.encode())])

@@ -3,17 +3,17 @@
 import cv2
 import numpy as np
 
-from utils.render.layers import SHIFT, blur, quantise
-from utils.render.noise import grid, palette, smoothstep, spectral, texture
+from utils.render.layers import SHIFT, blur, fixed, quantise
+from utils.render.noise import Rng, Shape, direction, grid, palette, smoothstep, spectral, texture
 
 
-def background(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+def background(rng: Rng, shape: Shape) -> np.ndarray:
     """An (H, W, 3) uint8 scene of a random kind of `SCENES`, as a camera would take it."""
     kind = str(rng.choice(list(SCENES), p=WEIGHTS))
     return photograph(rng, SCENES[kind](rng, shape))
 
 
-def photograph(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+def photograph(rng: Rng, image: np.ndarray) -> np.ndarray:
     """Focus, exposure, contrast, vignette and sensor noise; (H, W, 3) uint8."""
     shape = image.shape[:2]
     x, y = grid(shape)
@@ -30,7 +30,7 @@ def photograph(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     return quantise(image + noise)
 
 
-def _dead_leaves(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+def _dead_leaves(rng: Rng, shape: Shape) -> np.ndarray:
     """Shapes that hide each other, radii by a power law: the edge statistics of the world."""
     count = int(5000 * np.clip(shape[0] * shape[1] / 300_000, 0.1, 1.0))
     small, large = 3.0, max(shape) * rng.uniform(0.2, 0.5)
@@ -46,19 +46,17 @@ def _dead_leaves(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray
         edges = corners or int(rng.integers(3, 9))
         angle = rng.uniform(0, 6.3) + np.arange(edges) * 2 * np.pi / edges
         reach = radius[index] * (rng.uniform(0.6, 1.2, edges) if edges < 40 else 1)
-        points = np.stack([np.cos(angle), np.sin(angle) * rng.uniform(0.4, 1)], 1)
+        points = direction(angle) * [1, rng.uniform(0.4, 1)]
         _fill(labels, centres[index] + points * np.reshape(reach, (-1, 1)), index)
     flat = cv2.resize(tones.astype(np.float32)[labels], shape[::-1], interpolation=cv2.INTER_AREA)
     gains = rng.normal(0, 0.12, count).astype(np.float32)[labels[::2, ::2]]
     detail = spectral(rng, shape, 1.0, 6)
     image = flat * (1 + (gains + 0.05) * detail)[..., None]
-    shade = 1 + rng.normal(0, 0.15, count).astype(np.float32)[labels[::2, ::2]] * spectral(
-        rng, shape, 2.2
-    )
-    return image * shade[..., None]
+    shades = rng.normal(0, 0.15, count).astype(np.float32)[labels[::2, ::2]]
+    return image * (1 + shades * spectral(rng, shape, 2.2))[..., None]
 
 
-def _landscape(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+def _landscape(rng: Rng, shape: Shape) -> np.ndarray:
     """Sky with clouds, ridges that fade with distance, textured ground, at times trees."""
     height, width = shape
     x, y = grid(shape)
@@ -83,16 +81,15 @@ def _landscape(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     ground = texture(rng, shape, None, str(rng.choice(["clouds", "spots", "patches"])))
     cover = smoothstep(0, 0.05, deep - 0.02)
     # Perspective: the same ground, seen at a grazing angle, is squeezed towards the horizon.
-    rows = (1 / (deep + 0.25) * 0.25 * height).astype(np.float32)
     columns = width / 2 + (x - width / 2) / (deep + 0.3)
-    ground = cv2.remap(
-        ground, columns.astype(np.float32), rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
-    )
+    rows = 1 / (deep + 0.25) * 0.25 * height
+    places = columns.astype(np.float32), rows.astype(np.float32)
+    ground = cv2.remap(ground, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     grain = 1 + rng.uniform(0.05, 0.2) * spectral(rng, shape, 0.9, 10, (2.0, 1.0))
     return image * (1 - cover[..., None]) + ground * (grain * cover)[..., None]
 
 
-def _facade(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+def _facade(rng: Rng, shape: Shape) -> np.ndarray:
     """Walls, windows, shelves or tiles: rectangles in rows, seen at an angle."""
     height, width = shape
     image = texture(rng, shape, kind=str(rng.choice(["plain", "clouds", "wood"])))
@@ -115,86 +112,64 @@ def _facade(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
                 image[y0 : int(top + step_y), bar : bar + int(step_x * 0.05) + 1] *= 1.4
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     moved = corners + rng.uniform(-0.25, 0.25, (4, 2)) * [width, height]
-    inner = (corners - corners.mean(0)) * 0.75 + corners.mean(0)
-    matrix = cv2.getPerspectiveTransform(
-        (inner + (moved - corners) * 0.4).astype(np.float32), corners
-    )
-    image = cv2.warpPerspective(
-        image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
-    )
+    inner = (corners - corners.mean(0)) * 0.75 + corners.mean(0) + (moved - corners) * 0.4
+    matrix = cv2.getPerspectiveTransform(inner.astype(np.float32), corners)
+    size = width, height
+    image = cv2.warpPerspective(image, matrix, size, borderMode=cv2.BORDER_REFLECT)
     return image * (1 + 0.08 * spectral(rng, shape, 1.1))[..., None]
 
 
-def _bokeh(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+def _bokeh(rng: Rng, shape: Shape) -> np.ndarray:
     """A far scene out of focus, with the discs of its lights."""
     image = blur(_dead_leaves(rng, shape), max(shape) * rng.uniform(0.012, 0.03))
     unit = max(shape)
     lights = np.zeros((*shape, 3), np.uint8)
     radius = unit * rng.uniform(0.008, 0.04)
     for colour in palette(rng, int(rng.integers(10, 90))):
-        place = rng.random(2) * shape[::-1]
+        place = (rng.random(2) * shape[::-1] * (1 << SHIFT)).astype(int).tolist()
         spot = np.zeros_like(lights) if radius > unit * 0.03 else lights
-        cv2.circle(
-            spot,
-            tuple((place * (1 << SHIFT)).astype(int).tolist()),
-            int(radius * rng.uniform(0.7, 1.2) * (1 << SHIFT)),
-            (colour * rng.uniform(60, 250)).tolist(),
-            -1,
-            cv2.LINE_AA,
-            SHIFT,
-        )
+        size = int(radius * rng.uniform(0.7, 1.2) * (1 << SHIFT))
+        ink = (colour * rng.uniform(60, 250)).tolist()
+        cv2.circle(spot, place, size, ink, -1, cv2.LINE_AA, SHIFT)
         lights = np.maximum(lights, spot)
     glow = blur(lights.astype(np.float32) / 255, unit * 0.0015)
     fine = 1 + 0.03 * spectral(rng, shape, 1.2)
     return np.maximum(image * rng.uniform(0.4, 1), glow) * fine[..., None]
 
 
-def _room(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+def _room(rng: Rng, shape: Shape) -> np.ndarray:
     """A wall, a floor or table before it, and things standing there."""
     height, width = shape
     _, y = grid(shape)
     line = height * rng.uniform(0.5, 0.8)
     below = np.clip(y - line + 0.5, 0, 1)[..., None]
     image = texture(rng, shape) * (1 - below) + texture(rng, shape) * below
-    shadow = np.ones(shape, np.float32)
     things = []
     for _ in range(rng.integers(3, 14)):
         wide, high = width * rng.uniform(0.04, 0.3), height * rng.uniform(0.08, 0.6)
         left, foot = rng.uniform(-0.1, 1) * width, line + rng.uniform(-0.02, 0.25) * height
         things.append((foot, left, wide, high))
     for foot, left, wide, high in sorted(things):
-        box = np.array(
-            [
-                [left, foot - high],
-                [left + wide, foot - high],
-                [left + wide * rng.uniform(0.8, 1.2), foot],
-                [left, foot],
-            ]
-        )
-        cover = np.zeros(shape, np.uint8)
-        _fill(cover, box, 255, 1)
-        cover = blur(cover.astype(np.float32) / 255, 0.7)[..., None]
-        shadow = blur(
-            np.roll(cover[..., 0], (int(height * 0.02), int(width * 0.03)), (0, 1)),
-            max(shape) * 0.012,
-        )[..., None]
-        image = image * (1 - 0.5 * shadow)
-        image = image * (1 - cover) + texture(rng, shape) * cover
+        upper = [[left, foot - high], [left + wide, foot - high]]
+        lower = [[left + wide * rng.uniform(0.8, 1.2), foot], [left, foot]]
+        painted = np.zeros(shape, np.uint8)
+        _fill(painted, np.array([*upper, *lower]), 255, 1)
+        cover = blur(painted.astype(np.float32) / 255, 0.7)
+        shadow = np.roll(cover, (int(height * 0.02), int(width * 0.03)), (0, 1))
+        image = image * (1 - 0.5 * blur(shadow, max(shape) * 0.012)[..., None])
+        image = image * (1 - cover[..., None]) + texture(rng, shape) * cover[..., None]
     return image
 
 
-def _material(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+def _material(rng: Rng, shape: Shape) -> np.ndarray:
     """A close look at one surface with the spectrum of natural scenes."""
     image = texture(rng, shape)
-    return (
-        image
-        * np.exp(rng.uniform(0.1, 0.4) * spectral(rng, shape, rng.uniform(0.9, 1.3)))[..., None]
-    )
+    strength = rng.uniform(0.1, 0.4)
+    return image * np.exp(strength * spectral(rng, shape, rng.uniform(0.9, 1.3)))[..., None]
 
 
 def _fill(image: np.ndarray, outline: np.ndarray, value: int, scale: int = 2) -> None:
-    points = np.round(outline * (scale << SHIFT)).astype(np.int32)
-    cv2.fillPoly(image, [points], value, cv2.LINE_8, SHIFT)
+    cv2.fillPoly(image, [fixed(outline, scale)], value, cv2.LINE_8, SHIFT)
 
 
 SCENES = {

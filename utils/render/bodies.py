@@ -4,51 +4,40 @@ import cv2
 import numpy as np
 
 from utils.render.layers import blur, coverage, layer, stack
-from utils.render.noise import spectral, texture
+from utils.render.noise import Rng, Shape, direction, rgb, spectral, texture
 
-SKIN = (
-    np.array([[236, 200, 178], [214, 168, 138], [182, 130, 98], [140, 94, 68], [88, 58, 44]]) / 255
-)
+SKIN = rgb("ecc8b2 d6a88a b68262 8c5e44 583a2c")
 
 
 def blob(
-    rng: np.random.Generator,
-    centre: tuple[float, float],
-    radius: tuple[float, float],
-    rough: float = 0.2,
+    rng: Rng, centre: tuple[float, float], radius: tuple[float, float], rough: float = 0.2
 ) -> np.ndarray:
     """A closed outline around `centre`, (P, 2): an ellipse whose radius wanders by `rough`."""
     angle = np.linspace(0, 2 * np.pi, 240, endpoint=False)
     wander = np.zeros_like(angle)
     for wave in range(2, 12):
         wander += rng.normal() / wave**1.4 * np.cos(wave * angle + rng.uniform(0, 6.3))
-    reach = np.exp(rough * wander)
-    points = np.stack([np.cos(angle) * radius[0], np.sin(angle) * radius[1]], 1)
-    return points * reach[:, None] + np.asarray(centre)
+    return direction(angle) * radius * np.exp(rough * wander)[:, None] + np.asarray(centre)
 
 
-def polygon(
-    rng: np.random.Generator, centre: tuple[float, float], radius: float, corners: int
-) -> np.ndarray:
+def polygon(rng: Rng, centre: tuple[float, float], radius: float, corners: int) -> np.ndarray:
     """An angular outline around `centre`, (corners, 2)."""
     angle = (np.arange(corners) + rng.uniform(-0.3, 0.3, corners)) * 2 * np.pi / corners
     reach = radius * rng.uniform(0.65, 1.1, corners)
-    angle = angle + rng.uniform(0, 6.3)
-    return np.stack([np.cos(angle) * reach, np.sin(angle) * reach], 1) + np.asarray(centre)
+    return direction(angle + rng.uniform(0, 6.3)) * reach[:, None] + np.asarray(centre)
 
 
 def capsule(start: np.ndarray, end: np.ndarray, wide: float, narrow: float) -> np.ndarray:
     """The outline of a limb from `start` to `end`, as wide as `wide` there and `narrow` here."""
     along = np.arctan2(*(np.asarray(end) - start)[::-1])
     half = np.linspace(-np.pi / 2, np.pi / 2, 16)
-    tip = np.asarray(end) + narrow * np.stack([np.cos(along + half), np.sin(along + half)], 1)
-    half = half + np.pi
-    back = np.asarray(start) + wide * np.stack([np.cos(along + half), np.sin(along + half)], 1)
+    tip = np.asarray(end) + narrow * direction(along + half)
+    back = np.asarray(start) + wide * direction(along + (half + np.pi))
     return np.concatenate([tip, back])
 
 
 def creature(
-    rng: np.random.Generator, shape: tuple[int, int], size: float = 1.0
+    rng: Rng, shape: Shape, size: float = 1.0
 ) -> tuple[list[np.ndarray], tuple[float, float], float]:
     """A sitting or standing animal-like figure: outlines, and the centre and radius of its head."""
     height, width = shape
@@ -80,37 +69,34 @@ def creature(
     return outlines, (float(head[0]), float(head[1])), float(radius)
 
 
-def thing(rng: np.random.Generator, shape: tuple[int, int], size: float = 1.0) -> list[np.ndarray]:
+def thing(rng: Rng, shape: Shape, size: float = 1.0) -> list[np.ndarray]:
     """The outlines of some object that fills much of the frame; its parts may stand apart."""
     height, width = shape
     centre = np.array([width * rng.uniform(0.42, 0.58), height * rng.uniform(0.42, 0.6)])
     reach = min(shape) * rng.uniform(0.26, 0.4) * size
     kind = rng.integers(4)
+    parts = []
     if kind == 0:
-        return creature(rng, shape, size)[0]
-    if kind == 1:
-        return [blob(rng, centre, (reach, reach * rng.uniform(0.6, 1.3)), rng.uniform(0.05, 0.45))]
-    if kind == 2:
-        return [
-            polygon(
-                rng,
-                centre + rng.normal(0, 0.35, 2) * reach,
-                reach * rng.uniform(0.5, 1),
-                int(rng.integers(4, 9)),
-            )
-            for _ in range(rng.integers(1, 4))
-        ]
-    parts = [blob(rng, centre, (reach * 0.8, reach * 0.8), 0.15)]
-    for _ in range(rng.integers(3, 9)):
-        way = rng.uniform(0, 6.3)
-        end = centre + reach * rng.uniform(0.9, 1.5) * np.array([np.cos(way), np.sin(way)])
-        parts.append(
-            capsule(centre, end, reach * rng.uniform(0.08, 0.3), reach * rng.uniform(0.01, 0.15))
-        )
+        parts = creature(rng, shape, size)[0]
+    elif kind == 1:
+        radius = reach, reach * rng.uniform(0.6, 1.3)
+        parts.append(blob(rng, centre, radius, rng.uniform(0.05, 0.45)))
+    elif kind == 2:
+        for _ in range(rng.integers(1, 4)):
+            place = centre + rng.normal(0, 0.35, 2) * reach
+            radius = reach * rng.uniform(0.5, 1)
+            parts.append(polygon(rng, place, radius, int(rng.integers(4, 9))))
+    else:
+        parts.append(blob(rng, centre, (reach * 0.8, reach * 0.8), 0.15))
+        for _ in range(rng.integers(3, 9)):
+            way = rng.uniform(0, 6.3)
+            end = centre + reach * rng.uniform(0.9, 1.5) * direction(way)
+            wide, narrow = reach * rng.uniform(0.08, 0.3), reach * rng.uniform(0.01, 0.15)
+            parts.append(capsule(centre, end, wide, narrow))
     return parts
 
 
-def lit(rng: np.random.Generator, cover: np.ndarray, bumps: float | None = None) -> np.ndarray:
+def lit(rng: Rng, cover: np.ndarray, bumps: float | None = None) -> np.ndarray:
     """The (H, W) light, about 0.3 to 1.3, on a rounded body of this silhouette."""
     shape = cover.shape
     inside = np.pad((cover > 0.5).astype(np.uint8), 1)
@@ -128,16 +114,15 @@ def lit(rng: np.random.Generator, cover: np.ndarray, bumps: float | None = None)
     facing = (-slope_x * light[0] - slope_y * light[1] + light[2]) / length
     ambient = rng.uniform(0.25, 0.6)
     shadow = 1 - rng.uniform(0, 0.3) * (spectral(rng, shape, 2.2) > rng.uniform(0.3, 2))
-    shade = ambient + (1.15 - ambient) * np.maximum(facing, 0) * blur(
-        shadow.astype(np.float32), min(shape) * rng.uniform(0.004, 0.02)
-    )
+    soft = blur(shadow.astype(np.float32), min(shape) * rng.uniform(0.004, 0.02))
+    shade = ambient + (1.15 - ambient) * np.maximum(facing, 0) * soft
     return (shade + rng.choice([0, 0.35]) * np.maximum(facing, 0) ** 40).astype(np.float32)
 
 
 def body(
-    rng: np.random.Generator,
+    rng: Rng,
     polygons: list[np.ndarray],
-    shape: tuple[int, int],
+    shape: Shape,
     colours: np.ndarray | None = None,
     kind: str | None = None,
     hole: np.ndarray | None = None,
@@ -150,32 +135,24 @@ def body(
     return layer(texture(rng, shape, colours, kind) * lit(rng, cover, bumps)[..., None], cover)
 
 
-def person(
-    rng: np.random.Generator, shape: tuple[int, int], head: np.ndarray, radius: float
-) -> np.ndarray:
+def person(rng: Rng, shape: Shape, head: np.ndarray, radius: float) -> np.ndarray:
     """A layer: face, neck and clothed shoulders that leave the frame at the bottom."""
-    height = shape[0]
     skin = SKIN[rng.integers(len(SKIN))] * rng.uniform(0.85, 1.1)
     skin = np.stack([skin, skin * rng.uniform(0.85, 0.95)])
     neck = head + np.array([0, radius * 2.0])
-    far = np.array([head[0], height + radius * 2])
+    chin = neck + np.array([0, radius * 0.3])
+    far = np.array([head[0], shape[0] + radius * 2])
     wide = radius * rng.uniform(1.7, 2.3)
-    torso = [
-        capsule(neck + np.array([0, radius * 0.9]), far, wide, wide * 1.1),
-        capsule(neck + np.array([0, radius * 0.3]), far, wide * 0.55, wide),
-    ]
-    clothes = body(rng, torso, shape)
-    throat = [capsule(head, neck + np.array([0, radius * 0.3]), radius * 0.5, radius * 0.5)]
+    shoulders = capsule(neck + np.array([0, radius * 0.9]), far, wide, wide * 1.1)
+    clothes = body(rng, [shoulders, capsule(chin, far, wide * 0.55, wide)], shape)
+    throat = [capsule(head, chin, radius * 0.5, radius * 0.5)]
     throat = body(rng, throat, shape, skin * 0.85, "plain", bumps=0)
-    face = body(
-        rng, [blob(rng, head, (radius, radius * 1.18), 0.02)], shape, skin, "plain", bumps=0.002
-    )
+    face = [blob(rng, head, (radius, radius * 1.18), 0.02)]
+    face = body(rng, face, shape, skin, "plain", bumps=0.002)
     return stack(*features(rng, shape, head, radius), face, clothes, throat)
 
 
-def features(
-    rng: np.random.Generator, shape: tuple[int, int], head: np.ndarray, radius: float
-) -> list[np.ndarray]:
+def features(rng: Rng, shape: Shape, head: np.ndarray, radius: float) -> list[np.ndarray]:
     """Layers of soft dark spots: eyes and a mouth or snout, enough to make a face of it."""
     spots = []
     for side in (-1, 1):
@@ -188,7 +165,5 @@ def features(
     wide = [radius * rng.uniform(0.1, 0.3), 0]
     spots.append((capsule(mouth - wide, mouth + wide, radius * 0.06, radius * 0.06), 0.25))
     tint = np.array([1.0, 0.75, 0.7])
-    return [
-        blur(layer(tint * tone, coverage([outline], shape)), radius * 0.02)
-        for outline, tone in spots
-    ][::-1]
+    layers = (layer(tint * tone, coverage([outline], shape)) for outline, tone in spots)
+    return [blur(one, radius * 0.02) for one in layers][::-1]

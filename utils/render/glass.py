@@ -4,7 +4,7 @@ import numpy as np
 
 from utils.render.bodies import blob, body, capsule
 from utils.render.layers import blur, coverage, finish, layer, stack
-from utils.render.noise import cells, grid, palette, smoothstep, spectral, texture
+from utils.render.noise import Rng, Shape, cells, grid, palette, smoothstep, spectral, texture
 
 # Radius from top to bottom, as a share of the largest.
 PROFILES = {
@@ -16,13 +16,13 @@ PROFILES = {
 }
 
 
-def glass(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def glass(rng: Rng, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
     """A vessel with a drink, a lid or a label, or a crumpled transparent bag with things in it."""
     layers = _bag(rng, shape) if rng.random() < 0.4 else _vessel(rng, shape)
     return finish(rng, stack(*layers))
 
 
-def _vessel(rng: np.random.Generator, shape: tuple[int, int]) -> list[np.ndarray]:
+def _vessel(rng: Rng, shape: Shape) -> list[np.ndarray]:
     height, width = shape
     kind = str(rng.choice(list(PROFILES)))
     tall = height * rng.uniform(0.66, 0.85)
@@ -34,10 +34,8 @@ def _vessel(rng: np.random.Generator, shape: tuple[int, int]) -> list[np.ndarray
     line = np.linspace(top, top + tall, 200)
     radii = blur(np.interp(line, knots, PROFILES[kind]).astype(np.float32)[:, None], 7)[:, 0] * wide
     radius = np.interp(y[:, 0], line, radii)[:, None]
-    outline = np.concatenate(
-        [np.stack([middle + radii, line], 1), np.stack([middle - radii, line], 1)[::-1]]
-    )
-    cover = coverage([outline], shape)
+    right, left = (np.stack([middle + side * radii, line], 1) for side in (1, -1))
+    cover = coverage([np.concatenate([right, left[::-1]])], shape)
     across = np.clip((x - middle) / radius, -1, 1)
     # The light's way through the wall grows towards the rim, as in any hollow thing.
     rim = np.abs(across) ** rng.uniform(4, 9)
@@ -56,7 +54,7 @@ def _vessel(rng: np.random.Generator, shape: tuple[int, int]) -> list[np.ndarray
         strength = wet * rng.uniform(0.3, 0.97)
         alpha = alpha + (1 - alpha) * strength
         colour = colour + (drink * (1 + 0.1 * bend)[..., None] - colour) * wet[..., None] * 0.8
-    shine = _streaks(rng, across, depth, y.shape)
+    shine = _streaks(rng, across, depth)
     base = layer(colour, alpha * cover)
     layers = [layer(np.full(3, 0.97), shine * cover), base]
     if rng.random() < 0.5:  # a label round the belly
@@ -66,18 +64,15 @@ def _vessel(rng: np.random.Generator, shape: tuple[int, int]) -> list[np.ndarray
         layers.insert(1, layer(paper, band * cover))
     if rng.random() < 0.6:
         edge, high = float(radii[0]) * rng.uniform(0.95, 1.1), tall * rng.uniform(0.03, 0.09)
-        lid = np.array([middle, top]) + np.array(
-            [[-edge, high * 0.4], [-edge * 0.93, -high], [edge * 0.93, -high], [edge, high * 0.4]]
-        )
-        layers.insert(0, body(rng, [lid], shape))
+        above = [[-edge * 0.93, -high], [edge * 0.93, -high]]
+        lid = np.array([[-edge, high * 0.4], *above, [edge, high * 0.4]])
+        layers.insert(0, body(rng, [np.array([middle, top]) + lid], shape))
     return layers
 
 
-def _streaks(
-    rng: np.random.Generator, across: np.ndarray, depth: np.ndarray, shape: tuple[int, int]
-) -> np.ndarray:
+def _streaks(rng: Rng, across: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """The reflections of windows and lamps: bright, nearly opaque streaks down the wall."""
-    shine = np.zeros(shape, np.float32)
+    shine = np.zeros(across.shape, np.float32)
     for _ in range(rng.integers(2, 5)):
         place, thick = rng.uniform(-0.85, 0.85), rng.uniform(0.02, 0.09)
         start, length = rng.uniform(0.05, 0.6), rng.uniform(0.08, 0.5)
@@ -89,17 +84,13 @@ def _streaks(
     return shine
 
 
-def _bag(rng: np.random.Generator, shape: tuple[int, int]) -> list[np.ndarray]:
+def _bag(rng: Rng, shape: Shape) -> list[np.ndarray]:
     height, width = shape
     centre = np.array([width * rng.uniform(0.45, 0.55), height * rng.uniform(0.52, 0.6)])
     reach = min(shape) * rng.uniform(0.3, 0.4)
-    outlines = [
-        blob(rng, centre, (reach, reach * rng.uniform(0.8, 1.1)), 0.16),
-        capsule(
-            centre, centre - [reach * rng.normal(0, 0.2), reach * 1.25], reach * 0.4, reach * 0.16
-        ),
-    ]
-    cover = coverage(outlines, shape)
+    sack = blob(rng, centre, (reach, reach * rng.uniform(0.8, 1.1)), 0.16)
+    knot = centre - [reach * rng.normal(0, 0.2), reach * 1.25]
+    cover = coverage([sack, capsule(centre, knot, reach * 0.4, reach * 0.16)], shape)
     # Creases are the folds of ridged noise and the edges of flat facets.
     folds = np.exp(-np.abs(spectral(rng, shape, 1.7, 3)) * rng.uniform(9, 18))
     fine = np.exp(-np.abs(spectral(rng, shape, 1.5, 9)) * 9)
@@ -116,7 +107,6 @@ def _bag(rng: np.random.Generator, shape: tuple[int, int]) -> list[np.ndarray]:
     for _ in range(rng.integers(1, 5)):  # the shopping
         place = centre + rng.normal(0, 0.28, 2) * reach + [0, reach * 0.2]
         size = reach * rng.uniform(0.25, 0.55)
-        layers.append(
-            body(rng, [blob(rng, place, (size, size * rng.uniform(0.7, 1.2)), 0.12)], shape)
-        )
+        good = blob(rng, place, (size, size * rng.uniform(0.7, 1.2)), 0.12)
+        layers.append(body(rng, [good], shape))
     return layers

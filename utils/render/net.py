@@ -10,51 +10,43 @@ from utils.render.layers import (
     blur,
     canvas,
     coverage,
+    draw_line,
     finish,
     fixed,
+    ink,
     layer,
     shrink,
     stack,
 )
-from utils.render.noise import grid, palette, smoothstep, spectral
+from utils.render.noise import Rng, Shape, grid, log_uniform, palette, smoothstep, spectral
 
 
-def net(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def net(rng: Rng, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
     """Knotted cords hung in a frame, or a sack of net around a body."""
     unit = min(shape)
-    spacing = unit * np.exp(rng.uniform(np.log(0.018), np.log(0.075)))
+    spacing = unit * log_uniform(rng, 0.018, 0.075)
     thick = np.clip(spacing * rng.uniform(0.06, 0.22), unit * 0.0012, unit * 0.01)
     centre = np.array(shape[::-1]) * rng.uniform(0.46, 0.54, 2)
     reach = unit * rng.uniform(0.36, 0.45)
-    outline = (
-        blob(rng, centre, (reach * rng.uniform(0.8, 1.3), reach), 0.15)
-        if rng.random() < 0.6
-        else polygon(rng, centre, reach * 1.2, 4)
-    )
-    inside = coverage([outline], shape)
+    if rng.random() < 0.6:
+        outline = blob(rng, centre, (reach * rng.uniform(0.8, 1.3), reach), 0.15)
+    else:
+        outline = polygon(rng, centre, reach * 1.2, 4)
     colours = np.clip(palette(rng, 1)[0] * [[0.7], [1.0], [1.25]], 0.03, 1)
     painted = _cords(rng, shape, spacing, thick, colours)
     shade = 1 + 0.2 * spectral(rng, shape, 1.6)
-    cords = shrink(painted, shape) * inside[..., None]
+    cords = shrink(painted, shape) * coverage([outline], shape)[..., None]
     cords[..., :3] = np.clip(cords[..., :3] * shade[..., None], 0, cords[..., 3:])
     border = canvas(shape)
     rope = max(2, round(thick * SUPERSAMPLE * rng.uniform(1.5, 7)))
-    cv2.polylines(
-        border,
-        [fixed(outline)],
-        True,
-        (*(palette(rng, 1)[0] * 230).tolist(), 255),
-        rope,
-        cv2.LINE_AA,
-        SHIFT,
-    )
+    draw_line(border, outline, (*(palette(rng, 1)[0] * 230).tolist(), 255), rope, closed=True)
     layers = [shrink(border, shape), cords]
     if rng.random() < 0.6:
         layers.append(body(rng, thing(rng, shape, 0.9), shape))
     return finish(rng, stack(*layers), (0.15, 0.7))
 
 
-def lace(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def lace(rng: Rng, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
     """Lace or a veil: flowers on a fine mesh, hanging in folds from opaque cloth or over a body."""
     height, width = shape
     unit = min(shape)
@@ -77,41 +69,22 @@ def lace(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndarray, 
     left, right = width * rng.uniform(0.08, 0.22), width * rng.uniform(0.78, 0.92)
     side = np.linspace(0, 1, 200)
     scallop = period * 0.35 * np.abs(np.sin(np.pi * side * round((right - left) / period)))
-    outline = np.concatenate(
-        [
-            np.stack([left + (right - left) * side, bottom + scallop], 1),
-            np.stack([right - unit * 0.1 * side, bottom + (top - bottom) * side], 1),
-            np.stack([left + unit * 0.1 * (1 - side), top + (bottom - top) * side], 1),
-        ]
-    )
-    inside = coverage([outline], shape)
-    hem = smoothstep(0.98, 0.9, blur(inside, period * 0.1)) * inside  # a dense seam
-    sheet = layer(colour, np.maximum(alpha, hem * 0.9) * inside)
-    solid = (
-        thing(rng, shape, 0.9)
-        if rng.random() < 0.5
-        else [
-            np.array(
-                [
-                    [left + unit * 0.06, 0],
-                    [right - unit * 0.06, 0],
-                    [right, top + height * 0.22],
-                    [left, top + height * 0.18],
-                ]
-            )
-        ]
-    )
+    hem = np.stack([left + (right - left) * side, bottom + scallop], 1)
+    rising = np.stack([right - unit * 0.1 * side, bottom + (top - bottom) * side], 1)
+    falling = np.stack([left + unit * 0.1 * (1 - side), top + (bottom - top) * side], 1)
+    inside = coverage([np.concatenate([hem, rising, falling])], shape)
+    seam = smoothstep(0.98, 0.9, blur(inside, period * 0.1)) * inside
+    sheet = layer(colour, np.maximum(alpha, seam * 0.9) * inside)
+    if rng.random() < 0.5:
+        solid = thing(rng, shape, 0.9)
+    else:
+        above = [[left + unit * 0.06, 0], [right - unit * 0.06, 0]]
+        solid = [np.array([*above, [right, top + height * 0.22], [left, top + height * 0.18]])]
     kind = str(rng.choice(["plain", "weave", "clouds"]))
     return finish(rng, stack(sheet, body(rng, solid, shape, kind=kind)), (0.15, 0.7))
 
 
-def _cords(
-    rng: np.random.Generator,
-    shape: tuple[int, int],
-    spacing: float,
-    thick: float,
-    colours: np.ndarray,
-) -> np.ndarray:
+def _cords(rng: Rng, shape: Shape, spacing: float, thick: float, colours: np.ndarray) -> np.ndarray:
     """Two families of warped parallel lines with knots where they cross, painted on a canvas."""
     painted = canvas(shape)
     reach = int(0.75 * np.hypot(*shape) / spacing)
@@ -120,42 +93,24 @@ def _cords(
     lines = np.arange(-reach, reach + 1)
     along, across = np.meshgrid(np.linspace(-reach, reach, 4 * reach + 1), lines)
     skew = rng.uniform(0.7, 1.0)  # crossings are rarely at right angles
-    width = max(1, round(thick * SUPERSAMPLE))
     knots = thick * rng.choice([0, 0.9, 1.5]) * SUPERSAMPLE
-    for family in (0, 1):
-        first, second = (along, across) if family == 0 else (across, along)
-        points = (
-            np.stack(
-                [
-                    first * np.cos(turn) - second * skew * np.sin(turn),
-                    first * np.sin(turn) + second * skew * np.cos(turn),
-                ],
-                -1,
-            )
-            * spacing
-        )
+    for first, second in ((along, across), (across, along)):
+        x = first * np.cos(turn) - second * skew * np.sin(turn)
+        y = first * np.sin(turn) + second * skew * np.cos(turn)
+        points = np.stack([x, y], -1) * spacing
         points = points + np.array(shape[::-1]) / 2 + rng.uniform(-0.3, 0.3, 2) * spacing
         column = np.clip(points[..., 0], 0, shape[1] - 1).astype(int)
         row = np.clip(points[..., 1], 0, shape[0] - 1).astype(int)
         points = points + np.stack([field[row, column] for field in sag], -1)
         for line in points:
-            tone = (colours[rng.integers(3)] * 255).tolist()
-            cv2.polylines(painted, [fixed(line)], False, (*tone, 255), width, cv2.LINE_AA, SHIFT)
-        if family == 1 and knots > 1:
-            for x, y in fixed(points[:, ::2].reshape(-1, 2)).tolist():
-                cv2.circle(
-                    painted,
-                    (x, y),
-                    int(knots * (1 << SHIFT)),
-                    (*(colours[1] * 255).tolist(), 255),
-                    -1,
-                    cv2.LINE_AA,
-                    SHIFT,
-                )
+            draw_line(painted, line, ink(colours[rng.integers(3)]), thick * SUPERSAMPLE)
+    size = int(knots * (1 << SHIFT))
+    for place in fixed(points[:, ::2].reshape(-1, 2)).tolist() if knots > 1 else ():
+        cv2.circle(painted, place, size, ink(colours[1]), -1, cv2.LINE_AA, SHIFT)
     return painted
 
 
-def _pattern(rng: np.random.Generator, u: np.ndarray, v: np.ndarray, period: float) -> np.ndarray:
+def _pattern(rng: Rng, u: np.ndarray, v: np.ndarray, period: float) -> np.ndarray:
     """The matte of lace over cloth coordinates `u`, `v` in periods: flowers, stems and mesh."""
     soft = 1.0 / period  # one pixel, in periods
     shift = 0.5 * (np.floor(v).astype(int) % 2)  # rows are staggered
@@ -168,14 +123,9 @@ def _pattern(rng: np.random.Generator, u: np.ndarray, v: np.ndarray, period: flo
     ring = smoothstep(soft, -soft, np.abs(radius - 0.43) - rng.uniform(0.008, 0.03))
     veins = smoothstep(-0.3, 0.3, np.cos(petals * 2 * angle)) * 0.4 + 0.6
     # The ground: threads of a fine net, down to where they blur into a veil.
-    count = rng.uniform(7, 14)
-    thread = rng.uniform(0.08, 0.18)
+    count, thread = rng.uniform(7, 14), rng.uniform(0.08, 0.18)
     edge = max(soft * count, 0.08)
-    mesh = np.maximum(
-        *(
-            smoothstep(edge, -edge, np.abs(((u + sign * v) * count) % 1 - 0.5) - thread)
-            for sign in (-1, 1)
-        )
-    )
+    threads = (np.abs(((u + sign * v) * count) % 1 - 0.5) - thread for sign in (-1, 1))
+    mesh = np.maximum(*(smoothstep(edge, -edge, one) for one in threads))
     pattern = np.maximum.reduce([solid * eye * veins, ring, mesh * rng.uniform(0.35, 0.9)])
     return pattern.astype(np.float32)

@@ -1,13 +1,18 @@
 """Natural-looking colours and textures: noise with 1/f spectra, stripes, spots, cells, weaves."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from scipy import fft
 
+Rng = np.random.Generator
+Shape = tuple[int, int]  # height, width
+
 
 def spectral(
-    rng: np.random.Generator,
-    shape: tuple[int, int],
+    rng: Rng,
+    shape: Shape,
     slope: float = 1.2,
     low: float = 1.0,
     stretch: tuple[float, float] = (1.0, 1.0),
@@ -29,10 +34,15 @@ def spectral(
     return ((noise - noise.mean()) / (noise.std() + 1e-6)).astype(np.float32)
 
 
-def grid(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def grid(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
     """The x and the y of every pixel, (H, W) float32."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     return x, y
+
+
+def direction(angle: float | np.ndarray) -> np.ndarray:
+    """The unit vectors (..., 2) of angles, in x and y."""
+    return np.stack([np.cos(angle), np.sin(angle)], -1)
 
 
 def smoothstep(low: float, high: float, value: np.ndarray) -> np.ndarray:
@@ -41,15 +51,21 @@ def smoothstep(low: float, high: float, value: np.ndarray) -> np.ndarray:
     return t * t * (3 - 2 * t)
 
 
-def palette(rng: np.random.Generator, count: int) -> np.ndarray:
+def log_uniform(rng: Rng, low: float, high: float) -> float:
+    """A number from `low` to `high` whose logarithm is drawn evenly."""
+    return np.exp(rng.uniform(np.log(low), np.log(high)))
+
+
+def rgb(codes: str) -> np.ndarray:
+    """(N, 3) RGB in [0, 1] of colours in hexadecimal, as in HTML."""
+    return np.array([list(bytes.fromhex(code)) for code in codes.split()]) / 255
+
+
+def palette(rng: Rng, count: int) -> np.ndarray:
     """(count, 3) float32 RGB colours in [0, 1] that go together: mostly muted, often warm."""
     family = rng.choice(4, p=[0.5, 0.17, 0.18, 0.15])
-    centre = (
-        rng.uniform(35, 90),
-        rng.uniform(95, 140),
-        rng.uniform(225, 290),
-        rng.uniform(0, 360),
-    )[family]
+    hues = (rng.uniform(*span) for span in ((35, 90), (95, 140), (225, 290), (0, 360)))
+    centre = tuple(hues)[family]
     hue = np.radians(centre + rng.normal(0, 22, count) + 180 * (rng.random(count) < 0.12))
     chroma = np.clip(rng.gamma(1.5, 9 * rng.uniform(0.35, 1.6), count), 0, 48)
     chroma = np.where(np.abs(np.cos(hue) + 0.2) + np.sin(hue) < 0.3, chroma * 0.7, chroma)
@@ -58,11 +74,26 @@ def palette(rng: np.random.Generator, count: int) -> np.ndarray:
     return np.clip(cv2.cvtColor(lab[None], cv2.COLOR_LAB2RGB)[0], 0.02, 1)
 
 
+def mix(colours: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Colours along the gradient through `colours`; `value` (H, W) in [0, 1]."""
+    steps = np.linspace(0, 1, len(colours))
+    planes = [np.interp(value, steps, colours[:, channel]) for channel in range(3)]
+    return np.stack(planes, -1).astype(np.float32)
+
+
+def cells(rng: Rng, shape: Shape, size: float) -> tuple[np.ndarray, np.ndarray]:
+    """Voronoi cells about `size` pixels wide: labels from 1, and the distance to the seed."""
+    count = max(3, int(shape[0] * shape[1] / size**2))
+    seeds = np.full(shape, 255, np.uint8)
+    seeds[rng.integers(0, shape[0], count), rng.integers(0, shape[1], count)] = 0
+    distance, labels = cv2.distanceTransformWithLabels(
+        seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    return labels, distance
+
+
 def texture(
-    rng: np.random.Generator,
-    shape: tuple[int, int],
-    colours: np.ndarray | None = None,
-    kind: str | None = None,
+    rng: Rng, shape: Shape, colours: np.ndarray | None = None, kind: str | None = None
 ) -> np.ndarray:
     """An (H, W, 3) float32 texture in [0, 1], of a random kind of `TEXTURES` unless named."""
     colours = palette(rng, 5) if colours is None else colours
@@ -74,58 +105,37 @@ def texture(
     return np.clip(image * (1 + tone[..., None]) + tint, 0.01, 1).astype(np.float32)
 
 
-def mix(colours: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Colours along the gradient through `colours`; `value` (H, W) in [0, 1]."""
-    steps = np.linspace(0, 1, len(colours))
-    return np.stack([np.interp(value, steps, colours[:, c]) for c in range(3)], -1).astype(
-        np.float32
-    )
-
-
-def cells(
-    rng: np.random.Generator, shape: tuple[int, int], size: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Voronoi cells about `size` pixels wide: labels from 1, and the distance to the seed."""
-    count = max(3, int(shape[0] * shape[1] / size**2))
-    seeds = np.full(shape, 255, np.uint8)
-    seeds[rng.integers(0, shape[0], count), rng.integers(0, shape[1], count)] = 0
-    distance, labels = cv2.distanceTransformWithLabels(
-        seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    return labels, distance
-
-
-def _clouds(rng: np.random.Generator, shape: tuple[int, int], colours: np.ndarray) -> np.ndarray:
+def _clouds(rng: Rng, shape: Shape, colours: np.ndarray) -> np.ndarray:
     noise = spectral(rng, shape, rng.uniform(0.8, 1.7), rng.uniform(1, 8))
     return mix(colours, smoothstep(-2, 2, noise))
 
 
-def _plain(rng: np.random.Generator, shape: tuple[int, int], colours: np.ndarray) -> np.ndarray:
+def _plain(rng: Rng, shape: Shape, colours: np.ndarray) -> np.ndarray:
     return mix(colours[:2], smoothstep(-3, 3, spectral(rng, shape, 2.0)))
 
 
-def _stripes(rng: np.random.Generator, shape: tuple[int, int], colours: np.ndarray) -> np.ndarray:
-    period = max(shape) * np.exp(rng.uniform(np.log(0.012), np.log(0.15)))
+def _stripes(rng: Rng, shape: Shape, colours: np.ndarray) -> np.ndarray:
+    period = max(shape) * log_uniform(rng, 0.012, 0.15)
     phase = _along(rng, shape) / period + spectral(rng, shape, 1.8) * rng.uniform(0, 0.6)
     wave = np.sin(2 * np.pi * phase) + rng.uniform(-0.7, 0.7)
     sharp = rng.uniform(0.05, 1.2)
     return mix(colours[:3], smoothstep(-sharp, sharp, wave))
 
 
-def _spots(rng: np.random.Generator, shape: tuple[int, int], colours: np.ndarray) -> np.ndarray:
+def _spots(rng: Rng, shape: Shape, colours: np.ndarray) -> np.ndarray:
     noise = spectral(rng, shape, rng.uniform(2.5, 4), rng.uniform(8, 45))
     spots = smoothstep(0.4, 0.4 + rng.uniform(0.1, 0.6), noise)[..., None]
     return _clouds(rng, shape, colours[:2]) * (1 - spots) + colours[2] * spots
 
 
-def _patches(rng: np.random.Generator, shape: tuple[int, int], colours: np.ndarray) -> np.ndarray:
+def _patches(rng: Rng, shape: Shape, colours: np.ndarray) -> np.ndarray:
     labels, distance = cells(rng, shape, max(shape) * rng.uniform(0.02, 0.2))
     table = colours[rng.integers(0, len(colours), labels.max() + 1)]
     table = table * rng.uniform(0.8, 1.2, (len(table), 1))
     return table[labels] * (1 - rng.uniform(0, 0.3) * distance / distance.max())[..., None]
 
 
-def _weave(rng: np.random.Generator, shape: tuple[int, int], colours: np.ndarray) -> np.ndarray:
+def _weave(rng: Rng, shape: Shape, colours: np.ndarray) -> np.ndarray:
     period = max(shape) * rng.uniform(0.05, 0.25)
     bands = [np.repeat(rng.integers(0, len(colours), 8), rng.integers(2, 14, 8)) for _ in "uv"]
     turn = rng.uniform(0, np.pi)
@@ -138,20 +148,19 @@ def _weave(rng: np.random.Generator, shape: tuple[int, int], colours: np.ndarray
     return (lines[0] + lines[1]) / 2 * (1 + rng.uniform(0, 0.15) * fine)
 
 
-def _wood(rng: np.random.Generator, shape: tuple[int, int], colours: np.ndarray) -> np.ndarray:
+def _wood(rng: Rng, shape: Shape, colours: np.ndarray) -> np.ndarray:
     stretch = (1.0, 8.0) if rng.random() < 0.5 else (8.0, 1.0)
     return mix(colours[:3], smoothstep(-2, 2, spectral(rng, shape, 1.0, 3, stretch)))
 
 
-def _along(
-    rng: np.random.Generator, shape: tuple[int, int], angle: float | None = None
-) -> np.ndarray:
+def _along(rng: Rng, shape: Shape, angle: float | None = None) -> np.ndarray:
+    """How far each pixel lies along a direction."""
     angle = rng.uniform(0, np.pi) if angle is None else angle
     x, y = grid(shape)
     return x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle))
 
 
-TEXTURES = {
+TEXTURES: dict[str, Callable[[Rng, Shape, np.ndarray], np.ndarray]] = {
     "clouds": _clouds,
     "plain": _plain,
     "stripes": _stripes,

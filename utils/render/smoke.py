@@ -5,10 +5,10 @@ import numpy as np
 
 from utils.render.bodies import body, thing
 from utils.render.layers import blur, coverage, finish, layer, stack
-from utils.render.noise import grid, smoothstep, spectral
+from utils.render.noise import Rng, Shape, grid, smoothstep, spectral
 
 
-def smoke(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def smoke(rng: Rng, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
     """A translucent plume, wisp or cloud; half of the time with an opaque object below it."""
     kind = rng.choice(["plume", "wisps", "cloud"])
     x, y = grid(shape)
@@ -41,13 +41,9 @@ def smoke(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndarray,
         density = density * smoothstep(-0.5, 0.35, shell)
     alpha = 1 - np.exp(-density * rng.uniform(1.5, 4.5))
     alpha = np.maximum(alpha - 0.012, 0) / 0.988
-    tint = (
-        rng.uniform(0.45, 0.97) + rng.normal(0, 0.03, 3)
-        if rng.random() < 0.8
-        else (rng.uniform(0.15, 0.4) + rng.normal(0, 0.02, 3))
-    )
-    light = _light(rng, alpha)
-    cloud = layer(tint * light[..., None], alpha)
+    tone = ((0.45, 0.97), 0.03) if rng.random() < 0.8 else ((0.15, 0.4), 0.02)
+    tint = rng.uniform(*tone[0]) + rng.normal(0, tone[1], 3)
+    cloud = layer(tint * _light(rng, alpha)[..., None], alpha)
     if kind == "cloud" or rng.random() < 0.3:
         return finish(rng, cloud, (0.5, 2.5))
     outlines = [outline - outline.mean(0) for outline in thing(rng, shape, 0.7)]
@@ -61,7 +57,7 @@ def smoke(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndarray,
     return finish(rng, stack(blur(cloud, rng.uniform(0.3, 2)), source), (0.2, 0.8))
 
 
-def _stir(rng: np.random.Generator, fields: np.ndarray, strength: float) -> np.ndarray:
+def _stir(rng: Rng, fields: np.ndarray, strength: float) -> np.ndarray:
     """Carry fields (H, W, C) along random swirls that neither spread nor pile them up."""
     shape = fields.shape[:2]
     x, y = grid(shape)
@@ -71,17 +67,12 @@ def _stir(rng: np.random.Generator, fields: np.ndarray, strength: float) -> np.n
         down = cv2.Sobel(potential, cv2.CV_32F, 1, 0, scale=1 / 8)
         reach = strength * min(shape) * 0.26 / low / (np.hypot(across, down).mean() + 1e-6)
         for _ in range(4):  # short steps follow the curved path
-            fields = cv2.remap(
-                fields,
-                x + across * reach / 4,
-                y - down * reach / 4,
-                cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
+            places = x + across * reach / 4, y - down * reach / 4
+            fields = cv2.remap(fields, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return fields
 
 
-def _light(rng: np.random.Generator, alpha: np.ndarray) -> np.ndarray:
+def _light(rng: Rng, alpha: np.ndarray) -> np.ndarray:
     """Thick smoke shades itself: brighter on the side of the lamp."""
     unit = min(alpha.shape)
     soft = cv2.GaussianBlur(alpha, (0, 0), unit * 0.012)
