@@ -10,7 +10,7 @@ from models.errors import InputError
 from tests.refusals import refused
 from tests.scenes import NAMES, write_voc
 from utils import config as configs
-from utils.data.crops.view import look
+from utils.data.crops.view import sample_view
 from utils.data.voc.check import check_labelled
 from utils.data.voc.folders import INSIDE, VOC, class_names, labelled
 from utils.data.voc.samples import crop_view
@@ -151,11 +151,13 @@ def test_validation_sees_the_middle_and_nothing_is_told_beyond_the_border(root):
 def test_a_crop_view_scales_turns_and_shifts():
     ramp = np.zeros((20, 30), np.uint8)
     ramp[4:8, 10:16] = 200
-    double = look(ramp, crop_view((20, 30), (40, 60), 0, (0, 0), 40), cv2.INTER_NEAREST)
+    double = sample_view(ramp, crop_view((20, 30), (40, 60), 0, (0, 0), 40), cv2.INTER_NEAREST)
     assert (double[8:16, 20:32] == 200).all() and (double == 200).sum() == 96
-    turned = look(ramp, crop_view((20, 30), (20, 30), 180, (0, 0), 20), cv2.INTER_NEAREST)
+    turned = sample_view(ramp, crop_view((20, 30), (20, 30), 180, (0, 0), 20), cv2.INTER_NEAREST)
     assert (turned[12:16, 14:20] == 200).all() and (turned == 200).sum() == 24
-    shifted = look(ramp, crop_view((20, 30), (20, 30), 0, (-2, 5), 20), cv2.INTER_NEAREST, 255)
+    shifted = sample_view(
+        ramp, crop_view((20, 30), (20, 30), 0, (-2, 5), 20), cv2.INTER_NEAREST, 255
+    )
     assert (shifted[:2] == 255).all() and (shifted[6:10, 5:11] == 200).all()
 
 

@@ -29,8 +29,8 @@ from utils.data.crops.view import (
     INTERPOLATIONS,
     View,
     affine_canvas,
-    look,
     plain_canvas,
+    sample_view,
     stretched,
     view_at,
 )
@@ -189,7 +189,7 @@ class CropSet(Dataset):
         rng: np.random.Generator,
     ) -> tuple[np.ndarray, np.ndarray]:
         """A foreground (crop, crop, 4) and its trimap as the view shows them."""
-        layer = look(stored.rgba, view, interpolation)
+        layer = sample_view(stored.rgba, view, interpolation)
         radii = self._in_pixels(radii, view.scale)
         trimap = trimap_through(stored, radii, view, layer[..., 3])
         if self._augment.thin and rng.random() < self._augment.thin:

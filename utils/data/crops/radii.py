@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 import cv2
 import numpy as np
 
-from utils.data.crops.view import View, Window, box, look, within
+from utils.data.crops.view import View, Window, box, sample_view, within
 from utils.data.store.files import Stored
 from utils.images.levels import LARGEST_RADIUS, UNKNOWN
 from utils.images.trimap import distance_trimap, draw_radius, narrow_trimap, trimap_from_radius
@@ -77,11 +77,13 @@ def trimap_through(stored: Stored, radii: Radii, view: View, alpha: np.ndarray) 
         alpha: the matte as the view shows it; where that is neither 0 nor 255 is unknown.
     """
     if radii.kind in ("varied", "independent"):
-        reach = look(stored.unknown_radius, view, cv2.INTER_NEAREST, border=255)
+        reach = sample_view(stored.unknown_radius, view, cv2.INTER_NEAREST, border=255)
         trimap = _from_reach(alpha, reach, radii)
     else:
         window = box(view, stored.unknown_radius.shape)
-        trimap = look(_trimap(stored, radii, window), within(view, window), cv2.INTER_NEAREST)
+        trimap = sample_view(
+            _trimap(stored, radii, window), within(view, window), cv2.INTER_NEAREST
+        )
     # Interpolation can make a pixel fractional that the nearest one calls known.
     return np.where(trimap == UNKNOWN, np.uint8(UNKNOWN), cv2.LUT(alpha, LEVELS))
 

@@ -109,7 +109,7 @@ def stretched(view: View, size: tuple[int, int], other: tuple[int, int]) -> View
     return view._replace(matrix=matrix)
 
 
-def look(picture: np.ndarray, view: View, interpolation: int | None = None, border: int = 0):
+def sample_view(picture: np.ndarray, view: View, interpolation: int | None = None, border: int = 0):
     """What a view shows of a picture.
 
     Args:

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from utils.config.options import AugmentConfig
 from utils.data.augment import degraded, jitter
-from utils.data.crops.view import View, look
+from utils.data.crops.view import View, sample_view
 from utils.data.samples import SampleResult, first_usable, planes
 from utils.data.voc.folders import Labelled, read_labelled
 from utils.images.labels import NO_LABEL
@@ -65,8 +65,8 @@ class LabelSet(Dataset):
         read = partial(read_labelled, classes=self._classes)
         image, labels = first_usable(self._pictures[index], self._pictures, read, rng, problems)
         view = self._view(labels.shape, rng)
-        image = look(image, view, border=AROUND)
-        labels = look(labels, view, cv2.INTER_NEAREST, border=NO_LABEL)
+        image = sample_view(image, view, border=AROUND)
+        labels = sample_view(labels, view, cv2.INTER_NEAREST, border=NO_LABEL)
         image = degraded(jitter(image, self._augment.jitter, rng), self._augment, rng)
         flipped = self._augment.flip and rng.random() < 0.5
         return SampleResult(Sample(*planes([image, labels], flipped)), tuple(problems))

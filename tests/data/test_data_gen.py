@@ -1,4 +1,4 @@
-"""data_gen.py: what it prints and what it refuses; tests/test_split.py tests the split."""
+"""data_gen.py: what it prints and what it refuses; tests/data/test_split.py tests the split."""
 
 from pathlib import Path
 

@@ -8,7 +8,7 @@ from scipy.stats import chisquare
 
 from tests.sets import disc
 from utils.data.crops.radii import Radii, draw_radii, trimap_through, unknown_place
-from utils.data.crops.view import look, plain_canvas, view_at
+from utils.data.crops.view import plain_canvas, sample_view, view_at
 from utils.data.store.files import Stored, describe
 from utils.images.levels import UNKNOWN
 from utils.images.trimap import distance_trimap, make_trimap, narrow_trimap
@@ -45,7 +45,7 @@ def test_a_window_has_the_trimap_of_the_whole(kind, seed, side):
     radii = draw_radii(kind, (1, 9), rng)
     view = view_at(plain_canvas(matte.shape), (rng.integers(40), rng.integers(52)), side, side)
     source = stored(matte)
-    shown = look(source.rgba, view)[..., 3]
+    shown = sample_view(source.rgba, view)[..., 3]
     found = trimap_through(source, radii, view, np.ascontiguousarray(shown))
     assert np.array_equal(found, whole_trimap(matte, radii)[view.window])
 

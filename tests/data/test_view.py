@@ -11,8 +11,8 @@ from utils.data.crops.view import (
     View,
     affine_canvas,
     box,
-    look,
     plain_canvas,
+    sample_view,
     stretched,
     view_at,
     within,
@@ -35,7 +35,7 @@ def test_a_plain_view_of_its_own_size_is_the_nearest_window_to_a_place(h, w, row
     view = view_at(plain_canvas((h, w)), (row, column), side, side)
     top = int(np.clip(row - side // 2, 0, h - side))
     left = int(np.clip(column - side // 2, 0, w - side))
-    assert np.array_equal(look(whole, view), whole[top : top + side, left : left + side])
+    assert np.array_equal(sample_view(whole, view), whole[top : top + side, left : left + side])
     assert view.window == (slice(top, top + side), slice(left, left + side))
     assert view.scale == pytest.approx(1)
 
@@ -45,7 +45,7 @@ def test_a_plain_view_of_another_size_is_the_resized_window(side, smooth):
     whole = picture(1, 100, 120)
     view = view_at(plain_canvas((100, 120)), (50, 60), side, 32)
     wanted = cv2.resize(whole[view.window], (32, 32), interpolation=smooth)
-    assert np.array_equal(look(whole, view), wanted)
+    assert np.array_equal(sample_view(whole, view), wanted)
     assert view.scale == pytest.approx(side / 32)
 
 
@@ -57,7 +57,7 @@ def test_cutting_first_is_bending_the_whole_and_cutting_last(seed, size, squash)
     canvas = affine_canvas(size, 48, True, 0.0, rng)
     view = view_at(canvas, (rng.integers(size[0]), rng.integers(size[1])), 48, 48)
     bent = cv2.warpAffine(whole, canvas.matrix[:2], canvas.size[::-1], flags=cv2.INTER_LINEAR)
-    ours = look(whole, view, cv2.INTER_LINEAR).astype(int)
+    ours = sample_view(whole, view, cv2.INTER_LINEAR).astype(int)
     difference = np.abs(ours - bent[view.window])
     # OpenCV places a pixel to 1/32, and the outline falls differently by that much.
     assert np.quantile(difference, 0.97) <= 6
@@ -76,10 +76,13 @@ def test_only_the_box_is_read(seed, bent, interpolation):
         view = view_at(plain_canvas(size), (rng.integers(80), rng.integers(100)), 40, 32)
     other = np.full_like(whole, 77)
     other[box(view, size)] = whole[box(view, size)]
-    assert np.array_equal(look(whole, view, interpolation), look(other, view, interpolation))
+    assert np.array_equal(
+        sample_view(whole, view, interpolation), sample_view(other, view, interpolation)
+    )
     part = within(view, box(view, size))
     assert np.array_equal(
-        look(whole[box(view, size)], part, interpolation), look(whole, view, interpolation)
+        sample_view(whole[box(view, size)], part, interpolation),
+        sample_view(whole, view, interpolation),
     )
 
 
@@ -88,10 +91,10 @@ def test_what_lies_outside_a_picture_is_the_border():
     view = view_at(canvas, (20, 20), 16, 16)
     beside = view._replace(matrix=view.matrix + np.array([[0, 0, 100], [0, 0, 0]]))
     white = np.full((40, 40, 4), 255, np.uint8)
-    assert np.all(look(white, beside) == 0)
-    assert np.all(look(white, beside, border=9) == 9)
+    assert np.all(sample_view(white, beside) == 0)
+    assert np.all(sample_view(white, beside, border=9) == 9)
     half = view._replace(matrix=view.matrix + np.array([[0, 0, 20.5], [0, 0, 0]]))
-    seen = look(white, half, border=0)[..., 3]
+    seen = sample_view(white, half, border=0)[..., 3]
     assert np.all(seen[:, :7] == 255) and np.all(seen[:, 9:] == 0)
 
 
@@ -114,7 +117,7 @@ def test_squashing_is_resizing_to_640():
     view = view_at(canvas, (200, 600), 640, 640)
     wanted = cv2.resize(whole, (640, 640), interpolation=cv2.INTER_LINEAR).astype(int)
     inside = slice(2, -2), slice(2, -2)
-    assert np.abs(look(whole, view, cv2.INTER_LINEAR) - wanted)[inside].max() <= 3
+    assert np.abs(sample_view(whole, view, cv2.INTER_LINEAR) - wanted)[inside].max() <= 3
 
 
 def test_a_stretched_view_shows_what_stretching_the_other_picture_would():
@@ -122,7 +125,7 @@ def test_a_stretched_view_shows_what_stretching_the_other_picture_would():
     behind = picture(5, *other)
     view = view_at(plain_canvas(one), (45, 30), 40, 40)
     wanted = cv2.resize(behind, one[::-1], interpolation=cv2.INTER_LINEAR)[view.window].astype(int)
-    found = look(behind, stretched(view, one, other), cv2.INTER_LINEAR)
+    found = sample_view(behind, stretched(view, one, other), cv2.INTER_LINEAR)
     assert np.abs(found - wanted).mean() < 1.5
 
 
@@ -133,5 +136,5 @@ def test_shrinking_to_a_quarter_drops_no_detail():
     for one in (canvas, turned):
         view = view_at(one, (128, 128), 256, 32)
         askew = view._replace(matrix=view.matrix + np.array([[0, 0.05, 0], [0, 0, 0]]))
-        for seen in (look(checks, view), look(checks, askew)):
+        for seen in (sample_view(checks, view), sample_view(checks, askew)):
             assert np.abs(seen[3:-3, 3:-3].astype(int) - 127).max() <= 40
