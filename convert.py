@@ -13,18 +13,25 @@ averaged with those of networks that were trained on from it, or from the same o
 """
 
 from collections.abc import Sequence
+
+from utils.cli.command import run  # first, since it says which packages are missing
+
+# isort: split
 from pathlib import Path
 
 from models.errors import InputError
-from utils.cli.arguments import parser
-from utils.cli.command import run
+from models.files import saving as files
+from models.files.mean import mean
+from utils.cli.arguments import parser, path
 from utils.disk.target import require_target
+from utils.networks.cost import comparison
+from utils.networks.loading import open_network
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     options = parser(__doc__)
     options.add_argument("checkpoint", metavar="CHECKPOINT", help="a file, or a shipped network")
-    options.add_argument("out", type=Path, metavar="OUT", help="the file to write")
+    options.add_argument("out", type=path, metavar="OUT", help="the file to write")
     options.add_argument("--half", action="store_true", help="keep the weights in float16")
     options.add_argument(
         "--mean",
@@ -39,11 +46,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         if names.count(name) > 1:
             raise InputError(f"--mean {name}: stands twice; give it once")
     require_target("OUT", args.out, [Path(name) for name in names])
-    from models.files import saving as files
-    from models.files.mean import mean
-    from utils.networks.cost import comparison
-    from utils.networks.loading import open_network
-
     network = mean({name: open_network(name) for name in names})
     files.save_network(args.out, network, args.half)
     print(comparison({network.name: network}))

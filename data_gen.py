@@ -16,8 +16,10 @@ from pathlib import Path
 
 from models.errors import InputError
 from utils.cli import arguments
-from utils.cli.bounds import SEED, at_most
+from utils.cli.arguments import SEED, at_most
 from utils.cli.command import run
+from utils.data.split import write_split
+from utils.data.voc.folders import is_voc
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -26,7 +28,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--dataset", default="sample", metavar="NAME", help="the folder data/NAME (sample)"
     )
     parser.add_argument(
-        "--data-root", type=Path, default=Path("data"), metavar="DIR", help="all data sets (data)"
+        "--data-root",
+        type=arguments.path,
+        default=Path("data"),
+        metavar="DIR",
+        help="all data sets (data)",
     )
     parser.add_argument(
         "--by",
@@ -47,9 +53,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--seed", type=at_most("--seed", SEED), default=0, metavar="N", help="of the draw (0)"
     )
     args = parser.parse_args(argv)
-    from utils.data.split import write_split
-    from utils.data.voc.folders import is_voc
-
     root = args.data_root / args.dataset
     if is_voc(root):
         raise InputError(f"{root}: its lists split it already; go on with train.py")

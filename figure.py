@@ -19,14 +19,19 @@ are spread over the pictures, or --picture and --inset.
 """
 
 import argparse
+import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from models.errors import InputError
 from utils.cli import arguments
-from utils.cli.bounds import at_most, refuse_given
+from utils.cli.arguments import at_most, refuse_given
 from utils.cli.command import run
 from utils.disk.target import require_target
+from utils.figures import examples as shown
+from utils.figures.figure import Row, check_name, write_figure
+from utils.figures.insets import parse_inset, place_insets
+from utils.figures.over import check_backdrop
+from utils.figures.widths import read_pruned, write_widths
 
 OF_MATTES = (
     *("image", "trimap", "alpha", "pred", "picture", "rows", "inset"),
@@ -36,18 +41,10 @@ OF_MATTES = (
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
-    # Here, so that --help and wrong arguments need no packages.
-    from utils.figures import examples as shown
-    from utils.figures.figure import Row, check_name, write_figure
-    from utils.figures.insets import parse_inset, place_insets
-    from utils.figures.over import check_backdrop
-
     check_name(args.out)
     if args.widths:
         given = [name for name in OF_MATTES if getattr(args, name)]
         refuse_given(args, given, "figure.py", "--widths")
-        from utils.figures.widths import read_pruned, write_widths
-
         require_target("--out", args.out, args.widths)
         write_widths(args.out, [read_pruned(path) for path in args.widths], args.inches)
         print(args.out)
@@ -79,15 +76,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     look = (args.width, args.inches, args.scores, args.font, args.over, args.beside)
     write_figure(args.out, rows, *look)
     for name, placed in insets.items():
-        print(" ".join([f"--picture {name}", *(f"--inset {name}:{one}" for one in placed)]))
+        words = [word for one in placed for word in ("--inset", f"{name}:{one}")]
+        print(shlex.join(["--picture", name, *words]))
     print(args.out)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = arguments.parser(__doc__)
     for name, what in (("image", "images"), ("trimap", "their trimaps")):
-        parser.add_argument(f"--{name}", type=Path, metavar="DIR", help=what)
-    parser.add_argument("--alpha", type=Path, metavar="DIR", help="ground truth")
+        parser.add_argument(f"--{name}", type=arguments.path, metavar="DIR", help=what)
+    parser.add_argument("--alpha", type=arguments.path, metavar="DIR", help="ground truth")
     parser.add_argument(
         "--pred",
         action="append",
@@ -95,9 +93,15 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="mattes of one method; the label is the name of the folder by default; repeatable",
     )
     parser.add_argument(
-        "--widths", type=Path, nargs="+", metavar="FILE", help="draw these pruned.tar instead"
+        "--widths",
+        type=arguments.path,
+        nargs="+",
+        metavar="FILE",
+        help="draw these pruned.tar instead",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=".png or .pdf")
+    parser.add_argument(
+        "--out", type=arguments.path, required=True, metavar="FILE", help=".png or .pdf"
+    )
     parser.add_argument(
         "--picture", action="append", metavar="NAME", help="a row, without suffix; repeatable"
     )
@@ -132,7 +136,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--inches", type=float, default=6.9, metavar="X", help="printed width; text is 8 pt (6.9)"
     )
-    parser.add_argument("--font", type=Path, metavar="FILE", help="TrueType or OpenType")
+    parser.add_argument("--font", type=arguments.path, metavar="FILE", help="TrueType or OpenType")
     parser.add_argument(
         "--over",
         metavar="COLOUR",

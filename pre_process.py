@@ -23,9 +23,19 @@ from pathlib import Path
 from models.errors import InputError
 from utils.cli import arguments
 from utils.cli.advice import command
-from utils.cli.bounds import SEED, at_most, refuse_given
+from utils.cli.arguments import SEED, at_most, refuse_given
 from utils.cli.command import run
+from utils.data.check import check_set
+from utils.data.compose.testing import compose_test_set
+from utils.data.compose.training import compose_training_set
+from utils.data.folders import backgrounds, foregrounds, parts
+from utils.data.importers.importing import import_set
+from utils.data.store.building import build_store
+from utils.data.voc.check import check_labelled
+from utils.data.voc.folders import class_names, is_voc, labelled
 from utils.images.levels import LARGEST_RADIUS
+from utils.render import render
+from utils.render.scenes import render_scenes
 
 SAMPLE, SCENES = "sample", "sample_voc"  # what is rendered here
 COMPOSITES = {SAMPLE: 4}  # test composites of each foreground; 20 in other data sets
@@ -40,14 +50,6 @@ IDLE = {  # what does nothing in a task
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
-    # Here, so that --help and wrong arguments need no packages.
-    from utils.data.check import check_set
-    from utils.data.compose.training import compose_training_set
-    from utils.data.folders import backgrounds, foregrounds
-    from utils.data.importers.importing import import_set
-    from utils.data.voc.check import check_labelled
-    from utils.data.voc.folders import is_voc
-
     root = args.data_root / args.dataset
     if args.source:
         imported = import_set(
@@ -78,13 +80,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _prepare(args: argparse.Namespace, root: Path) -> None:
-    from utils.data.compose.testing import compose_test_set
-    from utils.data.folders import backgrounds, foregrounds, parts
-    from utils.data.store.building import build_store
-
     if args.dataset == SAMPLE:
-        from utils.render import render
-
         render(root=root, seed=args.seed or 0, workers=max(1, args.workers))
     present = parts(root)
     if "train" in present:
@@ -108,13 +104,9 @@ def _prepare(args: argparse.Namespace, root: Path) -> None:
 
 
 def _prepare_labelled(args: argparse.Namespace, root: Path) -> None:
-    from utils.data.voc.folders import class_names, labelled
-
     idle = ("trimap_radius", "snap", "per_foreground", "backgrounds")
     refuse_given(args, idle, "pre_process.py", "a set in VOC's layout")
     if args.dataset == SCENES:
-        from utils.render.scenes import render_scenes
-
         render_scenes(root, args.seed or 0, max(1, args.workers))
     else:
         refuse_given(args, ("seed",), "pre_process.py", "a set in VOC's layout")
@@ -127,11 +119,15 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = arguments.parser(__doc__)
     parser.add_argument("--dataset", metavar="NAME", help=f"the folder data/NAME ({SAMPLE})")
     parser.add_argument(
-        "--data-root", type=Path, default=Path("data"), metavar="DIR", help="all data sets (data)"
+        "--data-root",
+        type=arguments.path,
+        default=Path("data"),
+        metavar="DIR",
+        help="all data sets (data)",
     )
     parser.add_argument(
         "--backgrounds",
-        type=Path,
+        type=arguments.path,
         metavar="DIR",
         help="backgrounds of the test set, with --merged of the training set (its own bg folder)",
     )
@@ -181,7 +177,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     task.add_argument(
         "--from",
         dest="source",
-        type=Path,
+        type=arguments.path,
         metavar="SOURCE",
         help="import a data set from a folder, zip or tar",
     )

@@ -18,15 +18,18 @@ network with its config and log.
 from collections.abc import Sequence
 
 from models.errors import InputError
-from utils.cli.arguments import parser
-from utils.cli.bounds import at_most
+from utils.cli.arguments import at_most, parser, path
 from utils.cli.command import run
-from utils.cli.threads import choose_threads, share_of_cores
+from utils.tables import rows
+from utils.tables.listed import listed
+from utils.tables.running import fill
+from utils.tables.workers import share_of_threads, workers
+from utils.tables.written import write
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     options = parser(__doc__)
-    options.add_argument("--config", required=True, metavar="FILE", help="the table")
+    options.add_argument("--config", type=path, required=True, metavar="FILE", help="the table")
     options.add_argument("--list", action="store_true", help="print the rows and run nothing")
     options.add_argument(
         "--jobs",
@@ -51,26 +54,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = options.parse_intermixed_args(argv)
     if args.jobs < 1:
         raise InputError(f"--jobs {args.jobs}: choose 1 or more")
-    from utils.tables import rows
-
     table = rows.load(args.config, args.overrides)
     if args.list:
-        from utils.tables.listed import listed
-
         print(listed(table, args.rows))
         return
-    share = share_of_cores(args.jobs) if args.jobs > 1 else None
-    choose_threads()
-    from utils.tables.running import fill
-    from utils.tables.workers import workers
-    from utils.tables.written import write
-
+    share = share_of_threads(args.jobs) if args.jobs > 1 else None
     scorers = share and (share if share > 1 else 0)
     with workers(threads=share) as call:
         errors = fill(table, lambda: write(table), call, args.jobs, scorers, args.rows)
-    for path in write(table):
-        print(path.read_text(encoding="utf-8"))
-        print(f"{path}; plots and CSV are beside it")
+    for file in write(table):
+        print(file.read_text(encoding="utf-8"))
+        print(f"{file}; plots and CSV are beside it")
     if errors:
         more = f" (and {len(errors) - 1} more, listed above)" if len(errors) > 1 else ""
         raise InputError(f"{errors[0]}{more}; the same command tries again what went wrong")

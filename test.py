@@ -26,14 +26,12 @@ written without --out.
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.errors import InputError
 from utils.cli import arguments
-from utils.cli.bounds import at_most, refuse_given
+from utils.cli.arguments import at_most, refuse_given
 from utils.cli.command import run
-from utils.cli.threads import choose_threads
 from utils.disk.target import require_folder, require_target
 from utils.images.layouts import LAYOUTS
 from utils.infer.arguments import INFERENCE, add_inference, given_inference
@@ -81,7 +79,6 @@ def _test_saved(args: argparse.Namespace, config: "Config") -> list[Scores]:
 
 
 def _test_networks(args: argparse.Namespace, config: "Config") -> list:
-    choose_threads()
     from utils.infer.inference import Inference
     from utils.networks.loading import common_task, named_networks, open_network, trained_networks
 
@@ -179,13 +176,19 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = arguments.parser(__doc__)
     arguments.add_arguments(parser, "train_SPKD.yaml")
     parser.add_argument("--network", action="append", metavar="NAME_OR_FILE", help="repeatable")
-    parser.add_argument("--pred", type=Path, metavar="DIR", help="saved mattes, without a network")
-    for name, what in (("image", "images"), ("alpha", "ground truth"), ("trimap", "trimaps")):
-        parser.add_argument(f"--{name}", type=Path, metavar="DIR", help=f"{what} of your test set")
     parser.add_argument(
-        "--label", type=Path, metavar="DIR", help="pictures to label, for segmentation"
+        "--pred", type=arguments.path, metavar="DIR", help="saved mattes, without a network"
     )
-    parser.add_argument("--set", type=Path, metavar="DIR", help="a test set as it is distributed")
+    for name, what in (("image", "images"), ("alpha", "ground truth"), ("trimap", "trimaps")):
+        parser.add_argument(
+            f"--{name}", type=arguments.path, metavar="DIR", help=f"{what} of your test set"
+        )
+    parser.add_argument(
+        "--label", type=arguments.path, metavar="DIR", help="pictures to label, for segmentation"
+    )
+    parser.add_argument(
+        "--set", type=arguments.path, metavar="DIR", help="a test set as it is distributed"
+    )
     parser.add_argument("--layout", choices=LAYOUTS, help="of --set (recognised)")
     parser.add_argument(
         "--trimap-radius",
@@ -200,8 +203,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         default="unknown",
         help="score the unknown region or all of the picture (unknown)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the last network's scores")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the results")
+    parser.add_argument(
+        "--json", type=arguments.path, metavar="FILE", help="write the last network's scores"
+    )
+    parser.add_argument("--out", type=arguments.path, metavar="DIR", help="folder of the results")
     parser.add_argument(
         "--workers",
         type=at_most("--workers", 1024),

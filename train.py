@@ -19,20 +19,29 @@ prints how strongly each term of the loss pulls at the network.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from models.errors import InputError
 from utils.cli import arguments
 from utils.cli.advice import with_config
 from utils.cli.command import run
-from utils.cli.threads import choose_threads
+from utils.config import load
 from utils.disk.target import require_target
+from utils.figures.samples import write_samples
+from utils.networks.loading import network_class, new_network, open_teacher
+from utils.tasks import TASKS
+from utils.train.claim import claimed
+from utils.train.loop import fit
+from utils.train.objective import Objective
+from utils.train.pull import pulls, told
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = arguments.training_parser(__doc__, "student_SPKD.yaml")
     parser.add_argument(
-        "--sheet", type=Path, metavar="FILE", help="draw a sheet of training samples, train nothing"
+        "--sheet",
+        type=arguments.path,
+        metavar="FILE",
+        help="draw a sheet of training samples, train nothing",
     )
     arguments.add_spkd_flags(parser)
     args = parser.parse_intermixed_args(argv)
@@ -41,21 +50,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.sheet and getattr(args, flag):
             raise InputError(f"train.py: --{flag} does nothing with --sheet; leave it out")
     overrides = [*arguments.spkd_flags(args), *args.overrides]
-    # Here, so that a wrong argument is told before PyTorch has been imported.
-    from utils import config as configs
-
-    config = configs.load(args.config, overrides)
+    config = load(args.config, overrides)
     if not config.teacher:
         arguments.refuse_distillation(args)
-    choose_threads()
-    from utils.figures.samples import write_samples
-    from utils.networks.loading import network_class, new_network, open_teacher
-    from utils.tasks import TASKS
-    from utils.train.claim import claimed
-    from utils.train.loop import fit
-    from utils.train.objective import Objective
-    from utils.train.pull import pulls, told
-
     task = TASKS[network_class(config).task](config)
     if args.sheet:
         write_samples(args.sheet, task)

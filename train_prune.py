@@ -25,47 +25,43 @@ each term, but for the sparsity, pulls at the network.
 
 from collections.abc import Sequence
 
+from utils.cli.command import run  # first, since it says which packages are missing
+
+# isort: split
+import models
 from models.errors import InputError
+from models.files import saving as files
 from utils.cli import arguments
 from utils.cli.advice import with_config
-from utils.cli.command import run
 from utils.cli.table import table
-from utils.cli.threads import choose_threads
+from utils.config import load
+from utils.networks.cost import comparison
+from utils.networks.loading import open_teacher, set_seed
+from utils.prune import (
+    Budget,
+    History,
+    Sparsity,
+    cut,
+    make_sparsity,
+    norms,
+    open_gates,
+    rate_message,
+    scores,
+    select,
+)
+from utils.train.claim import claimed
+from utils.train.loop import fit
+from utils.train.objective import Objective
+from utils.train.pull import pulls, told
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.training_parser(__doc__, "train_SPKD.yaml").parse_intermixed_args(argv)
-    # Here, so that a wrong argument is told before PyTorch has been imported.
-    from utils import config as configs
-
-    config = configs.load(args.config, args.overrides)
+    config = load(args.config, args.overrides)
     wanted = config.prune
-    choose_threads()
-    import torch
-
-    import models
-    from models.files import saving as files
-    from utils.networks.cost import comparison
-    from utils.networks.loading import open_teacher
-    from utils.prune import (
-        Budget,
-        History,
-        Sparsity,
-        cut,
-        make_sparsity,
-        norms,
-        open_gates,
-        rate_message,
-        scores,
-        select,
-    )
-    from utils.train.claim import claimed
-    from utils.train.loop import fit
-    from utils.train.objective import Objective
-    from utils.train.pull import pulls, told
 
     def made(teacher: models.Network) -> tuple[Objective, Sparsity]:
-        torch.manual_seed(config.seed)
+        set_seed(config)
         structure = teacher.structure | {"gates": True}
         network = models.build(teacher.name, teacher.plan, **structure)
         if wanted.start == "teacher":  # which has no learned scales

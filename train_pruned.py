@@ -13,32 +13,26 @@ beside it; --resume continues from checkpoint_pruned.tar there, --overwrite begi
 
 from collections.abc import Sequence
 
+import models
 from utils.cli import arguments
 from utils.cli.advice import with_config
 from utils.cli.command import run
-from utils.cli.threads import choose_threads
+from utils.config import load
+from utils.networks.loading import open_pruned, open_teacher, set_seed
+from utils.train.claim import claimed
+from utils.train.loop import fit
+from utils.train.objective import Objective
+from utils.train.pull import pulls, told
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.training_parser(__doc__, "train_SPKD.yaml").parse_intermixed_args(argv)
-    # Here, so that a wrong argument is told before PyTorch has been imported.
-    from utils import config as configs
-
-    config = configs.load(args.config, args.overrides)
-    choose_threads()
-    import torch
-
-    import models
-    from utils.networks.loading import open_pruned, open_teacher
-    from utils.train.claim import claimed
-    from utils.train.loop import fit
-    from utils.train.objective import Objective
-    from utils.train.pull import pulls, told
+    config = load(args.config, args.overrides)
 
     def made() -> tuple[Objective, dict[str, str]]:
         teacher = open_teacher(config)
         network, origin = open_pruned(config)
-        torch.manual_seed(config.seed)
+        set_seed(config)
         if config.prune.weights == "scratch":
             network = models.build(network.name, network.plan, **teacher.structure)
         return Objective(network, config, teacher), origin

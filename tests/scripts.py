@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 def main(script: str, *arguments: object) -> None:
     """Call the script's `main` in this process."""
-    _load(script).main([str(argument) for argument in arguments])
+    load(script).main([str(argument) for argument in arguments])
 
 
 def refusal(script: str, *arguments: object) -> str:
@@ -39,7 +39,7 @@ def refused(folder: Path, script: str, *arguments: object) -> str:
 
 
 @cache
-def _load(script: str) -> ModuleType:
+def load(script: str) -> ModuleType:
     """The module in a file; by name, test.py would be Python's own."""
     spec = importlib.util.spec_from_file_location(
         f"script_{Path(script).stem}", REPOSITORY / script

@@ -1,7 +1,7 @@
-"""Arguments that several scripts have; no package is imported for them."""
+"""Arguments that several scripts have."""
 
 import argparse
-import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn
 
@@ -9,16 +9,10 @@ from models.errors import InputError
 
 HINTON = "hinton"  # SPKD's name for the loss to the teacher's matte alone
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+SEED = 2**63 - 1  # the largest
 
 
 class _Parser(argparse.ArgumentParser):
-    def parse_known_args(self, args=None, namespace=None):
-        for word in sys.argv[1:] if args is None else args:
-            if word.startswith("-") and word.endswith("=--"):
-                # Before Python 3.12.5 argparse takes this value away, and ends in a traceback.
-                self.error(f"{word}: -- is no value")
-        return super().parse_known_args(args, namespace)
-
     def error(self, message: str) -> NoReturn:
         """One line, as for all bad input."""
         self.exit(2, f"error: {' '.join(message.split())}; see --help\n")
@@ -29,10 +23,49 @@ def parser(description: str) -> argparse.ArgumentParser:
     return _Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
+def path(text: str) -> Path:
+    """The type of a file or folder: `~`, which no shell expands in `--out=~/mattes`, is home."""
+    return Path(text).expanduser()
+
+
+def at_most(option: str, bound: int) -> Callable[[str], int]:
+    """The type of a whole number up to `bound`; who uses it looks whether it is too small.
+
+    Raises:
+        InputError: it is larger, and would be out of memory or out of the range of a type.
+    """
+
+    def number(text: str) -> int:
+        value = int(text)
+        if value > bound:
+            raise InputError(f"{option} {value:g}: choose {bound} or less")
+        return value
+
+    return number
+
+
+def refuse_given(
+    arguments: argparse.Namespace, names: Iterable[str], script: str, task: str
+) -> None:
+    """Raise an `InputError` where one of the options `names` is given, and does nothing in a task.
+
+    An option that is not given is None.
+    """
+    for name in names:
+        if getattr(arguments, name) is not None:
+            option = name.replace("_", "-")
+            raise InputError(f"{script}: --{option} does nothing with {task}; leave it out")
+
+
 def add_arguments(parser: argparse.ArgumentParser, default: str) -> None:
     """Give a script `--config FILE`, by default one of configs/, and `key=value` overrides."""
-    told = f"the options of the experiment (configs/{default})"
-    parser.add_argument("--config", default=CONFIGS / default, metavar="FILE", help=told)
+    parser.add_argument(
+        "--config",
+        type=path,
+        default=CONFIGS / default,
+        metavar="FILE",
+        help=f"the options of the experiment (configs/{default})",
+    )
     parser.add_argument(
         "overrides",
         nargs="*",
@@ -43,14 +76,17 @@ def add_arguments(parser: argparse.ArgumentParser, default: str) -> None:
 
 def training_parser(description: str, config: str) -> argparse.ArgumentParser:
     """A parser of `--config FILE` (default: `config`), overrides and what is done with it."""
-    made = parser(description)
-    add_arguments(made, config)
-    there = made.add_mutually_exclusive_group()
-    there.add_argument("--resume", action="store_true", help="continue where it was stopped")
-    there.add_argument("--overwrite", action="store_true", help="replace what was trained there")
-    told = "print how strongly each term of the loss pulls at the network, train nothing"
-    there.add_argument("--pull", action="store_true", help=told)
-    return made
+    options = parser(description)
+    add_arguments(options, config)
+    task = options.add_mutually_exclusive_group()
+    task.add_argument("--resume", action="store_true", help="continue where it was stopped")
+    task.add_argument("--overwrite", action="store_true", help="replace what was trained there")
+    task.add_argument(
+        "--pull",
+        action="store_true",
+        help="print how strongly each term of the loss pulls at the network, train nothing",
+    )
+    return options
 
 
 def add_spkd_flags(parser: argparse.ArgumentParser) -> None:
@@ -77,15 +113,24 @@ def refuse_distillation(arguments: argparse.Namespace) -> None:
 
 
 def spkd_flags(arguments: argparse.Namespace) -> list[str]:
-    """The overrides that the flags of SPKD's release stand for; its layers count from 0."""
+    """The overrides that the flags of SPKD's release stand for; its layers count from 0.
+
+    Raises:
+        InputError: layers that are no numbers, no kind, or hinton beside what it excludes.
+    """
     overrides = []
     if arguments.batch_size is not None:
         overrides.append(f"train.batch_size={arguments.batch_size}")
     if arguments.KD_type is not None:
-        overrides.append(_kinds(arguments))
+        kinds = [name.strip() for name in arguments.KD_type.strip("[]").split(",")]
+        if HINTON in kinds:
+            _require_hinton_alone(arguments, kinds)
+            overrides.append("loss.kd=0")
+        else:
+            overrides.append(f"distill.types=[{','.join(kinds)}]")
     if arguments.feature_layer is not None:
         layers = [layer.strip() for layer in arguments.feature_layer.strip("[]").split(",")]
-        if not all(layer.isdecimal() and len(layer) < 9 for layer in layers):
+        if not all(layer.isdecimal() for layer in layers):
             raise InputError(f"--feature_layer {arguments.feature_layer!r}: write [1,2,3,4]")
         stages = ",".join(f"encoder{int(layer) + 1}" for layer in layers)
         overrides.append(f"distill.stages=[{stages}]")
@@ -94,18 +139,12 @@ def spkd_flags(arguments: argparse.Namespace) -> list[str]:
     return overrides
 
 
-def _kinds(arguments: argparse.Namespace) -> str:
-    """The override for `--KD_type`; its `hinton` is the loss to the teacher's matte alone."""
-    names = arguments.KD_type.strip("[]")
-    kinds = [name.strip() for name in names.split(",")]
-    if HINTON not in kinds:
-        return f"distill.types=[{names}]"
+def _require_hinton_alone(arguments: argparse.Namespace, kinds: list[str]) -> None:
     if len(kinds) > 1:
         raise InputError(
-            f"--KD_type {names}: the teacher's matte is imitated beside every kind, with weight "
-            f"loss.alpha_teacher; leave out {HINTON}, or all others"
+            f"--KD_type {','.join(kinds)}: the teacher's matte is imitated beside every kind, with "
+            f"weight loss.alpha_teacher; leave out {HINTON}, or all others"
         )
     for flag in ("feature_layer", "KD_weight"):
         if getattr(arguments, flag) is not None:
             raise InputError(f"--{flag}: {HINTON} compares no stages; leave it out")
-    return "loss.kd=0"

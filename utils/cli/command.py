@@ -6,49 +6,74 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
 from types import FrameType
 
 from models.errors import InputError
-from utils.cli.packages import lacking
 from utils.cli.signals import CODES, end_on_signals
 from utils.disk.room import in_words
 
 log = logging.getLogger(__name__)
 
+REPOSITORY = Path(__file__).resolve().parents[2]
+# What is imported of requirements.txt; torchvision is not always needed.
+NEEDED = (
+    "torch", "numpy", "PIL", "scipy", "cv2", "yaml", "pydantic", "safetensors", "tensorboard",
+    "tqdm",
+)  # fmt: skip
 # What PyTorch and OpenCV say, in errors of no kind of their own, where memory cannot be had.
 OUT_OF_MEMORY = re.compile(
     r"can't allocate memory.*?(\d+) bytes|Failed to allocate (\d+) bytes"
     r"|out of memory.*?allocate ([\d.]+ \w+)|Storage size calculation overflowed"
 )
-STOPPED = "stopped; what is whole stays"
 CURE = "take smaller pictures, a smaller network, or smaller batches and fewer workers"
+
+
+def missing_packages() -> str:
+    """A line that names the packages this Python lacks and the command to run; empty if none."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if not missing:
+        return ""
+    activate = f". {REPOSITORY / '.venv/bin/activate'}"
+    if (REPOSITORY / ".venv" / ".runs").exists():
+        cure = f"they are in .venv: run {activate}"
+    else:
+        cure = (
+            f"run make demo, which installs them into .venv, and then {activate}; "
+            "or run python -m pip install -r requirements.txt"
+        )
+    return f"{sys.executable} has no package {', '.join(missing)}; {cure}"
+
+
+if missing := missing_packages():  # here, before a script imports what needs them
+    sys.stderr.write(f"error: {missing}\n")
+    sys.exit(2)
 
 
 def run(main: Callable[[], None]) -> None:
     """Call a script's `main`; what is no fault of the program becomes one line and exit code 2.
 
-    That is an `InputError`, what the system refuses (files, memory, an output that is closed), and
-    missing packages: a script imports none of them before it calls this. All else shows its
-    traceback.
+    That is an `InputError` and what the system refuses: files, memory, an output that is closed.
+    All else shows its traceback.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed, as cron may
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115, until the end
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for code in CODES:
         signal.signal(code, _end)
-    if sys.stdout:  # names that the terminal's encoding lacks are written with escapes
-        sys.stdout.reconfigure(errors="backslashreplace")
+    sys.stdout.reconfigure(errors="backslashreplace")  # for names that the terminal cannot show
     try:
         try:
-            if line := lacking():
-                raise InputError(line)
             main()
         finally:
-            if sys.stdout:
-                sys.stdout.flush()  # or it fails where nobody can say so
+            sys.stdout.flush()  # or it fails where nobody can say so
     except KeyboardInterrupt:
-        log.error(STOPPED)
+        log.error("stopped; what is whole stays")
         sys.exit(130)
     except Exception as error:
-        line = told(error)
+        line = error_message(error)
         if line is None:
             raise
         if isinstance(error, BrokenPipeError):
@@ -60,23 +85,14 @@ def run(main: Callable[[], None]) -> None:
         end_on_signals()  # as an exception, Python would print it while it cleans up
 
 
-def _end(code: int, frame: FrameType | None) -> None:
-    """As an exception, so that processes are ended and temporary files removed.
-
-    Not while modules are imported: theirs is code that takes it for an error of its own.
-    """
-    while frame:
-        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
-            if code == signal.SIGINT:
-                log.error(STOPPED)
-            os._exit(128 + code)
-        frame = frame.f_back
+def _end(code: int, _: FrameType | None) -> None:
+    """As an exception, so that processes are ended and temporary files removed."""
     if code == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(128 + code)
 
 
-def told(error: BaseException) -> str | None:
+def error_message(error: BaseException) -> str | None:
     """The line for an error that is not the program's fault; None for one that is."""
     message = " ".join(str(error).split())
     if isinstance(error, InputError):
@@ -89,8 +105,8 @@ def told(error: BaseException) -> str | None:
         return f"{os.fsdecode(error.filename)}: {error.strerror or message}; check the path"
     if isinstance(error, MemoryError):  # NumPy's says of what size the array would be
         return f"out of memory{message and f' ({message})'}; {CURE}"
-    if found := OUT_OF_MEMORY.search(message):
-        count = found[1] or found[2]
-        size = in_words(int(count)) if count else found[3] or "more than any machine has"
+    if match := OUT_OF_MEMORY.search(message):
+        count = match[1] or match[2]
+        size = in_words(int(count)) if count else match[3] or "more than any machine has"
         return f"out of memory ({size} at once); {CURE}"
     return None

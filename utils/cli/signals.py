@@ -12,8 +12,8 @@ CODES = (signal.SIGTERM, signal.SIGINT)
 class StopRequest:
     """As a context manager, notes the first SIGTERM or SIGINT in `signal`.
 
-    A second one ends the process at once, as the system does: also where it hangs. Inside `whole`,
-    and after it, it is ignored.
+    A second one ends the process at once, as the system does: also where it hangs. Inside
+    `defer_signals`, and after it, it is ignored.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class StopRequest:
         return self.signal is not None
 
     @contextmanager
-    def whole(self) -> Iterator[None]:
+    def defer_signals(self) -> Iterator[None]:
         """Inside, no signal ends the process: for what must be saved whole.
 
         After it neither, if one has come: what was asked to stop has saved, and only ends.

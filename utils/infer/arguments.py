@@ -2,7 +2,7 @@
 
 import argparse
 
-from utils.cli.bounds import at_most
+from utils.cli.arguments import at_most
 from utils.infer.modes import MODES, PRECISIONS
 
 INFERENCE = ("mode", "max_size", "halo", "tile", "batch", "precision", "memory_mb")

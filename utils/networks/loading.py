@@ -70,14 +70,20 @@ def new_network(config: Config, resume: bool) -> Network:
                 f"network.start: {wanted.start} holds a {network.name}, not a {wanted.name}; name "
                 "another file, or leave out network.name"
             )
-        torch.manual_seed(config.seed)  # what is made beside it draws, too
+        set_seed(config)  # what is made beside it draws, too
         return restructured(network, **wanted.structure) if wanted.structure else network
     plan = models.scaled_plan(wanted.name, wanted.width, **wanted.structure)
-    torch.manual_seed(config.seed)
+    set_seed(config)
     network = models.build(wanted.name, plan, **wanted.structure)
     if wanted.pretrained and not resume:
         load_encoder(network, wanted.pretrained)
     return network
+
+
+def set_seed(config: Config) -> None:
+    """Called right before the network that is trained is made, which is then the same by any
+    method, and before what is trained beside it."""
+    torch.manual_seed(config.seed)
 
 
 def open_teacher(config: Config) -> Network:

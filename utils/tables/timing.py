@@ -7,7 +7,7 @@ from pathlib import Path
 from models import Network
 from models.errors import InputError
 from models.files.atomic import atomic
-from utils.cli.command import told
+from utils.cli.command import error_message
 from utils.networks.cost import milliseconds
 from utils.networks.device import choose, deployed
 from utils.networks.loading import open_network
@@ -29,7 +29,8 @@ def note_times(file: Path, network: Path, teacher: Path, device: str, known: Kno
         try:
             known[key] = _measured(opened, teacher, device)
         except RuntimeError as error:
-            raise InputError(f"{network}: cannot be timed ({told(error) or error})") from error
+            reason = error_message(error) or error
+            raise InputError(f"{network}: cannot be timed ({reason})") from error
     with atomic(file) as temporary:
         temporary.write_text(json.dumps(known[key]), encoding="utf-8")
 

@@ -15,20 +15,26 @@ from pathlib import Path
 from threading import Lock
 from types import ModuleType
 
+import torch
+
 from utils.cli.command import run
 from utils.cli.problems import warn_once
-from utils.cli.threads import choose_threads
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 POLL = 1.0  # seconds after which a wait for a script looks whether its process has died
 STOPPED = 128 + signal.SIGTERM
 
 
+def share_of_threads(jobs: int) -> int:
+    """How many of PyTorch's threads each of so many processes has, at least one."""
+    return max(1, torch.get_num_threads() // jobs)
+
+
 class Worker:
     """A process that runs scripts; what they say is added to a log.
 
     Args:
-        threads: of PyTorch; None leaves it to `choose_threads`.
+        threads: of PyTorch; None leaves it to that.
         first: the module that is imported before the first script.
     """
 
@@ -126,7 +132,6 @@ def _serve(calls: Connection, threads: int | None, first: str) -> None:
         os.setsid()
     if threads:
         os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    choose_threads()
     importlib.import_module(first)
     torch = sys.modules.get("torch")
     count = torch and torch.get_num_threads()

@@ -112,7 +112,7 @@ def fit(
         ledger.settle()
         if not all(parameter.isfinite().all() for parameter in parameters):
             check_finite("a weight", math.nan, step)
-        with stop.whole():
+        with stop.defer_signals():
             reached = Progress(step, best_score, due, rate)
             checkpoint.save_training(last, network, config, decided, state, reached)
 
@@ -178,7 +178,7 @@ def fit(
                     best_score = score
                     if best:
                         noted = {**decided, "epoch": epoch, "scores": scores}
-                        with stop.whole():
+                        with stop.defer_signals():
                             checkpoint.save(best, average.network, config, noted)
             if ends_epoch and history and history.rows[-1]["step"] < step:
                 history.add(network, step)

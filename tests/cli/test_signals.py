@@ -173,7 +173,7 @@ def test_a_resumed_training_keeps_what_was_logged(config, whole, data, tmp_path)
 def test_a_second_signal_ends_a_process_at_once_but_not_one_that_saves():
     with StopRequest() as stop:
         assert not stop
-        with stop.whole():
+        with stop.defer_signals():
             terminate()
             terminate()
         assert stop and stop.signal is signal.SIGTERM
@@ -183,7 +183,7 @@ def test_a_second_signal_ends_a_process_at_once_but_not_one_that_saves():
         terminate()
         assert stop
         assert signal.getsignal(signal.SIGTERM) is signal.getsignal(signal.SIGINT) is signal.SIG_DFL
-        with stop.whole():
+        with stop.defer_signals():
             terminate()
 
 

@@ -1,0 +1,234 @@
+"""How every script starts and ends: packages, help, usage errors, one line and exit code 2."""
+
+import errno
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from models.errors import InputError
+from tests import scripts
+from tests.refusals import refused
+from tests.scripts import REPOSITORY, refusal
+from utils.cli import command
+from utils.cli.arguments import CONFIGS
+from utils.cli.command import error_message, missing_packages, run
+
+SCRIPTS = sorted(path.name for path in REPOSITORY.glob("*.py"))
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(command, "NEEDED", ("numpy", "no_such_package"))
+    monkeypatch.setattr(command, "REPOSITORY", tmp_path)
+    assert "has no package no_such_package; run make demo" in missing_packages()
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / ".runs").touch()
+    assert f"they are in .venv: run . {tmp_path}/.venv/bin/activate" in missing_packages()
+
+
+def test_every_package_that_is_needed_is_required():
+    names = {"cv2": "opencv-python-headless", "yaml": "pyyaml", "PIL": "pillow"}
+    required = (REPOSITORY / "requirements.txt").read_text()
+    for name in command.NEEDED:
+        assert f"\n{names.get(name, name)}>=" in required
+    assert missing_packages() == ""
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_needs_no_package_to_say_so(script):
+    words = [sys.executable, "-S", str(REPOSITORY / script), "--help"]  # -S: no packages
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2 and ended.stderr.count("\n") == 1
+    assert "has no package torch, " in ended.stderr
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_has_an_example_and_says_what_is_read_and_written(script, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        scripts.main(script, "--help")
+    printed = capsys.readouterr().out
+    assert f"    python {script} " in printed
+    assert "Reads " in printed and "Writes " in printed
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("data_gen.py --seed", "argument --seed: expected one argument; see --help"),
+        (
+            "figure.py --out a",
+            "the following arguments are required: --image, --trimap, --pred",
+        ),
+        ("test.py --mode fast", "argument --mode: invalid choice: 'fast'"),
+        (
+            "train.py --resume --overwrite",
+            "argument --overwrite: not allowed with argument",
+        ),
+    ],
+)
+def test_what_argparse_refuses_is_one_line(line, told, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        scripts.main(*line.split())
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"error: {told}") and printed.count("\n") == 1
+
+
+def test_flags_of_distillation_without_a_teacher_are_refused():
+    config = CONFIGS / "sample.yaml"
+    for flag, value in (("KD_type", "spatial"), ("feature_layer", "[1]"), ("KD_weight", "[1,1]")):
+        told = refusal("train.py", "--config", config, f"--{flag}", value)
+        assert told == (
+            f"--{flag}: {config} names no teacher to imitate; add teacher=FILE, or leave it out"
+        )
+
+
+def test_messages_hold_the_whole_command(tmp_path, monkeypatch):
+    from utils import config as configs
+    from utils.networks.loading import open_pruned, open_teacher, trained_networks
+
+    monkeypatch.chdir(tmp_path)
+    given = ("data.root=my data", "data.dataset=set", "train.lr=0.1")
+    words = "'data.root=my data' data.dataset=set"
+    student = configs.load(CONFIGS / "student_SPKD.yaml", given)
+    told = f"train one with python train.py --config {CONFIGS}/train_SPKD.yaml {words}, or set"
+    assert told in refused(open_teacher, student)
+    told = f"with python train.py --config {CONFIGS}/student_SPKD.yaml {words} train.lr=0.1, or"
+    assert told in refused(trained_networks, student)
+    Path("own.yaml").write_text("save_dir: own")
+    own = configs.load(tmp_path / "own.yaml", given)
+    words = f"--config own.yaml {words} train.lr=0.1"
+    assert f"train one with python train.py {words}, or set teacher" in refused(open_teacher, own)
+    assert f"run python train_prune.py {words} first" in refused(open_pruned, own)
+    other = configs.load(None, ["teacher=elsewhere/a.tar"])
+    assert "with python train.py and the config of this save_dir" in refused(open_teacher, other)
+
+
+def test_advised_scripts_are_found_where_the_one_that_runs_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [f"{REPOSITORY}/test.py"])
+    told = refusal("test.py")
+    assert f"train first, with python {REPOSITORY}/train.py --config {CONFIGS}/train_SPKD" in told
+
+
+def test_the_scripts_of_one_path_have_one_config_and_train_says_how_to_score_its_own():
+    defaults = {}
+    for script in ("train.py", "train_prune.py", "train_pruned.py", "test.py"):
+        source = (REPOSITORY / script).read_text(encoding="utf-8")
+        (defaults[script],) = re.findall(r'"(\w+_SPKD\.yaml)"', source)
+    assert defaults.pop("train.py") == "student_SPKD.yaml"  # whose flags it has
+    assert set(defaults.values()) == {"train_SPKD.yaml"}
+
+
+def test_a_missing_data_set_is_told_before_weights_are_downloaded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("torch.hub.load_state_dict_from_url", lambda *_, **__: 1 / 0)
+    told = refusal("train.py", "--config", CONFIGS / "train_SPKD.yaml")
+    assert told.startswith("data/Composition-1k/train: no such folder")
+
+
+def raising(function):
+    with pytest.raises(Exception) as caught:
+        function()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (
+            lambda: list(Path("/none/such").iterdir()),
+            "/none/such: No such file or directory; check the",
+        ),
+        (lambda: Path("x" * 300).read_text(), f"{'x' * 300}: File name too long; check the path"),
+        (lambda: np.empty(10**15), "out of memory (Unable to allocate 7.11 PiB"),
+        (lambda: bytearray(10**15), "out of memory; take smaller pictures"),
+        (lambda: torch.empty(10**15), "out of memory (4000 TB at once); take smaller"),
+        (
+            lambda: cv2.resize(np.zeros((9, 9), np.uint8), (2**23, 2**23)),
+            "out of memory (70.37 TB at once); take smaller",
+        ),
+    ],
+    ids=["missing", "long", "numpy", "python", "torch", "opencv"],
+)
+def test_what_the_system_refuses_is_one_line_that_names_it(function, words):
+    line = error_message(raising(function))
+    assert line.startswith(words) and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda: {}["key"],
+        lambda: [] + 1,
+        lambda: int("x"),
+        lambda: torch.zeros(2) + torch.zeros(3),
+        lambda: cv2.resize(np.zeros((0, 0), np.uint8), (4, 4)),
+    ],
+    ids=["lookup", "type", "value", "torch", "opencv"],
+)
+def test_a_fault_of_the_program_shows_its_traceback(function):
+    assert error_message(raising(function)) is None
+    with pytest.raises(type(raising(function))):
+        run(function)
+
+
+@pytest.mark.parametrize("error", [InputError("x: y"), OSError(errno.EIO, "broken", "x")])
+def test_the_exit_code_is_2(error, caplog):
+    def fail():
+        raise error
+
+    with pytest.raises(SystemExit) as ended:
+        run(fail)
+    assert ended.value.code == 2
+    assert [record.message.split(":")[:2] for record in caplog.records] == [["error", " x"]]
+
+
+def test_an_output_that_is_closed_is_none():
+    line = f'"{sys.executable}" -c "$PROGRAM" >&- 2>&-'
+    program = (
+        "import logging; from utils.cli.command import run\n"
+        "from utils.cli.progress import progress_bar\n"
+        "run(lambda: [progress_bar(range(3)).write('x'), logging.warning('y'), print('z')])\n"
+    )
+    ended = subprocess.run(
+        ["bash", "-c", line], cwd=REPOSITORY, env={**os.environ, "PROGRAM": program}, timeout=60
+    )
+    assert ended.returncode == 0
+
+
+def test_names_that_the_terminal_cannot_show_are_written_with_escapes(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    run(lambda: print("K\u00e4fer \udcff"))
+    assert written.getvalue() == b"K\\xe4fer \\udcff\n"
+
+
+@pytest.mark.parametrize(
+    ("closing", "words"),
+    [
+        ("| head -c 0", b"error: standard output was closed before all was written\n"),
+        ("> /dev/full", b"error: No space left on device\n"),
+    ],
+)
+def test_an_output_that_takes_no_more_is_one_line(closing, words):
+    program = (
+        "from utils.cli.command import run\nrun(lambda: print('x' * 1000000))\n"
+        if "head" in closing
+        else "from utils.cli.command import run\nrun(lambda: print('x'))\n"
+    )
+    line = f'"{sys.executable}" -c "$PROGRAM" {closing}; exit ${{PIPESTATUS[0]}}'
+    ended = subprocess.run(
+        ["bash", "-c", line],
+        cwd=REPOSITORY,
+        env={**os.environ, "PROGRAM": program},
+        capture_output=True,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stderr) == (2, words)
