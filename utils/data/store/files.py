@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from models.errors import InputError
 from models.files.atomic import shortened
@@ -166,6 +165,8 @@ def _read(path: Path) -> tuple[dict, np.ndarray]:
     `np.memmap` either: each such map holds a file open, of which a process may have few.
     """
     size = path.stat().st_size
+    import torch  # here, since each process that prepares data would import it
+
     content = torch.from_file(str(path), size=size, dtype=torch.uint8).numpy()
     content.flags.writeable = False
     start = 8 + int.from_bytes(content[:8].tobytes(), "little")
