@@ -19,7 +19,8 @@ def write_voc(root: Path, train: int = 6, val: int = 3, size: tuple[int, int] = 
     for part, count in (("train", train), ("val", val)):
         names = [f"{part}_{index}" for index in range(count)]
         for index, name in enumerate(names):
-            image, labels = picture(index, *size) // 2 + 64, np.zeros(size, np.uint8)
+            seed = index + 100 * (part == "val")
+            image, labels = picture(seed, *size) // 2 + 64, np.zeros(size, np.uint8)
             top, left, kind = 4 + index, 6 + 2 * index, 1 + index % 2
             labels[top : top + 26, left : left + 26] = 255
             labels[top + 1 : top + 25, left + 1 : left + 25] = kind

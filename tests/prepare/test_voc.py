@@ -1,5 +1,7 @@
 """VOC's layout: lists, label maps, crops, the augmented list, and what is wrong in one line."""
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
@@ -13,8 +15,7 @@ from utils import config as configs
 from utils.data.crops.view import sample_view
 from utils.data.voc.check import check_labelled
 from utils.data.voc.folders import INSIDE, VOC, class_names, labelled
-from utils.data.voc.samples import crop_view
-from utils.data.voc.sources import LabelSources
+from utils.data.voc.samples import LabelSources, crop_view
 from utils.images.labels import coloured, palette, read_labels, write_labels
 from utils.images.reading import read_image
 
@@ -102,6 +103,33 @@ def test_the_augmented_list_is_taken_where_it_is(root, form):
     found = labelled(root, "train")
     assert [one.name for one in found] == ["val_2", "train_1"]
     assert {one.labels.parent.name for one in found} == {"SegmentationClassAug"}
+
+
+def test_a_list_may_name_other_label_maps(root):
+    folder = root / INSIDE
+    source = folder / "SegmentationClass" / "val_0.png"
+    (folder / "Mended").mkdir()
+    source.rename(folder / "Mended" / "better.png")
+    lists = folder / "ImageSets" / "Segmentation" / "val.txt"
+    two = "JPEGImages/val_0.jpg Mended/better.png\nJPEGImages/val_1.jpg Mended/such.png\n"
+    lists.write_text(two)
+    assert "lists val_1, but there is no" in refused(labelled, root, "val")
+    lists.write_text("JPEGImages/val_0.jpg Mended/better.png\n")
+    (one,) = labelled(root, "val")
+    assert one.labels == folder / "Mended" / "better.png"
+
+
+def test_pictures_that_are_trained_on_and_validated_on_are_told(root):
+    folder = root / INSIDE
+    assert check_labelled(root) == []
+    for kind, suffix in (("JPEGImages", "jpg"), ("SegmentationClass", "png")):
+        shutil.copy(folder / kind / f"train_0.{suffix}", folder / kind / f"val_0.{suffix}")
+    lists = folder / "ImageSets" / "Segmentation" / "val.txt"
+    lists.write_text("val_0\nval_1\ntrain_1\n")
+    told = check_labelled(root)
+    assert len(told) == 2
+    assert "JPEGImages/train_1.jpg: it is trained on, too" in told[0]
+    assert "JPEGImages/val_0.jpg: the same picture, " in told[1] and "train_0.jpg" in told[1]
 
 
 def test_what_the_lists_do_not_find_is_told_in_one_line(root, tmp_path):

@@ -9,8 +9,7 @@ from torch import Tensor
 from models import Network
 from models.errors import InputError
 from utils.config.options import Config
-from utils.data.voc.samples import Sample
-from utils.data.voc.sources import LabelSources
+from utils.data.voc.samples import LabelSources, Sample
 from utils.images.labels import coloured, palette
 from utils.metrics.iou import confusion, mean_iou, pixel_accuracy
 from utils.tasks.segmentation_losses import cross_entropy, soft_target_loss

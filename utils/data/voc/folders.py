@@ -60,10 +60,9 @@ def folder_of(root: Path | str) -> Path:
     Raises:
         InputError: there is none.
     """
-    folder = Path(root) / INSIDE
     if not is_voc(root):
-        raise InputError(f"{folder}: no such folder; {CURE.format(root=root)}")
-    return folder
+        raise InputError(f"{Path(root) / INSIDE}: no such folder; {CURE.format(root=root)}")
+    return Path(root) / INSIDE
 
 
 def class_names(root: Path | str) -> tuple[str, ...]:
@@ -75,27 +74,28 @@ def class_names(root: Path | str) -> tuple[str, ...]:
 def labelled(root: Path | str, part: Part) -> list[Labelled]:
     """The pictures of a part in the order of its list.
 
-    To train on, the augmented list of 10,582 pictures is taken where it is there.
+    To train on, the augmented list of 10,582 pictures is taken where it is there. A line is a name,
+    or both files: "/JPEGImages/x.jpg /SegmentationClassAug/x.png".
 
     Raises:
         InputError: no list, or names in it without a picture or a label map.
     """
     folder = folder_of(root)
-    path, labels = folder / LISTS / f"{part}.txt", folder / LABELS
+    path, labels = folder / LISTS / f"{part}.txt", LABELS
     if part == "train" and (folder / LISTS / AUGMENTED).exists():
-        path, labels = folder / LISTS / AUGMENTED, folder / AUGMENTED_LABELS
+        path, labels = folder / LISTS / AUGMENTED, AUGMENTED_LABELS
     if not path.exists():
         raise InputError(f"{path}: no such list; {CURE.format(root=root)}")
-    names = dict.fromkeys(map(_name, read_names(path)))
-    pictures = folder / PICTURES
-    there = {place: _files_in(place) for place in (pictures, labels)}
-    found = [Labelled(n, pictures / f"{n}.jpg", labels / f"{n}.png") for n in names]
+    found = list(dict.fromkeys(_entry(line, folder, labels) for line in read_names(path)))
+    there = {
+        place: _files_in(place) for place in {file.parent for one in found for file in one.files}
+    }
     refuse(
         [
             f"{path}: lists {one.name}, but there is no {file}; add it, or remove the line"
             for one in found
             for file in one.files
-            if file.name not in there.get(file.parent, ())
+            if file.name not in there[file.parent]
         ]
     )
     return found
@@ -112,10 +112,17 @@ def read_labelled(one: Labelled, classes: int) -> tuple[np.ndarray, np.ndarray]:
     return image, labels
 
 
-def _name(line: str) -> str:
-    """The name in a line; augmented lists may hold both files: "/JPEGImages/x.jpg /.../x.png"."""
-    first = line.split()[0]
-    return Path(first).stem if first.endswith(".jpg") else line
+def _entry(line: str, folder: Path, labels: str) -> Labelled:
+    first, *rest = line.split()
+    if not first.endswith(".jpg"):
+        return Labelled(line, folder / PICTURES / f"{line}.jpg", folder / labels / f"{line}.png")
+    image = Path(first)
+    label = Path(rest[0]) if rest else Path(f"{image.stem}.png")
+    return Labelled(
+        image.stem,
+        folder / (image.parent.name or PICTURES) / image.name,
+        folder / (label.parent.name or labels) / label.name,
+    )
 
 
 def _files_in(folder: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""Samples of labelled pictures: scaled, turned, flipped and cropped at random, in one step."""
+"""Labelled pictures to train on: scaled, turned, flipped and cropped at random, in one step."""
 
 import math
 from collections.abc import Sequence
@@ -10,11 +10,12 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from utils.config.options import AugmentConfig
+from utils.config.options import AugmentConfig, Config
 from utils.data.augment import degraded, jitter
 from utils.data.crops.view import View, sample_view
-from utils.data.samples import SampleResult, first_usable, planes
-from utils.data.voc.folders import Labelled, read_labelled
+from utils.data.failures import Failures
+from utils.data.samples import SampleResult, Subset, first_usable, planes, short
+from utils.data.voc.folders import Labelled, class_names, labelled, read_labelled
 from utils.images.labels import NO_LABEL
 
 TRAINING, VALIDATION = 4, 5  # keep the draws apart from each other and from those of matting
@@ -86,6 +87,41 @@ class LabelSet(Dataset):
         if left <= 0 or self._kind == VALIDATION:
             return left // 2
         return int(rng.integers(left + 1))
+
+
+class LabelSources:
+    """The data of a config: it trains on the set's training list and validates on its val list.
+
+    Raises:
+        InputError: no data, no lists, or names in them without files.
+    """
+
+    def __init__(self, config: Config) -> None:
+        root = config.data.folder
+        self.config = config
+        self.classes = class_names(root)
+        self._pictures = {"train": labelled(root, "train"), "valid": labelled(root, "val")}
+        self.failures = Failures(sum(map(len, self._pictures.values())))
+
+    def identity(self) -> dict[str, str]:
+        """A short text for each of what samples are made of.
+
+        A picture is taken for the same by its name and the size in bytes of its label map.
+        """
+        content = {
+            f"list of pictures that {subset}": [
+                (one.name, one.labels.stat().st_size) for one in pictures
+            ]
+            for subset, pictures in self._pictures.items()
+        }
+        return {"set of classes": short(self.classes)} | {k: short(v) for k, v in content.items()}
+
+    def samples(self, subset: Subset) -> LabelSet:
+        """The samples that train, or the same crops each time of those that validate."""
+        config = self.config
+        augment = config.augment if subset == "train" else None
+        pictures = self._pictures[subset]
+        return LabelSet(pictures, len(self.classes), config.data.crop, augment, config.seed)
 
 
 def crop_view(
