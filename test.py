@@ -19,8 +19,9 @@ union of each class, their mean, pixel accuracy. --label labels the pictures of 
 
 Reads networks and pictures; files that belong together have the same name. Writes mattes or label
 maps, a sheet of pictures, JSON and CSV into --out. By default this is result/<save_dir>/test, on a
-test set of your own result/<save_dir>/test-SET, or result/test/SET for a named network. SET is the
-folder that holds it, or the image folder where the others lie elsewhere. With --pred, nothing is
+test set of your own result/<save_dir>/test-SET-TRIMAP, or result/test/SET-TRIMAP for a named
+network: SET is the folder that holds it, TRIMAP that of its trimaps. A test replaces what an
+earlier one wrote there; --resume keeps its mattes and scores them again. With --pred, nothing is
 written without --out.
 """
 
@@ -29,166 +30,131 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from models.errors import InputError
+from utils import config as configs
 from utils.cli import arguments
 from utils.cli.arguments import at_most, refuse_given
 from utils.cli.command import run
+from utils.config.options import Config
 from utils.disk.target import require_folder, require_target
 from utils.images.layouts import LAYOUTS
-from utils.infer.arguments import INFERENCE, add_inference, given_inference
-from utils.infer.modes import require_fit, require_values
-from utils.score.folders import check_folders
+from utils.infer.options import INFERENCE, add_inference, given_inference
+from utils.score.output_folder import require_scores
+from utils.score.saved_test import run_saved
 from utils.score.scores import METRICS, REGIONS, Scores, full_label, remarks, summary
+from utils.score.scoring import Scoring, default_workers
+from utils.score.sets import Sets, default_out, find_sets
 
-if TYPE_CHECKING:  # what needs packages is imported when the arguments are known to be right
+if TYPE_CHECKING:  # PyTorch is imported for networks alone: each scoring process imports this file
     from models import Network
-    from utils.config.options import Config
-    from utils.infer.inference import Inference
-    from utils.score.request import Sets
-    from utils.score.scoring import Scoring
 
 OF_SCORES = ("json", "worst", "workers")  # where there is no truth, they do nothing
 OF_MATTING = ("image", "alpha", "trimap", "set", "region", "resume", "worst", "float", "workers")
+Results = tuple[list, str]  # the scores of each network, and what is printed of them
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
     require_target("--json", args.json)
     require_folder("--out", args.out)
-    from utils import config as configs
-    from utils.score.owned import require_scores
-
     require_scores(args.json)
     config = configs.load(args.config, args.overrides)
-    results = _test_saved(args, config) if args.pred else _test_networks(args, config)
+    results, text = (_test_saved if args.pred else _test_networks)(args, config)
+    print(text)
     if args.json and results:
         results[-1].write_json(args.json)
 
 
-def _test_saved(args: argparse.Namespace, config: "Config") -> list[Scores]:
-    from utils.score.saved import run_saved
-
+def _test_saved(args: argparse.Namespace, config: Config) -> Results:
     label = args.pred.resolve().name  # "." has no name
-    sets = _sets(args, config)
-    scoring = _scoring(args, sets)
+    sets, scoring = _sets_and_scoring(args, config)
     results = [
         run_saved(pictures, full_label(label, key), args.out, scoring, key)
         for key, pictures in sets.items()
     ]
-    print("\n".join([*remarks(results), summary(results)]))
-    return results
+    return results, _table(results)
 
 
-def _test_networks(args: argparse.Namespace, config: "Config") -> list:
-    from utils.infer.inference import Inference
+def _test_networks(args: argparse.Namespace, config: Config) -> Results:
     from utils.networks.loading import common_task, named_networks, open_network, trained_networks
 
-    inference = Inference(**given_inference(args))
     files = named_networks(args.network or []) or trained_networks(config)
     # Spectral norms and learned scales are no part of what is deployed, and so not counted.
     networks = {name: open_network(file).folded(norms=False) for name, file in files.items()}
-    named = files if args.network else None  # those of a config are trained again
-    if common_task(networks) == "segmentation":
-        results, told = _label(args, config, networks, named)
-    else:
-        results, told = _matte(args, config, networks, named, inference)
-    for name, file in files.items():
-        print(f"{name}: {file}")
-    print(told)
-    return results
+    test = _label if common_task(networks) == "segmentation" else _matte
+    results, text = test(args, config, networks)
+    sources = [f"{name}: {file}" for name, file in files.items() if name != str(file)]
+    return results, "\n".join([*sources, text])
 
 
-def _matte(
-    args: argparse.Namespace,
-    config: "Config",
-    networks: dict[str, "Network"],
-    named: dict[str, str] | None,
-    inference: "Inference",
-) -> tuple[list[Scores], str]:
+def _matte(args: argparse.Namespace, config: Config, networks: dict[str, "Network"]) -> Results:
+    from utils.infer.inference import Inference
     from utils.networks.device import choose
-    from utils.score.matted import run_networks
-    from utils.score.request import default_out
+    from utils.score.matting_test import run_networks
 
     if args.label:
         raise InputError("--label: is for segmentation; give --image and --trimap")
-    folders = (args.image, args.alpha, args.trimap)
-    sets = _sets(args, config)
-    if not any(pictures[0].alpha for pictures in sets.values()):
+    sets, scoring = _sets_and_scoring(args, config)
+    scored = {key: pictures for key, pictures in sets.items() if pictures[0].alpha}
+    if not scored:
         refuse_given(args, OF_SCORES, "test.py", "pictures without truth")
-    out = args.out or default_out(config, *folders, args.set, named=bool(args.network))
-    scoring = _scoring(args, sets)
-    results = run_networks(networks, sets, choose(config.device), inference, out, scoring, named)
+    folders = (args.image, args.alpha, args.trimap, args.set)
+    out = args.out or default_out(config, *folders, named=bool(args.network))
+    inference = Inference(**given_inference(args))
+    results = run_networks(networks, sets, choose(config.device), inference, out, scoring)
     if not results:
         places = ", ".join(str(out / name) for name in networks)
-        return results, f"no ground truth to score against; the mattes are in {places}"
-    sheets = [full_label("sheet", key) for key, one in sets.items() if one[0].alpha]
-    told = f"mattes, scores and {', '.join(f'{sheet}.png' for sheet in sheets)} are in {out}"
-    return results, "\n".join([told, *remarks(results), summary(results)])
+        count = len(networks) * sum(map(len, sets.values()))
+        return results, f"Wrote {count} mattes to {places} (no ground truth, so no scores)."
+    sheets = ", ".join(f"{full_label('sheet', key)}.png" for key in scored)
+    return results, f"mattes, scores and {sheets} are in {out}\n{_table(results)}"
 
 
-def _label(
-    args: argparse.Namespace,
-    config: "Config",
-    networks: dict[str, "Network"],
-    named: dict[str, str] | None,
-) -> tuple[list, str]:
+def _label(args: argparse.Namespace, config: Config, networks: dict[str, "Network"]) -> Results:
     from utils.networks.device import choose
-    from utils.score.label_request import pictures_to_label
     from utils.score.label_scores import summary_by_class
-    from utils.score.labelled import LabelTest
-    from utils.score.request import default_out
+    from utils.score.segmentation_test import LabelTest, pictures_to_label
 
-    for name, default in (("region", "unknown"), ("resume", False), ("float", False)):
-        if getattr(args, name) == default:
-            setattr(args, name, None)  # not given
     refuse_given(args, (*OF_MATTING, *INFERENCE), "test.py", "segmentation")
     if args.label:
         refuse_given(args, OF_SCORES, "test.py", "--label")
     pictures, classes = pictures_to_label(config, networks, args.label)
-    out = args.out or default_out(config, whole=args.label, named=bool(named))
-    results = LabelTest(pictures, classes, choose(config.device), out, named or {}).run(networks)
+    out = args.out or default_out(config, whole=args.label, named=bool(args.network))
+    results = LabelTest(pictures, classes, choose(config.device), out).run(networks)
     if not results:
-        return results, f"no ground truth to score against; the label maps are in {out}"
-    told = f"label maps, scores and sheet.png are in {out}"
-    return results, f"{told}\n{summary_by_class(results)}"
+        count = len(networks) * len(pictures)
+        return results, f"Wrote {count} label maps to {out} (no ground truth, so no scores)."
+    return results, f"label maps, scores and sheet.png are in {out}\n{summary_by_class(results)}"
 
 
-def _sets(args: argparse.Namespace, config: "Config") -> "Sets":
-    from utils.score.request import find_sets
-
-    return find_sets(config, *_asked(args))
-
-
-def _asked(args: argparse.Namespace) -> tuple:
+def _sets_and_scoring(args: argparse.Namespace, config: Config) -> tuple[Sets, Scoring]:
+    region = args.region or "unknown"
     folders = (args.image, args.alpha, args.trimap, args.pred, args.set)
-    return (*folders, args.layout, args.trimap_radius, args.region)
-
-
-def _scoring(args: argparse.Namespace, sets: "Sets") -> "Scoring":
-    from utils.score.scoring import Scoring, default_workers
-
+    sets = find_sets(config, *folders, args.layout, args.trimap_radius, region)
     if args.float:
         print("float mattes are scored as they are, not rounded to 8 bits")
     workers = default_workers(sets) if args.workers is None else args.workers
-    return Scoring(workers, args.float, args.resume, args.worst or "SAD", args.region)
+    scoring = Scoring(workers, bool(args.float), bool(args.resume), args.worst or "SAD", region)
+    return sets, scoring
+
+
+def _table(results: Sequence[Scores]) -> str:
+    return "\n".join([*remarks(results), summary(results)])
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = arguments.parser(__doc__)
     arguments.add_arguments(parser, "train_SPKD.yaml")
     parser.add_argument("--network", action="append", metavar="NAME_OR_FILE", help="repeatable")
-    parser.add_argument(
-        "--pred", type=arguments.path, metavar="DIR", help="saved mattes, without a network"
-    )
-    for name, what in (("image", "images"), ("alpha", "ground truth"), ("trimap", "trimaps")):
-        parser.add_argument(
-            f"--{name}", type=arguments.path, metavar="DIR", help=f"{what} of your test set"
-        )
-    parser.add_argument(
-        "--label", type=arguments.path, metavar="DIR", help="pictures to label, for segmentation"
-    )
-    parser.add_argument(
-        "--set", type=arguments.path, metavar="DIR", help="a test set as it is distributed"
-    )
+    for name, words in (
+        ("pred", "saved mattes, without a network"),
+        ("image", "images of your test set"),
+        ("alpha", "ground truth of your test set"),
+        ("trimap", "trimaps of your test set"),
+        ("label", "pictures to label, for segmentation"),
+        ("set", "a test set as it is distributed"),
+        ("out", "folder of the results"),
+    ):
+        parser.add_argument(f"--{name}", type=arguments.path, metavar="DIR", help=words)
     parser.add_argument("--layout", choices=LAYOUTS, help="of --set (recognised)")
     parser.add_argument(
         "--trimap-radius",
@@ -198,44 +164,36 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "without trimaps)",
     )
     parser.add_argument(
-        "--region",
-        choices=REGIONS,
-        default="unknown",
-        help="score the unknown region or all of the picture (unknown)",
+        "--region", choices=REGIONS, help="score the unknown region or all of the picture (unknown)"
     )
     parser.add_argument(
         "--json", type=arguments.path, metavar="FILE", help="write the last network's scores"
     )
-    parser.add_argument("--out", type=arguments.path, metavar="DIR", help="folder of the results")
     parser.add_argument(
         "--workers",
         type=at_most("--workers", 1024),
         metavar="N",
         help="processes that score; 0 scores in this one (one a core, 0 for a few images)",
     )
-    parser.add_argument(
-        "--float", action="store_true", help="score float mattes without rounding to 8 bits"
-    )
-    parser.add_argument("--resume", action="store_true", help="keep the scores that are in --out")
+    for name, words in (
+        ("float", "score float mattes without rounding to 8 bits"),
+        ("resume", "keep the mattes that are in --out"),
+    ):
+        parser.add_argument(f"--{name}", action="store_true", default=None, help=words)
     parser.add_argument(
         "--worst", choices=METRICS, help="metric of the sheet of worst images (SAD)"
     )
     add_inference(parser)
     args = parser.parse_intermixed_args(argv)
-    if args.pred and (args.network or args.image):
-        raise InputError("test.py: --pred takes no network; leave out --network and --image")
-    if args.pred and args.resume and not args.out:
-        raise InputError("test.py: --resume goes on with what is in --out; name it")
-    if args.pred and args.worst and not args.out:
-        raise InputError("test.py: --worst is for a sheet in --out; name it")
     if args.pred:
-        refuse_given(args, INFERENCE, "test.py", "--pred")
+        if args.network or args.image:
+            raise InputError("test.py: --pred takes no network; leave out --network and --image")
+        if args.worst and not args.out:
+            raise InputError("test.py: --worst is for a sheet in --out; name it")
+        refuse_given(args, (*INFERENCE, "label"), "test.py", "--pred")
     if args.image and not args.alpha:
         refuse_given(args, OF_SCORES, "test.py", "--image without --alpha")
-    given = given_inference(args)
-    require_values(given)
-    require_fit(given["mode"], given)
-    check_folders(*_asked(args))
+    given_inference(args)  # refuses what does not go together
     return args
 
 

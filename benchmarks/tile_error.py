@@ -42,7 +42,7 @@ from utils.images.levels import UNKNOWN
 from utils.images.mattes import to_8_bits
 from utils.images.reading import read_alpha, read_image, read_trimap
 from utils.infer.inference import HALO, Inference
-from utils.metrics.sad import sad
+from utils.metrics import sad
 from utils.networks.device import deployed
 from utils.networks.loading import open_network
 from utils.score.pictures import match

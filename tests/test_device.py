@@ -11,7 +11,7 @@ from utils.images.writing import write_image
 from utils.infer.inference import Inference
 from utils.networks import cost
 from utils.networks.device import deployed
-from utils.score.matted import run_networks
+from utils.score.matting_test import run_networks
 from utils.score.pictures import match
 from utils.score.scoring import Scoring
 

@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-import models
 from models.errors import InputError
-from models.files.saving import save_network
 from tests.refusals import refused
-from tests.scripts import main, refusal
-from tests.sets import disc, picture, write_set, write_test_set
+from tests.scripts import refusal
+from tests.sets import picture, write_set
 from utils.data.compose.testing import compose_test_set
 from utils.data.compose.training import compose_training_set
 from utils.data.folders import backgrounds
@@ -25,16 +23,6 @@ from utils.render import render
 @pytest.fixture
 def root(tmp_path) -> Path:
     return write_set(tmp_path / "set", train=2, test=2)
-
-
-@pytest.fixture
-def folders(tmp_path, monkeypatch) -> dict[str, Path]:
-    """A test set, and tiny networks `alpha` and `small`, in the working folder."""
-    monkeypatch.chdir(tmp_path)
-    network = models.build("dim", models.scaled_plan("dim", 1 / 32))
-    for name in ("alpha", "small"):
-        save_network(tmp_path / f"{name}.safetensors", network)
-    return write_test_set(tmp_path / "T")
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -123,66 +111,3 @@ def test_an_import_says_which_data_set_it_is_for(tmp_path, root, named):
     told = refusal("pre_process.py", "--data-root", tmp_path / "data", *source, *named)
     assert "goes to a data set of your own; name it with --dataset" in told
     assert not (tmp_path / "data").exists()
-
-
-def network_test(network: str, place: str, *more: object) -> tuple[object, ...]:
-    kinds = ("image", "alpha", "trimap")
-    pictures = [one for kind in kinds for one in (f"--{kind}", f"{place}/{kind}")]
-    return ("test.py", "--network", network, *pictures, *more, "device=cpu")
-
-
-def test_mattes_do_not_replace_the_truth_that_they_are_scored_by(folders):
-    before = content(Path("T"))
-    told = refusal(*network_test("alpha.safetensors", "T", "--out", "T"))
-    assert "T/alpha: pictures are read from there; choose another --out" in told
-    told = refusal(*network_test("small.safetensors", "T", "--out", "T/image"))
-    assert "T/image: pictures are read from there" in told
-    assert content(Path("T")) == before
-
-
-def test_mattes_of_others_in_the_place_of_a_networks_stay(folders):
-    mine = Path("out/small/a.png")
-    write_image(mine, disc(9, 9))
-    before = mine.read_bytes()
-    assert "small/a.png: was not left by" in refusal(
-        *network_test("small.safetensors", "T", "--out", "out")
-    )
-    assert mine.read_bytes() == before
-
-
-def saved_test(pred: Path, place: str, *more: object) -> tuple[object, ...]:
-    truth = ("--alpha", f"{place}/alpha", "--trimap", f"{place}/trimap")
-    return ("test.py", "--pred", pred, *truth, "--out", "out", *more)
-
-
-def test_scores_of_another_method_of_that_name_stay_and_those_of_the_same_are_renewed(folders):
-    for name in ("A", "B"):
-        for path in folders["pred"].iterdir():
-            write_image(Path(name) / "mattes" / path.name, disc(*_size(path), softness=ord(name)))
-    main(*saved_test("A/mattes", "T"))
-    before = content(Path("out"))
-    told = refusal(*saved_test("B/mattes", "T"))
-    assert "mattes.rows.jsonl: scores of other method (../A/mattes" in told
-    assert "choose another --out" in told and content(Path("out")) == before
-    folders["alpha"].parent.rename("U")
-    assert "scores of other pictures (../T/alpha, ../T/trimap" in refusal(
-        *saved_test("A/mattes", "U")
-    )
-    Path("U").rename("T")
-    main(*saved_test("A/mattes", "T"))
-    main(*saved_test("A/mattes", "T", "--resume"))
-    assert content(Path("out")) == before
-
-
-@pytest.mark.parametrize("name", ["pred.json", "pred.csv", "pred.md", "pred_worst.png"])
-def test_files_of_others_in_the_place_of_scores_stay(folders, name):
-    Path("out").mkdir()
-    (Path("out") / name).write_text("mine")
-    assert f"{name}: was not left by test.py" in refusal(*saved_test("T/pred", "T"))
-    assert content(Path("out")) == {f"out/{name}": b"mine"}
-
-
-def _size(path: Path) -> tuple[int, int]:
-    from utils.images.reading import read_alpha
-
-    return read_alpha(path).shape

@@ -3,7 +3,7 @@
 import logging
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -14,8 +14,8 @@ from utils.images.levels import UNKNOWN
 from utils.images.mattes import to_8_bits
 from utils.infer import memory
 from utils.infer.borders import Continued, Sides
-from utils.infer.modes import MAX_SIZE, require_fit, require_values
-from utils.infer.overview import overview
+from utils.infer.global_context import whole_picture_means
+from utils.infer.options import MAX_SIZE, TILED, check_options
 from utils.infer.resized import matte_half, matte_resized, matte_windows
 from utils.infer.tiles import Tile, matte_tiles, plan_tiles
 from utils.networks.device import autocast, without_tf32
@@ -41,7 +41,7 @@ class Inference:
             With "full" it sees all that matters, and the matte is that of `whole` up to rounding:
             1e-6 on photographs, more only in areas of one colour, where maxima tie and rounding
             decides which one is pooled. None is full, or 128 where a network sees the whole picture
-            at once; then tiles take the means of the whole picture, see `utils.infer.overview`.
+            at once; then tiles take the means of the whole picture.
         tile: a tile has at most tile x tile pixels, its halo included. With 1024, DIM of full width
             took 1.6 GB beyond a picture of 6000 x 4000 itself.
         batch: tiles of one size that go through the network at once; more helps on a GPU.
@@ -61,8 +61,8 @@ class Inference:
     memory_mb: int | None = None
 
     def __post_init__(self) -> None:
-        require_values(asdict(self))
-        require_fit(self.mode, [name for name in ("max_size", "halo") if getattr(self, name)])
+        unused = () if self.mode in TILED else ("tile", "batch")  # they always have a value
+        check_options({k: value for k, value in asdict(self).items() if k not in unused})
 
     def matte(
         self, network: Network, image: np.ndarray, trimap: np.ndarray, device: torch.device
@@ -92,9 +92,9 @@ class Inference:
         if image.shape[:2] != trimap.shape:
             sizes = [f"{a.shape[1]} x {a.shape[0]}" for a in (image, trimap)]
             raise InputError(f"the picture is {sizes[0]}, but its trimap {sizes[1]}; match them")
-        forward = _Forward(network, device, self.precision)
+        autocast(device, self.precision, option="--precision")  # refuses what cannot be
         unknown = trimap == UNKNOWN
-        alpha = self._alpha(forward, image, trimap, unknown) if unknown.any() else 0
+        alpha = self._alpha(network, image, trimap, device) if unknown.any() else 0
         matte = np.where(unknown, alpha, trimap == 255).astype(np.float32)
         if not np.isfinite(matte).all():
             cure = "its weights hold nan or infinity"
@@ -114,8 +114,26 @@ class Inference:
             )
         return plan_tiles(unknown, stride, halo, self.tile)
 
-    def _alpha(self, forward: "_Forward", image, trimap, unknown) -> np.ndarray:
-        network = forward.network
+    def halo_of(self, network: Network) -> int:
+        """The halo in pixels that tiles of the network's pictures have.
+
+        Raises:
+            InputError: it should be full, but the network sees the whole picture at once.
+        """
+        if isinstance(self.halo, int):
+            return self.halo
+        if self.halo == "full" and network.radius is None:
+            raise InputError(
+                f"halo: {network.name} sees the whole picture at once, so that no halo is full; "
+                "give pixels, or use mode whole"
+            )
+        return HALO if network.radius is None else network.radius
+
+    def _alpha(
+        self, network: Network, image: np.ndarray, trimap: np.ndarray, device: torch.device
+    ) -> np.ndarray:
+        """The alpha of all pixels, known ones as the network has them, float32 (H,W)."""
+        forward = partial(compute_alphas, network, device, self.precision)
         if self.mode in MAX_SIZE:
             size = self.max_size or MAX_SIZE[self.mode]
             if size < network.stride:
@@ -125,15 +143,14 @@ class Inference:
             return matte_resized(forward, image, trimap, size, network.stride)
         if self.mode == "half":
             return matte_half(forward, image, trimap, network.stride)
-
-        tiles = [] if self.mode == "whole" else self.tiles(network, unknown)
-        if self.mode == "whole" or self._takes_whole(network, trimap.shape, tiles, forward.device):
+        tiles = [] if self.mode == "whole" else self.tiles(network, trimap == UNKNOWN)
+        if self.mode == "whole" or self._takes_whole(network, trimap.shape, tiles, device):
             return forward(image[None], trimap[None])[0]
         if network.radius is not None:
             exact = self.halo_of(network) >= network.radius
             return matte_tiles(forward, image, trimap, tiles, self.batch, exact)
-        _tell_of_tiles(network.name)
-        with overview(network, forward, image, trimap, self.tile):
+        _warn_of_tiles(network.name)
+        with whole_picture_means(network, forward, image, trimap, self.tile):
             return matte_tiles(forward, image, trimap, tiles, self.batch, exact=False)
 
     def _takes_whole(
@@ -152,58 +169,47 @@ class Inference:
         limit = self.memory_mb * 2**20 if self.memory_mb else SPARE * memory.free(device)
         return memory.needed(network, height, width) <= limit
 
-    def halo_of(self, network: Network) -> int:
-        """The halo in pixels that tiles of the network's pictures have.
 
-        Raises:
-            InputError: it should be full, but the network sees the whole picture at once.
-        """
-        if isinstance(self.halo, int):
-            return self.halo
-        if self.halo == "full" and network.radius is None:
-            raise InputError(
-                f"halo: {network.name} sees the whole picture at once, so that no halo is full; "
-                "give pixels, or use mode whole"
-            )
-        return HALO if network.radius is None else network.radius
+@torch.inference_mode()
+def compute_alphas(
+    network: Network,
+    device: torch.device,
+    precision: str,
+    images: np.ndarray,
+    trimaps: np.ndarray,
+    sides: Sides | None = None,
+) -> np.ndarray:
+    """One pass of a network, arrays to array.
+
+    Args:
+        images, trimaps: (N,H,W,3) and (N,H,W), 0 to 255.
+        sides: of tiles, those on which their picture goes on.
+
+    Returns:
+        float32 (N,H,W).
+    """
+    pictures = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 255
+    known = torch.from_numpy(trimaps).to(device)[:, None].float() / 255
+    try:
+        borders = Continued(sides) if sides else nullcontext()
+        with autocast(device, precision), without_tf32(), borders:
+            alphas = network(pictures, known)
+    except RuntimeError as error:
+        # What the CPU raises has no class of its own.
+        if not isinstance(error, torch.cuda.OutOfMemoryError) and "alloc" not in str(error):
+            raise
+        count, height, width = trimaps.shape
+        raise InputError(
+            f"{count} x {width} x {height} pixels at once take more memory than there is; "
+            "use mode tile, a smaller tile or batch"
+        ) from error
+    return alphas[:, 0].float().cpu().numpy()
 
 
 @cache
-def _tell_of_tiles(name: str) -> None:
+def _warn_of_tiles(name: str) -> None:
     """Once a run, not once a picture."""
     log.warning(
         "%s sees the whole picture at once: in tiles its matte is another one, see docs/testing.md",
         name,
     )
-
-
-class _Forward:
-    """A network as a function of arrays: (N,H,W,3) and (N,H,W), 0 to 255, to alphas (N,H,W).
-
-    Of tiles it is told the sides on which their picture goes on.
-    """
-
-    def __init__(self, network: Network, device: torch.device, precision: str) -> None:
-        self.network, self.device, self._precision = network, device, precision
-        autocast(device, precision, option="--precision")  # refuses what cannot be
-
-    @torch.inference_mode()
-    def __call__(
-        self, images: np.ndarray, trimaps: np.ndarray, sides: Sides | None = None
-    ) -> np.ndarray:
-        pictures = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 255
-        known = torch.from_numpy(trimaps).to(self.device)[:, None].float() / 255
-        borders = Continued(sides) if sides else nullcontext()
-        try:
-            with autocast(self.device, self._precision), without_tf32(), borders:
-                alphas = self.network(pictures, known)
-        except RuntimeError as error:
-            # What the CPU raises has no class of its own.
-            if not isinstance(error, torch.cuda.OutOfMemoryError) and "alloc" not in str(error):
-                raise
-            count, height, width = trimaps.shape
-            raise InputError(
-                f"{count} x {width} x {height} pixels at once take more memory than there is; "
-                "use mode tile, a smaller tile or batch"
-            ) from error
-        return alphas[:, 0].float().cpu().numpy()

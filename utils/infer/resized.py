@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from utils.images.levels import UNKNOWN
-from utils.infer.forward import Forward
+from utils.infer.tiles import Forward
 
 
 def matte_resized(

@@ -1,13 +1,16 @@
 """Tiles that follow the unknown region: where they lie, and how their mattes become one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 
 from utils.infer.borders import Sides
-from utils.infer.forward import Forward
+
+# A network as a function of arrays: pictures (N,H,W,3), trimaps (N,H,W), 0 to 255, and of tiles the
+# sides on which their picture goes on; to alphas, float32 (N,H,W).
+Forward = Callable[..., np.ndarray]
 
 BLEND = 16  # px beyond a core; with more, pixels that saw too little of the picture weigh in
 CORE = 4  # cells: the side of the cores that are merged; smaller ones gain 1 to 4 %
@@ -100,8 +103,6 @@ def matte_tiles(
     """The mattes of the tiles as one, float32 (H,W); 0 where no tile is.
 
     Args:
-        forward: (N,H,W,3) and (N,H,W) uint8 to float32 alphas (N,H,W); third the sides on which
-            the picture goes on beyond all N, or None.
         batch: how many tiles of one size go through the network at once.
         exact: whether cores are right as they are. If not, tiles are blended, and maps continued
             beyond the sides on which the picture goes on, see `utils.infer.borders`.

@@ -1,34 +1,44 @@
 """The four metrics of matting, equal to Adobe's Matlab code: SAD, MSE, Grad and Conn.
 
-All follow Rhemann et al., "A Perceptually Motivated Online Benchmark for Image Matting", CVPR 2009,
-and take 8-bit mattes and a trimap whose unknown pixels are exactly 128; `score_exact` takes mattes
-in floating point.
+Rhemann et al., "A Perceptually Motivated Online Benchmark for Image Matting", CVPR 2009.
+
+All take `pred`, `alpha` and `trimap`, uint8 (H, W): the predicted matte, the true one, and a trimap
+whose unknown pixels are exactly 128. They are plain floats, 0 for a perfect prediction and, but for
+MSE, 0 where no pixel is unknown; a `ValueError` says that an array is of another type or shape.
 """
 
+import cv2
 import numpy as np
 
-from utils.metrics.conn import conn, conn_over
-from utils.metrics.grad import grad, grad_over
-from utils.metrics.sad import mse, mse_over, sad, sad_over, unknown_pixels
+from utils.metrics.conn import conn_over
+from utils.metrics.grad import grad_over
 
 __all__ = ["conn", "grad", "mse", "sad", "score", "score_exact"]
 
 
+def sad(pred: np.ndarray, alpha: np.ndarray, trimap: np.ndarray) -> float:
+    """Sum of absolute differences over the unknown pixels: thousands of fully wrong ones."""
+    return _sad_over(pred, alpha, _unknown(pred, alpha, trimap))
+
+
+def mse(pred: np.ndarray, alpha: np.ndarray, trimap: np.ndarray) -> float:
+    """Mean squared difference of mattes in [0, 1] over the unknown pixels; nan if there is none."""
+    return _mse_over(pred, alpha, _unknown(pred, alpha, trimap))
+
+
+def grad(pred: np.ndarray, alpha: np.ndarray, trimap: np.ndarray) -> float:
+    """Squared difference of gradient magnitudes, see `utils.metrics.grad.grad_over`."""
+    return grad_over(pred, alpha, _unknown(pred, alpha, trimap))
+
+
+def conn(pred: np.ndarray, alpha: np.ndarray, trimap: np.ndarray) -> float:
+    """Difference in connectedness, see `utils.metrics.conn.conn_over`."""
+    return conn_over(pred, alpha, _unknown(pred, alpha, trimap))
+
+
 def score(pred: np.ndarray, alpha: np.ndarray, trimap: np.ndarray) -> dict[str, float]:
-    """All four metrics of one matte, checking the input and finding the unknown pixels once.
-
-    Args:
-        pred, alpha, trimap: uint8 (H, W): predicted matte, true matte, and a trimap in which
-            128 is unknown.
-
-    Returns:
-        `{"SAD":, "MSE":, "Grad":, "Conn":}` in published units (see `sad`, `mse`, `grad`, `conn`);
-        MSE is nan where no pixel is unknown.
-
-    Raises:
-        ValueError: an array is not uint8 (H, W), or the shapes differ.
-    """
-    return _scores(pred, alpha, unknown_pixels(pred, alpha, trimap))
+    """All four as `{"SAD":, "MSE":, "Grad":, "Conn":}`."""
+    return _scores(pred, alpha, _unknown(pred, alpha, trimap))
 
 
 def score_exact(pred: np.ndarray, alpha: np.ndarray, trimap: np.ndarray) -> dict[str, float]:
@@ -40,12 +50,8 @@ def score_exact(pred: np.ndarray, alpha: np.ndarray, trimap: np.ndarray) -> dict
 
     Args:
         pred, alpha: float64 (H, W) in [0, 1].
-        trimap: uint8 (H, W), 128 is unknown.
-
-    Raises:
-        ValueError: an array is of another type, the shapes differ, or a value is not in [0, 1].
     """
-    unknown = unknown_pixels(pred, alpha, trimap, np.float64)
+    unknown = _unknown(pred, alpha, trimap, np.float64)
     for name, matte in (("pred", pred), ("alpha", alpha)):
         if not np.all((matte >= 0) & (matte <= 1)):  # nan is neither
             raise ValueError(f"metrics need mattes in [0, 1]; {name} has other values")
@@ -54,8 +60,42 @@ def score_exact(pred: np.ndarray, alpha: np.ndarray, trimap: np.ndarray) -> dict
 
 def _scores(pred: np.ndarray, alpha: np.ndarray, unknown: np.ndarray) -> dict[str, float]:
     return {
-        "SAD": sad_over(pred, alpha, unknown),
-        "MSE": mse_over(pred, alpha, unknown),
+        "SAD": _sad_over(pred, alpha, unknown),
+        "MSE": _mse_over(pred, alpha, unknown),
         "Grad": grad_over(pred, alpha, unknown),
         "Conn": conn_over(pred, alpha, unknown),
     }
+
+
+def _sad_over(pred: np.ndarray, alpha: np.ndarray, unknown: np.ndarray) -> float:
+    if not unknown.any():
+        return 0.0
+    # OpenCV sums 8-bit differences in integers: exact at any size.
+    return cv2.norm(pred, alpha, cv2.NORM_L1, unknown) / _one(pred) / 1000
+
+
+def _mse_over(pred: np.ndarray, alpha: np.ndarray, unknown: np.ndarray) -> float:
+    if not unknown.any():
+        return float("nan")
+    total = cv2.norm(pred, alpha, cv2.NORM_L2SQR, unknown) / _one(pred) ** 2
+    return total / int(np.count_nonzero(unknown))
+
+
+def _unknown(
+    pred: np.ndarray, alpha: np.ndarray, trimap: np.ndarray, kind: type[np.generic] = np.uint8
+) -> np.ndarray:
+    """Where the trimap is exactly 128, uint8 0 or 1 (H, W); both mattes must be of that `kind`."""
+    arrays = {"pred": pred, "alpha": alpha, "trimap": trimap}
+    given = ", ".join(f"{name} {a.dtype} {a.shape}" for name, a in arrays.items())
+    types = tuple(a.dtype for a in arrays.values())
+    if types != (kind, kind, np.uint8) or any(a.ndim != 2 for a in arrays.values()):
+        need = "three uint8 (H, W) arrays" if kind is np.uint8 else "float64, float64, uint8 (H, W)"
+        raise ValueError(f"metrics need {need}, got {given}")
+    if not pred.shape == alpha.shape == trimap.shape:
+        raise ValueError(f"metrics need three arrays of one shape, got {given}")
+    return (trimap == 128).view(np.uint8)
+
+
+def _one(matte: np.ndarray) -> int:
+    """What stands for opaque: 255 in 8 bits, 1 in floating point."""
+    return 255 if matte.dtype == np.uint8 else 1

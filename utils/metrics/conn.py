@@ -3,8 +3,6 @@
 import cv2
 import numpy as np
 
-from utils.metrics.sad import unknown_pixels
-
 LEVELS = 10  # thresholds 0.1, 0.2 ... 1
 # How many of them a value of a matte reaches: value / 255 >= l / 10, in integers, since in floating
 # point 153 / 255 falls short of Matlab's 0.6.
@@ -14,29 +12,17 @@ CRUMBS = 1 / 3  # ends of runs a pixel; with more of them labelling is faster th
 SAMPLED = 8  # every so many rows are looked at for that
 
 
-def conn(pred: np.ndarray, alpha: np.ndarray, trimap: np.ndarray) -> float:
+def conn_over(pred: np.ndarray, alpha: np.ndarray, unknown: np.ndarray) -> float:
     """Difference in connectedness, summed over the unknown pixels and divided by 1000.
 
     At each threshold, the source is the largest 4-connected region where both mattes reach it.
     A pixel of value v that belongs to the source at every threshold up to l has connectedness
-    1 - (v - l), or 1 where v - l < 0.15.
-    Rhemann et al., "A Perceptually Motivated Online Benchmark for Image Matting", CVPR 2009.
+    1 - (v - l), or 1 where v - l < 0.15. Known pixels are part of the regions.
 
     Args:
-        pred, alpha, trimap: uint8 (H, W): predicted matte, true matte, and a trimap in which
-            128 is unknown. The known pixels count too: they are part of the regions.
-
-    Returns:
-        A value in [0, unknown pixels / 1000]; 0 where no pixel is unknown.
-
-    Raises:
-        ValueError: an array is not uint8 (H, W), or the shapes differ.
+        pred, alpha: uint8 (H, W), or float64 in [0, 1].
+        unknown: uint8 (H, W), 0 or 1.
     """
-    return conn_over(pred, alpha, unknown_pixels(pred, alpha, trimap))
-
-
-def conn_over(pred: np.ndarray, alpha: np.ndarray, unknown: np.ndarray) -> float:
-    """`conn` over the mask that `unknown_pixels` returned; also of two float64 mattes in [0, 1]."""
     if not unknown.any():
         return 0.0
     level = _connected_level(_reached(np.minimum(pred, alpha, order="C")))

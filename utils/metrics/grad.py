@@ -3,36 +3,22 @@
 import cv2
 import numpy as np
 
-from utils.metrics.sad import unknown_pixels
-
 SIGMA = 1.4  # of the Gaussian whose derivative is taken
 RADIUS = 4  # Matlab's code cuts the kernel where the Gaussian falls under 0.01: 9 x 9
 STRIP = 96  # rows filtered at a time: the maps stay in the processor's cache
 
 
-def grad(pred: np.ndarray, alpha: np.ndarray, trimap: np.ndarray) -> float:
+def grad_over(pred: np.ndarray, alpha: np.ndarray, unknown: np.ndarray) -> float:
     """Squared difference of gradient magnitudes, summed over the unknown pixels, over 1000.
 
     Each matte is stretched to [0, 1] by its own minimum and maximum over the whole image, and
     differentiated with a 9 x 9 first derivative of a Gaussian (L2-normalised, replicated border).
-    A constant matte has no gradient.
-    Rhemann et al., "A Perceptually Motivated Online Benchmark for Image Matting", CVPR 2009.
+    A constant matte has no gradient. Known pixels count in the stretch and under the kernel.
 
     Args:
-        pred, alpha, trimap: uint8 (H, W): predicted matte, true matte, and a trimap in which
-            128 is unknown. The known pixels count too: in the stretch and under the kernel.
-
-    Returns:
-        A value >= 0; 0 where no pixel is unknown.
-
-    Raises:
-        ValueError: an array is not uint8 (H, W), or the shapes differ.
+        pred, alpha: uint8 (H, W), or float64 in [0, 1].
+        unknown: uint8 (H, W), 0 or 1.
     """
-    return grad_over(pred, alpha, unknown_pixels(pred, alpha, trimap))
-
-
-def grad_over(pred: np.ndarray, alpha: np.ndarray, unknown: np.ndarray) -> float:
-    """`grad` over the mask that `unknown_pixels` returned; also of two float64 mattes in [0, 1]."""
     if not unknown.any():
         return 0.0
     kernels = _kernels(pred), _kernels(alpha)

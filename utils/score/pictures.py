@@ -37,11 +37,6 @@ class Picture:
         return self.trimap or self.alpha
 
     @property
-    def seen(self) -> list[Path]:
-        """What a network sees of it, or saved mattes are of."""
-        return [file for file in (self.image or self.alpha, self.trimap) if file is not None]
-
-    @property
     def files(self) -> list[Path]:
         """Those that there are."""
         files = (self.image, self.alpha, self.trimap, self.matte)

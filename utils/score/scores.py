@@ -50,11 +50,15 @@ class Scores:
         return f"| {' | '.join([label, *values])} |"
 
     def write(self, folder: Path) -> None:
-        """LABEL.json, LABEL.csv and LABEL.md."""
+        """LABEL.json; LABEL.csv, one line a picture; LABEL.md, the row of a table of methods."""
         self.write_json(folder / f"{self.label}.json")
-        self.write_csv(folder / f"{self.label}.csv")
-        with atomic(folder / f"{self.label}.md") as temporary:
-            temporary.write_text(self.markdown() + "\n", encoding="utf-8")
+        lines = io.StringIO()
+        writer = csv.DictWriter(lines, list(self.images[0]))
+        writer.writeheader()
+        writer.writerows(self.images)
+        for suffix, text in ((".csv", lines.getvalue()), (".md", self.markdown() + "\n")):
+            with atomic(folder / f"{self.label}{suffix}") as temporary:
+                temporary.write_text(text, encoding="utf-8")
 
     def write_json(self, path: Path) -> None:
         """`{"SAD":, "MSE":, "Grad":, "Conn":, "images": [{"name":, ...}]}`; undefined is null."""
@@ -63,15 +67,6 @@ class Scores:
         content["images"] = self.images
         with atomic(path) as temporary:
             temporary.write_text(json.dumps(_without_nan(content), indent=1), encoding="utf-8")
-
-    def write_csv(self, path: Path) -> None:
-        """One line a picture."""
-        buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, list(self.images[0]))
-        writer.writeheader()
-        writer.writerows(self.images)
-        with atomic(path) as temporary:
-            temporary.write_text(buffer.getvalue(), encoding="utf-8")
 
 
 def full_label(label: str, trimaps: str) -> str:

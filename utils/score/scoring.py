@@ -1,10 +1,9 @@
-"""Score the pictures of a set in several processes, in bounded memory; can be continued."""
+"""Score the pictures of a set in several processes, in bounded memory."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,9 +18,9 @@ from utils.images.sizes import check_same_size
 from utils.images.writing import write_image
 from utils.metrics import score, score_exact
 from utils.score.floor import fill_by_distance
-from utils.score.journal import Journal
 from utils.score.pictures import Picture, made_rule, trimap_of
 
+# matting(image, trimap), uint8 (H, W, 3) and (H, W): the matte, uint8 or floating point in [0, 1].
 Matting = Callable[[np.ndarray, np.ndarray], np.ndarray]
 FEW = 50  # pictures; fewer are scored before other processes have started
 
@@ -32,7 +31,7 @@ class Scoring:
 
     workers: int = 0  # processes; 0 scores in this one
     exact: bool = False  # mattes in floating point as they are, not as their 8-bit files
-    resume: bool = False  # keep what was scored before, with the same settings
+    resume: bool = False  # keep mattes that an earlier test of the same network has left
     worst: str = "SAD"  # the metric by which the sheet of the worst pictures chooses
     region: str = "unknown"  # one of `scores.REGIONS`: over which metrics are taken
 
@@ -52,37 +51,28 @@ def default_workers(sets: Mapping[str, Sequence[Picture]]) -> int:
     return (os.cpu_count() or 1) if many else 0
 
 
-def score_saved(
-    label: str,
-    pictures: Sequence[Picture],
-    scoring: Scoring,
-    journal: Path | None = None,
-    of: dict | None = None,
-) -> list[dict]:
-    """The row of each saved matte, `{"name":, "SAD":, ...}`, in the order of the pictures.
+@dataclass(frozen=True)
+class _Job:
+    picture: Picture
+    scoring: Scoring
+    matte: np.ndarray | None = None  # of a network; else a saved one is read
+    output: Path | None = None  # where it is saved
+    floor: bool = False  # score the trimap, filled by distance, instead
 
-    Args:
-        journal: the file that `scoring.resume` continues.
-        of: what is noted there as the `owned.origin` of the rows.
+
+def score_saved(label: str, pictures: Sequence[Picture], scoring: Scoring) -> list[dict]:
+    """The row of each saved matte, `{"name":, "SAD":, ...}`, in the order of the pictures.
 
     Raises:
         InputError: a file cannot be used, or the sizes of a picture's files differ.
     """
-    sources = {picture.name: picture.files for picture in pictures}
-    done = Journal(
-        journal, {**scoring.described(pictures), "of": of or {}}, sources, scoring.resume
-    )
-    due = [picture for picture in pictures if picture.name not in done.rows]
-    jobs = [_Job(picture, scoring.exact, region=scoring.region) for picture in due]
-    return _collect(label, pictures, jobs, done, scoring.workers)
+    return _rows(label, pictures, [_Job(picture, scoring) for picture in pictures], scoring)
 
 
 def score_floor(label: str, pictures: Sequence[Picture], scoring: Scoring) -> list[dict]:
     """The row of each picture whose unknown region is filled by distance, see `floor`."""
-    done = Journal(None, {}, {})
-    how = {"region": scoring.region, "floor": True}
-    jobs = [_Job(picture, scoring.exact, **how) for picture in pictures]
-    return _collect(label, pictures, jobs, done, scoring.workers)
+    jobs = [_Job(picture, scoring, floor=True) for picture in pictures]
+    return _rows(label, pictures, jobs, scoring)
 
 
 def score_matting(
@@ -90,9 +80,8 @@ def score_matting(
     pictures: Sequence[Picture],
     matting: Matting,
     folder: Path,
-    settings: dict,
     scoring: Scoring,
-    journal: Path,
+    keep: bool = False,
 ) -> list[dict]:
     """Matte each photograph in this process; score and save the mattes in others meanwhile.
 
@@ -100,29 +89,13 @@ def score_matting(
     only matted: their rows hold the name alone.
 
     Args:
-        matting: `matting(image, trimap)`, the matte of a photograph uint8 (H, W, 3) and its
-            trimap: uint8 (H, W), or floating point in [0, 1].
         folder: where the mattes go, as NAME.png, 8 bits.
-        settings: what decides the mattes: `journal` keeps nothing of other ones.
+        keep: score mattes that are there, and younger than what they are made from, as they are.
 
     Raises:
         InputError: a file cannot be used, or the sizes of a picture's files differ.
     """
-    sources = {p.name: [*p.files, folder / f"{p.name}.png"] for p in pictures}
-    described = {**settings, **scoring.described(pictures)}
-    done = Journal(journal, described, sources, scoring.resume)
-    due = [picture for picture in pictures if picture.name not in done.rows]
-    jobs = _Mattes(due, matting, folder, scoring.exact, scoring.region)
-    return _collect(label, pictures, jobs, done, scoring.workers)
-
-
-class _Job(NamedTuple):
-    picture: Picture
-    exact: bool
-    matte: np.ndarray | None = None  # of a network; else a saved one is read
-    output: Path | None = None
-    region: str = "unknown"
-    floor: bool = False  # score the trimap, filled by distance, instead
+    return _rows(label, pictures, _Mattes(pictures, matting, folder, scoring, keep), scoring)
 
 
 class _Mattes(Sequence):
@@ -133,64 +106,78 @@ class _Mattes(Sequence):
         pictures: Sequence[Picture],
         matting: Matting,
         folder: Path,
-        exact: bool,
-        region: str = "unknown",
+        scoring: Scoring,
+        keep: bool = False,
     ) -> None:
         self._pictures, self._matting, self._folder = pictures, matting, folder
-        self._exact, self._region = exact, region
+        self._scoring, self._keep = scoring, keep
 
     def __len__(self) -> int:
         return len(self._pictures)
 
     def __getitem__(self, index: int) -> _Job:
         picture = self._pictures[index]
+        output = self._folder / f"{picture.name}.png"
+        if self._keep and _is_made(output, picture):
+            return _Job(replace(picture, matte=output), self._scoring)
         image, trimap = read_image(picture.image), trimap_of(picture)
         check_same_size(picture.image, image, picture.outline, trimap)
         require_unknown(picture.outline, trimap)
         with naming(picture.image):
             matte = self._matting(image, trimap)
-        if not self._exact:
+        if not self._scoring.exact:
             matte = to_8_bits(matte)  # a quarter of the way to the worker
-        output = self._folder / f"{picture.name}.png"
-        return _Job(picture, self._exact, matte, output, self._region)
+        return _Job(picture, self._scoring, matte, output)
 
-    def __iter__(self) -> Iterator[_Job]:
-        return (self[index] for index in range(len(self)))
+
+def _is_made(matte: Path, picture: Picture) -> bool:
+    made_from = [picture.image, picture.outline]
+    return matte.is_file() and all(
+        file.stat().st_mtime_ns <= matte.stat().st_mtime_ns for file in made_from
+    )
+
+
+def _rows(
+    label: str, pictures: Sequence[Picture], jobs: Sequence[_Job], scoring: Scoring
+) -> list[dict]:
+    """Do the jobs; the rows of all pictures in their order."""
+    rows = {}
+    with progress_bar(desc=label, total=len(pictures), unit="image") as bar:
+        for row in run(_score, jobs, scoring.workers, label):
+            rows[row["name"]] = row
+            bar.update()
+    return [rows[picture.name] for picture in pictures]
 
 
 def _score(job: _Job) -> dict:
-    picture, matte, exact = job.picture, job.matte, job.exact
-    if job.floor:
-        matte = fill_by_distance(trimap_of(picture))
-    elif matte is None:
-        matte = read_matte(picture.matte, exact)
+    picture, exact = job.picture, job.scoring.exact
     row = {"name": picture.name}
+    matte = job.matte
     if picture.alpha:
-        source = picture.matte or picture.image
-        alpha = read_matte(picture.alpha, exact)
-        check_same_size(source, matte, picture.alpha, alpha)
         trimap = trimap_of(picture)
-        check_same_size(source, matte, picture.outline, trimap)
-        if job.region != "all":
-            require_unknown(picture.outline, trimap)
-        require_agreement(picture.outline, trimap, picture.alpha, to_8_bits(alpha))
-        if job.region == "all":
-            trimap = np.full(alpha.shape, UNKNOWN, np.uint8)
-        if exact:
-            row |= score_exact(to_float(matte), to_float(alpha), trimap)
-        else:
-            row |= score(matte, alpha, trimap)
+        if job.floor:
+            matte = fill_by_distance(trimap)
+        elif matte is None:
+            matte = read_matte(picture.matte, exact)
+        row |= _scores(picture, matte, trimap, job.scoring)
     if job.output:
         write_image(job.output, to_8_bits(matte))
     return row
 
 
-def _collect(
-    label: str, pictures: Sequence[Picture], jobs: Sequence[_Job], done: Journal, workers: int
-) -> list[dict]:
-    """Do the jobs; the rows of all pictures in their order."""
-    with progress_bar(desc=label, total=len(pictures), initial=len(done.rows), unit="image") as bar:
-        for row in run(_score, jobs, workers, label):
-            done.add(row)
-            bar.update()
-    return [done.rows[picture.name] for picture in pictures]
+def _scores(
+    picture: Picture, matte: np.ndarray, trimap: np.ndarray, scoring: Scoring
+) -> dict[str, float]:
+    """The metrics of a matte, once its picture's files are seen to belong together."""
+    source = picture.matte or picture.image
+    alpha = read_matte(picture.alpha, scoring.exact)
+    check_same_size(source, matte, picture.alpha, alpha)
+    check_same_size(source, matte, picture.outline, trimap)
+    if scoring.region != "all":
+        require_unknown(picture.outline, trimap)
+    require_agreement(picture.outline, trimap, picture.alpha, to_8_bits(alpha))
+    if scoring.region == "all":
+        trimap = np.full(alpha.shape, UNKNOWN, np.uint8)
+    if scoring.exact:
+        return score_exact(to_float(matte), to_float(alpha), trimap)
+    return score(matte, alpha, trimap)

@@ -1,17 +1,138 @@
-"""Test sets by their folders: Composition-1k, alphamatting.com, AIM-500, P3M-500 and others."""
+"""Which pictures a test scores, and the folder that it writes into by default."""
 
+import os
 from pathlib import Path
 
 from models.errors import InputError
 from utils.cli.advice import command
+from utils.config.options import RESULT, Config
 from utils.images.layouts import LAYOUTS, TRIMAP_KINDS, Layout, child, children, descend, folder_key
-from utils.score.pictures import RADIUS, Picture, match, with_mattes
+from utils.images.levels import LARGEST_RADIUS
+from utils.score.pictures import RADIUS, Picture, match, match_saved, with_mattes
+
+SAMPLE = "sample"  # the data set that pre_process.py renders
+Sets = dict[str, list[Picture]]  # by the name of their trimaps; "" where there is one kind alone
+
+
+def find_sets(
+    config: Config,
+    image: Path | None = None,
+    alpha: Path | None = None,
+    trimap: Path | None = None,
+    pred: Path | None = None,
+    whole: Path | None = None,
+    layout: str | None = None,
+    radius: int | None = None,
+    region: str = "unknown",
+) -> Sets:
+    """The test set that is named, or else the composed test set of the config.
+
+    Args:
+        image, alpha, trimap: folders of a test set; without `alpha`, pictures without truth.
+        pred: saved mattes, in place of `image`.
+        whole: a test set as it is distributed, in place of the three folders.
+        layout: of `whole`; None recognises it.
+        radius: makes trimaps from the truth, in place of `trimap`.
+        region: over "all" of the picture, saved mattes need no `trimap`.
+
+    Raises:
+        InputError: folders that do not go together, or cannot be used; no composed test set.
+    """
+    check_folders(image, alpha, trimap, pred, whole, layout, radius, region)
+    made = RADIUS if radius is None else radius
+    if whole:
+        sets = open_set(whole, layout, made)
+        first = next(iter(sets.values()))[0]
+        if radius is not None and first.trimap:
+            raise InputError(
+                f"{first.trimap.parent}: the set has trimaps; leave out --trimap-radius"
+            )
+        return saved_in(sets, pred) if pred else sets
+    if pred:
+        return {"": match_saved(pred, alpha, trimap, made)}
+    if image:
+        return {"": match(image, alpha, trimap, radius=made)}
+    composed = config.data.folder / "test" / "composed"
+    if not composed.is_dir():
+        raise InputError(f"{composed}: no test set; {_how_to_compose(config)}")
+    return {"": match(*(composed / name for name in ("image", "alpha", "trimap")))}
+
+
+def check_folders(
+    image: Path | None,
+    alpha: Path | None,
+    trimap: Path | None,
+    pred: Path | None,
+    whole: Path | None,
+    layout: str | None,
+    radius: int | None,
+    region: str,
+) -> None:
+    """Raise an `InputError` where arguments of `find_sets` do not go together."""
+    if whole and (image or alpha or trimap):
+        raise InputError("test.py: --set has its own --image, --alpha and --trimap")
+    if layout and not whole:
+        raise InputError("test.py: --layout is that of a --set; name its folder")
+    if radius is not None:
+        if not 1 <= radius <= LARGEST_RADIUS:
+            raise InputError(f"--trimap-radius {radius}: choose one from 1 to {LARGEST_RADIUS}")
+        if trimap:
+            raise InputError("test.py: --trimap-radius makes trimaps; leave out --trimap")
+        if not (whole or alpha):
+            raise InputError("test.py: --trimap-radius makes trimaps from the truth; give --alpha")
+    if whole or not (image or alpha or trimap or pred):
+        return
+    made = radius is not None or (region == "all" and pred is not None)
+    if not ((pred and alpha and (trimap or made)) or (image and (trimap or (alpha and made)))):
+        raise InputError(
+            "test.py: --alpha and --trimap go with --image or --pred; give all three (--alpha may "
+            "be left out where --image has no truth, --trimap with --trimap-radius)"
+        )
+
+
+def _how_to_compose(config: Config) -> str:
+    data = config.data
+    source = data.folder / "test" / "fg"
+    missing = data.dataset != SAMPLE and not source.is_dir()
+    first = f" once foregrounds are in {source} (see data/README.md)" if missing else ""
+    return (
+        f"compose it with {command('pre_process.py', data.folder)}{first}, or give "
+        "--image, --alpha and --trimap"
+    )
+
+
+def default_out(
+    config: Config,
+    image: Path | None = None,
+    alpha: Path | None = None,
+    trimap: Path | None = None,
+    whole: Path | None = None,
+    named: bool = False,
+) -> Path:
+    """`test` in the config's folder; on one's own pictures `test-SET` or `test-SET-TRIMAP` there.
+
+    SET is the folder that holds the others, or that of the images where they lie elsewhere; TRIMAP
+    that of the trimaps. Networks that the config has not trained (`named`) have result/test/SET.
+    """
+    if not (image or whole):
+        return config.folder / "test"
+    # Links keep their names.
+    folders = [
+        Path(os.path.abspath(folder))  # noqa: PTH100
+        for folder in (whole or image, alpha, trimap)
+        if folder
+    ]
+    together = not whole and len({folder.parent for folder in folders}) == 1
+    name = (folders[0].parent if together else folders[0]).name
+    if trimap:
+        name += f"-{folders[-1].name}"
+    return RESULT / "test" / name if named else config.folder / f"test-{name}"
 
 
 def open_set(
     folder: Path, layout: str | None = None, radius: int = RADIUS
 ) -> dict[str, list[Picture]]:
-    """The pictures of a test set, `{trimaps: pictures}`.
+    """The pictures of a test set as it is distributed, `{trimaps: pictures}`.
 
     The key is "" where there is one folder of trimaps; else its name, `Trimap1` and so on, and
     each holds all pictures. Pictures without truth (the eight of alphamatting.com) have no `alpha`.
@@ -33,35 +154,13 @@ def open_set(
             return {
                 key: match(images, alphas, path, shared, radius) for key, path in trimaps.items()
             }
-    wanted = _told(LAYOUTS[layout]) if layout else f"tried {', '.join(LAYOUTS)}"
+    tried = _folder_names(LAYOUTS[layout]) if layout else f"tried {', '.join(LAYOUTS)}"
     ours = (folder / "test" / "fg").is_dir()
     how = f", or compose the set with {command('pre_process.py', folder)}" if ours else ""
     raise InputError(
-        f"{folder}: holds the folders of no test set ({wanted}); name them with --image, --alpha "
+        f"{folder}: holds the folders of no test set ({tried}); name them with --image, --alpha "
         f"and --trimap{how}"
     )
-
-
-def saved_in(sets: dict[str, list[Picture]], mattes: Path) -> dict[str, list[Picture]]:
-    """The sets with saved mattes: of the folder itself, or of one in it for each kind of trimap.
-
-    Raises:
-        InputError: a folder or a matte is missing, or the set has no truth to score against.
-    """
-    saved = {}
-    if not mattes.is_dir():
-        raise InputError(f"{mattes}: no such folder; check --pred")
-    for key, pictures in sets.items():
-        if pictures[0].alpha is None:
-            raise InputError(f"{pictures[0].image.parent}: has no truth beside it to score against")
-        place = child(mattes, (folder_key(key),)) if key else mattes
-        if place is None:
-            raise InputError(
-                f"{mattes}: no folder {key} in it; the set has {len(sets)} kinds of trimaps, "
-                "and each needs a folder of mattes of that name"
-            )
-        saved[key] = with_mattes(pictures, place)
-    return saved
 
 
 def _folders(folder: Path, layout: Layout) -> tuple[Path, Path, dict[str, Path | None]] | None:
@@ -87,6 +186,28 @@ def _alphamatting(folder: Path) -> tuple[Path, Path | None, dict[str, Path]] | N
     return None
 
 
-def _told(layout: Layout) -> str:
+def _folder_names(layout: Layout) -> str:
     parts = (layout.image, layout.alpha, layout.trimap)
     return "looked for " + ", ".join(" or ".join(filter(None, names)) for names in parts)
+
+
+def saved_in(sets: dict[str, list[Picture]], mattes: Path) -> dict[str, list[Picture]]:
+    """The sets with saved mattes: of the folder itself, or of one in it for each kind of trimap.
+
+    Raises:
+        InputError: a folder or a matte is missing, or the set has no truth to score against.
+    """
+    saved = {}
+    if not mattes.is_dir():
+        raise InputError(f"{mattes}: no such folder; check --pred")
+    for key, pictures in sets.items():
+        if pictures[0].alpha is None:
+            raise InputError(f"{pictures[0].image.parent}: has no truth beside it to score against")
+        place = child(mattes, (folder_key(key),)) if key else mattes
+        if place is None:
+            raise InputError(
+                f"{mattes}: no folder {key} in it; the set has {len(sets)} kinds of trimaps, "
+                "and each needs a folder of mattes of that name"
+            )
+        saved[key] = with_mattes(pictures, place)
+    return saved

@@ -46,7 +46,7 @@ def test_float16_on_a_cpu_is_refused_by_the_name_of_its_option(command, folders)
 def test_saved_mattes_leave_scores_where_they_are_told_and_else_nothing(command, folders):
     assert command("--pred", folders["pred"]) == set()
     files = command("--pred", folders["pred"], "--out", "out", "--json", "s.json")
-    left = ("pred.json", "pred.csv", "pred.md", "pred.rows.jsonl", "pred_worst.png")
+    left = ("pred.json", "pred.csv", "pred.md", "pred_worst.png", "test.yaml")
     assert files == {"s.json", *(f"out/{name}" for name in left)}
     assert Path("out/pred.json").read_text() == Path("s.json").read_text()
     assert len(Path("out/pred.csv").read_text().splitlines()) == 1 + len(TEST_SIZES)
@@ -66,7 +66,8 @@ def test_a_set_is_scored_as_it_comes_and_says_so_in_a_line_for_a_paper(command, 
 @pytest.mark.parametrize(
     "arguments, told",
     [
-        (("--pred", "../pred", "--resume"), "--resume goes on with what is in --out; name it"),
+        (("--pred", "../pred", "--worst", "SAD"), "--worst is for a sheet in --out; name it"),
+        (("--pred", "../pred", "--label", "../image"), "--label does nothing with --pred"),
         (("--pred", "../pred", "--layout", "aim"), "--layout is that of a --set"),
         (
             ("--network", "../tiny.tar", "--image", "../image", "--set", ".."),
@@ -89,10 +90,10 @@ def test_saved_mattes_go_with_no_network(command, folders, option):
 def test_a_named_network_on_ones_own_set_writes_under_the_name_of_the_set(command, tmp_path):
     arguments = ("--network", "../tiny.tar", "device=cpu", "--image")
     files = command(*arguments, "../image")
-    out = f"result/test/{tmp_path.name}/"
+    out = f"result/test/{tmp_path.name}-trimap/"
     assert f"{out}sheet.png" in files and all(file.startswith(out) for file in files)
     (tmp_path / "image").rename(tmp_path / "here" / "photographs")
-    assert "result/test/photographs/sheet.png" in command(*arguments, "photographs")
+    assert "result/test/photographs-trimap/sheet.png" in command(*arguments, "photographs")
 
 
 def test_pictures_without_truth_are_matted(command, tmp_path, capsys):
@@ -102,9 +103,9 @@ def test_pictures_without_truth_are_matted(command, tmp_path, capsys):
         f"out/..-tiny/{name}.png" for name in TEST_SIZES
     }
     told = capsys.readouterr().out.splitlines()
-    assert told[-1] == "no ground truth to score against; the mattes are in out/..-tiny"
+    assert told[-1] == "Wrote 3 mattes to out/..-tiny (no ground truth, so no scores)."
     main("test.py", *network, "--image", "../image", "--trimap", "../trimap")
-    assert len(list(Path("result/test", tmp_path.name).glob("*/*.png"))) == len(TEST_SIZES)
+    assert len(list(Path(f"result/test/{tmp_path.name}-trimap").glob("*/*.png"))) == len(TEST_SIZES)
 
 
 def test_only_sheets_of_this_run_are_announced(command, tmp_path, capsys):

@@ -1,7 +1,7 @@
-"""The pictures that a method matted worst, and where in them."""
+"""Sheets of a test's pictures: spread evenly over the set, and those that were matted worst."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -10,19 +10,43 @@ import numpy as np
 from utils.figures.sheet import scaled, write_sheet
 from utils.images.levels import UNKNOWN
 from utils.images.mattes import read_matte
-from utils.images.reading import read_image
+from utils.images.reading import read_alpha, read_image
 from utils.score.pictures import Picture, trimap_of
 from utils.score.scores import Scores
 
-COUNT = 10
+ROWS = 8
+WORST = 10
 FULL = 0.5  # an error of this much has the last colour: larger ones are rare, smaller ones matter
+FONT = (cv2.FONT_HERSHEY_SIMPLEX, 0.5)
+
+
+def spread(items: Sequence) -> Sequence:
+    """So many of them as a sheet has rows, spread evenly."""
+    return items[:: max(1, len(items) // ROWS)][:ROWS]
+
+
+def write_mattes(path: Path, pictures: Sequence[Picture], mattes: Mapping[str, Path]) -> None:
+    """A sheet of image, trimap, truth and each network's matte.
+
+    Args:
+        mattes: the folder of each network's mattes, by label.
+    """
+    chosen = spread(pictures)
+    columns = {
+        "image": [scaled(read_image(one.image)) for one in chosen],
+        "trimap": [scaled(trimap_of(one)) for one in chosen],
+        "truth": [scaled(read_alpha(one.alpha)) for one in chosen],
+    }
+    for label, folder in mattes.items():
+        columns[label] = [scaled(read_alpha(folder / f"{one.name}.png")) for one in chosen]
+    write_sheet(path, columns)
 
 
 def write_worst(
     path: Path,
     scores: Scores,
     pictures: Sequence[Picture],
-    mattes: dict[str, Path],
+    mattes: Mapping[str, Path],
     metric: str,
     region: str = "unknown",
 ) -> None:
@@ -38,19 +62,18 @@ def write_worst(
     by_name = {picture.name: picture for picture in pictures}
     rows = [row for row in scores.images if not math.isnan(row[metric])]
     columns: dict[str, list[np.ndarray]] = {}
-    for row in sorted(rows, key=lambda row: -row[metric])[:COUNT]:
+    for row in sorted(rows, key=lambda row: -row[metric])[:WORST]:
         picture = by_name[row["name"]]
         alpha, trimap = read_matte(picture.alpha), trimap_of(picture)
         matte = read_matte(mattes[picture.name])
-        cells = {"trimap": trimap, "truth": alpha, "matte": matte}
-        if picture.image:
-            cells = {"image": read_image(picture.image), **cells}
+        cells = {"image": read_image(picture.image)} if picture.image else {}
+        cells |= {"trimap": trimap, "truth": alpha, "matte": matte}
         scored = np.full_like(trimap, UNKNOWN) if region == "all" else trimap
         cells[f"error, 0 to {FULL}"] = error_map(matte, alpha, scored)
-        cells = {title: scaled(cell) for title, cell in cells.items()}
-        cells["worst first"] = _caption(row, metric, len(cells["truth"]))
         for title, cell in cells.items():
-            columns.setdefault(title, []).append(cell)
+            columns.setdefault(title, []).append(scaled(cell))
+        caption = _caption(row, metric, len(columns["truth"][-1]))
+        columns.setdefault("worst first", []).append(caption)
     if columns:
         write_sheet(path, columns)
 
@@ -70,6 +93,3 @@ def _caption(row: dict, metric: str, height: int) -> np.ndarray:
     for index, text in enumerate(lines):
         cv2.putText(cell, text, (6, 24 + 22 * index), *FONT, 0, 1, cv2.LINE_AA)
     return cell
-
-
-FONT = (cv2.FONT_HERSHEY_SIMPLEX, 0.5)

@@ -1,6 +1,7 @@
 """Networks that average over the picture: their tiles take the means of all of it."""
 
 from contextlib import nullcontext
+from functools import partial
 from threading import Thread
 
 import numpy as np
@@ -19,8 +20,8 @@ from tests.sets import picture
 from utils.images.reading import read_image, read_trimap
 from utils.images.writing import write_image
 from utils.infer import inference
-from utils.infer.inference import Inference, _Forward
-from utils.infer.overview import overview
+from utils.infer.global_context import whole_picture_means
+from utils.infer.inference import Inference, compute_alphas
 from utils.networks.loading import open_network
 
 PHOTOGRAPHS = scripts.REPOSITORY / "data" / "photographs"
@@ -61,7 +62,7 @@ def test_tiles_of_a_photograph_are_nearer_to_the_whole_for_it(monkeypatch):
         return np.abs(options.alpha(network, image, trimap, CPU) - exact)[trimap == 128].mean()
 
     near = error()
-    monkeypatch.setattr(inference, "overview", lambda *_: nullcontext())
+    monkeypatch.setattr(inference, "whole_picture_means", lambda *_: nullcontext())
     assert near < 0.3 * error()
 
 
@@ -70,11 +71,11 @@ def test_colours_that_a_part_does_not_know_are_no_part_of_their_mean():
     network = models.build("mobile_unet", plan, guess=True).eval()
     image, trimap = noisy_picture(2, 200, 300), np.full((200, 300), 128, np.uint8)
     trimap[:20, :30], trimap[90:, 200:] = 255, 0
-    forward, seen = _Forward(network, CPU, "float32"), []
+    forward, seen = partial(compute_alphas, network, CPU, "float32"), []
     layer = network.guess.everywhere
     with layer.register_forward_hook(lambda *call: seen.append(call[-1])):
         forward(image[None], trimap[None])
-    with overview(network, forward, image, trimap, 96), torch.inference_mode():
+    with whole_picture_means(network, forward, image, trimap, 96), torch.inference_mode():
         torch.testing.assert_close(layer(torch.zeros(1, 8, 2, 2)), *seen)
 
 
@@ -96,7 +97,9 @@ def test_another_thread_keeps_the_means_of_its_own_picture():
     dark, bright = (np.full((64, 96, 3), value, np.uint8) for value in (20, 200))
     trimap = np.full((64, 96), 128, np.uint8)
     found = []
-    with overview(network, _Forward(network, CPU, "float32"), dark, trimap, 96):
+    with whole_picture_means(
+        network, partial(compute_alphas, network, CPU, "float32"), dark, trimap, 96
+    ):
         work = Thread(target=lambda: found.append(whole(network, bright, trimap)))
         work.start()
         work.join()
@@ -110,7 +113,7 @@ def test_that_tiles_give_another_matte_is_said_once_a_run_not_once_a_picture(
     tmp_path, caplog, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    inference._tell_of_tiles.cache_clear()
+    inference._warn_of_tiles.cache_clear()
     for name in ("one", "two"):
         network = models.build("mobile_unet", models.scaled_plan("mobile_unet", 1 / 16))
         save_network(f"{name}.tar", network)

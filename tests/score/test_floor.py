@@ -15,7 +15,7 @@ from utils.images.writing import write_image
 from utils.metrics import sad
 from utils.score.floor import fill_by_distance
 from utils.score.pictures import match_saved
-from utils.score.saved import run_saved
+from utils.score.saved_test import run_saved
 from utils.score.scores import Scores, remarks, summary
 
 

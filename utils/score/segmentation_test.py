@@ -1,7 +1,7 @@
 """One test of several segmentation networks on the same pictures: scores, costs, label maps."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,24 +9,50 @@ import torch
 from torch import Tensor
 
 from models import Network
+from models.errors import InputError
 from models.files.saving import fingerprint
 from utils.cli.problems import naming
 from utils.cli.progress import progress_bar
-from utils.data.voc.folders import Labelled
+from utils.config.options import Config
+from utils.data.voc.folders import VOC, Labelled, class_names, labelled
 from utils.disk.lock import alone
 from utils.figures.sheet import scaled, write_sheet
 from utils.images.labels import coloured, read_labels, write_labels
+from utils.images.listing import list_images
 from utils.images.reading import read_image
 from utils.images.sizes import check_same_size
 from utils.metrics.iou import confusion, pixel_accuracy
 from utils.networks import cost
 from utils.networks.device import deployed, without_tf32
-from utils.score.journal import Journal
 from utils.score.label_scores import LabelScores
-from utils.score.owned import origin, require_own
+from utils.score.output_folder import add_to_record, require_output
 from utils.score.scores import LATENCY_SIDE
+from utils.score.sheets import spread
+from utils.tasks.segmentation import require_classes
 
-SHEET_ROWS = 8
+
+def pictures_to_label(
+    config: Config, networks: Mapping[str, Network], folder: Path | None = None
+) -> tuple[Sequence[Labelled], Sequence[str]]:
+    """The val list of the config's data set and its classes; or the pictures of a folder.
+
+    Raises:
+        InputError: they are not there, or a network tells other classes apart.
+    """
+    if folder is None:
+        classes = class_names(config.data.folder)
+        for network in networks.values():
+            require_classes(network, classes, config.data.dataset)
+        return labelled(config.data.folder, "val"), classes
+    counts = {label: network.structure["classes"] for label, network in networks.items()}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{label} {count}" for label, count in counts.items())
+        raise InputError(
+            f"--label: the networks tell different classes ({listed}); test one after the other"
+        )
+    count = next(iter(counts.values()))
+    names = VOC if count == len(VOC) else tuple(f"class {index}" for index in range(count))
+    return [Labelled(name, path, None) for name, path in list_images(folder).items()], names
 
 
 @dataclass
@@ -36,15 +62,13 @@ class LabelTest:
     Args:
         pictures: without label maps, they are labelled and not scored.
         classes: their names.
-        out: gets LABEL/NAME.png (label maps), LABEL.json, LABEL.csv, LABEL.rows.jsonl, sheet.png.
-        files: where each network comes from, by its label, where that tells tests apart.
+        out: gets LABEL/NAME.png (label maps), LABEL.json, LABEL.csv, sheet.png.
     """
 
     pictures: Sequence[Labelled]
     classes: Sequence[str]
     device: torch.device
     out: Path
-    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def scored(self) -> bool:
@@ -55,14 +79,10 @@ class LabelTest:
         """Label the pictures with each network; the scores where there is a truth.
 
         Raises:
-            InputError: a file cannot be used; results of another test, or what is read, are in
-                `out`; another process writes there.
+            InputError: a file cannot be used; `out` holds what is read or files of others, or
+                another process writes there.
         """
-        of = {}
-        for label in networks:
-            method = Path(self.files[label]) if label in self.files else None
-            of[label] = origin(self.out, self.pictures, method)
-            require_own(self.out, label, self.out / label, of[label], self.pictures)
+        require_output(self.out, networks, [file for one in self.pictures for file in one.files])
         ready = {label: deployed(network, self.device) for label, network in networks.items()}
         results = []
         with alone(self.out, "scoring"):
@@ -74,52 +94,50 @@ class LabelTest:
                     "milliseconds_320": time,
                     "network": fingerprint(network),
                 }
-                found = self._run(label, ready[label], {"of": of[label]})
+                add_to_record(self.out, label, {"network": about["network"]})
+                scores = self._label_all(label, ready[label])
                 if self.scored:
-                    found.about = about
-                    found.write(self.out)
-                    results.append(found)
-            self._sheet(list(networks))
+                    scores.about = about
+                    scores.write(self.out)
+                    results.append(scores)
+            self._write_sheet(networks)
         return results
 
-    def _run(self, label: str, network: Network, settings: dict) -> LabelScores:
+    def _label_all(self, label: str, network: Network) -> LabelScores:
         """Write the label maps of one network."""
-        sources = {one.name: [*one.files, self._map(label, one)] for one in self.pictures}
-        journal = Journal(self.out / f"{label}.rows.jsonl", settings, sources)
         total = torch.zeros(len(self.classes), len(self.classes), dtype=torch.int64)
+        rows = []
         for one in progress_bar(self.pictures, desc=label, unit="picture"):
             image = read_image(one.image)
             truth = read_labels(one.labels, len(self.classes)) if self.scored else None
             if truth is not None:
                 check_same_size(one.image, image, one.labels, truth)
             with naming(one.image):
-                found = label_picture(network, image, self.device)
-            write_labels(self._map(label, one), found)
+                labels = label_picture(network, image, self.device)
+            write_labels(self._map(label, one), labels)
             row: dict = {"name": one.name}
             if truth is not None:
-                counts = confusion(torch.from_numpy(found), torch.from_numpy(truth), len(total))
+                counts = confusion(torch.from_numpy(labels), torch.from_numpy(truth), len(total))
                 total += counts
                 row["accuracy"] = pixel_accuracy(counts) if counts.any() else 1.0
-            journal.add(row)
-        return LabelScores(label, list(self.classes), total, list(journal.rows.values()))
+            rows.append(row)
+        return LabelScores(label, list(self.classes), total, rows)
 
     def _map(self, label: str, one: Labelled) -> Path:
         return self.out / label / f"{one.name}.png"
 
-    def _sheet(self, labels: Sequence[str]) -> None:
-        """Pictures spread evenly over the set: image, truth, what every network found."""
-        step = max(1, len(self.pictures) // SHEET_ROWS)
-        chosen = self.pictures[::step][:SHEET_ROWS]
-        columns = {"image": [read_image(one.image) for one in chosen]}
+    def _write_sheet(self, labels: Iterable[str]) -> None:
+        """Pictures spread evenly over the set: image, truth, what every network gives."""
+        chosen = spread(self.pictures)
+        columns = {"image": [scaled(read_image(one.image)) for one in chosen]}
         if self.scored:
             columns["truth"] = [self._shown(one.labels) for one in chosen]
         for label in labels:
             columns[label] = [self._shown(self._map(label, one)) for one in chosen]
-        columns = {title: [scaled(cell) for cell in column] for title, column in columns.items()}
         write_sheet(self.out / "sheet.png", columns)
 
     def _shown(self, path: Path) -> np.ndarray:
-        return coloured(read_labels(path, len(self.classes)))
+        return scaled(coloured(read_labels(path, len(self.classes))))
 
 
 @torch.inference_mode()

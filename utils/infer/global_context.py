@@ -1,4 +1,4 @@
-"""The means that a network takes over its picture, kept for the tiles of that picture."""
+"""The means that a network takes over its whole picture, for tiles of that picture."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -10,10 +10,7 @@ from torch import Tensor
 
 from models import Network
 from models.layers.basic import GlobalMean
-from utils.infer.forward import Forward
-from utils.infer.tiles import Box, Tile
-
-Layers = Sequence[GlobalMean]
+from utils.infer.tiles import Box, Forward, Tile
 
 
 class _AllSeen(Exception):
@@ -21,7 +18,7 @@ class _AllSeen(Exception):
 
 
 @contextmanager
-def overview(
+def whole_picture_means(
     network: Network, forward: Forward, image: np.ndarray, trimap: np.ndarray, side: int
 ) -> Iterator[None]:
     """Within it, a network that sees a tile takes the means of the whole picture.
@@ -30,21 +27,38 @@ def overview(
     core; more changes a mean little. Each pass ends with the last layer that takes one.
     """
     layers = [layer for layer in network.modules() if isinstance(layer, GlobalMean)]
-    totals: dict[GlobalMean, Tensor] = {}
+    sums: dict[GlobalMean, Tensor] = {}
     for part in _parts(trimap.shape, network.stride, side) if layers else ():
-        for layer, total in _totals(layers, part, network.stride, forward, image, trimap).items():
-            totals[layer] = totals.get(layer, 0) + total
+        for layer, value in _sums(layers, part, network.stride, forward, image, trimap).items():
+            sums[layer] = sums.get(layer, 0) + value
     height, width = (-(-size // network.stride) for size in trimap.shape)
 
-    def give(layer: GlobalMean, x: Tensor, mean: Tensor) -> Tensor:
-        return (totals[layer] / (height * width)).to(mean.dtype).expand_as(mean)
+    def whole(layer: GlobalMean, x: Tensor, mean: Tensor) -> Tensor:
+        return (sums[layer] / (height * width)).to(mean.dtype).expand_as(mean)
 
-    with _hooked(layers, give):
+    with _hooked(layers, whole):
         yield
 
 
-def _totals(
-    layers: Layers, part: Tile, stride: int, forward: Forward, image: np.ndarray, trimap: np.ndarray
+def _parts(shape: tuple[int, int], stride: int, side: int) -> Iterator[Tile]:
+    """A grid of cores that covers a picture, each with a halo of a cell."""
+    height, width = shape
+    core = max(1, side // stride - 2) * stride
+    for top in range(0, height, core):
+        for left in range(0, width, core):
+            bottom, right = min(top + core, height), min(left + core, width)
+            near = max(top - stride, 0), max(left - stride, 0)
+            far = min(bottom + stride, height), min(right + stride, width)
+            yield Tile(Box(top, left, bottom, right), Box(*near, *far))
+
+
+def _sums(
+    layers: Sequence[GlobalMean],
+    part: Tile,
+    stride: int,
+    forward: Forward,
+    image: np.ndarray,
+    trimap: np.ndarray,
 ) -> dict[GlobalMean, Tensor]:
     """Of what each layer averages, the sum over the core of a part, (1,C,1,1)."""
     core, outer = part
@@ -63,21 +77,9 @@ def _totals(
     return found
 
 
-def _parts(shape: tuple[int, int], stride: int, side: int) -> Iterator[Tile]:
-    """A grid of cores that covers a picture, each with a halo of a cell."""
-    height, width = shape
-    core = max(1, side // stride - 2) * stride
-    for top in range(0, height, core):
-        for left in range(0, width, core):
-            bottom, right = min(top + core, height), min(left + core, width)
-            near = max(top - stride, 0), max(left - stride, 0)
-            far = min(bottom + stride, height), min(right + stride, width)
-            yield Tile(Box(top, left, bottom, right), Box(*near, *far))
-
-
 @contextmanager
 def _hooked(
-    layers: Layers, hook: Callable[[GlobalMean, Tensor, Tensor], Tensor | None]
+    layers: Sequence[GlobalMean], hook: Callable[[GlobalMean, Tensor, Tensor], Tensor | None]
 ) -> Iterator[None]:
     """Call `hook(layer, map, mean)` after each layer; what it gives replaces the mean."""
     thread = get_ident()  # another one may use the network for a picture of its own

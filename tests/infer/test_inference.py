@@ -13,6 +13,7 @@ from tests.sets import disc, picture
 from utils.images.trimap import make_trimap
 from utils.infer import inference, memory
 from utils.infer.inference import Inference
+from utils.networks.device import without_tf32
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def test_auto_takes_tiles_when_the_whole_does_not_fit(dim, monkeypatch):
 def test_auto_keeps_networks_that_see_everything_whole_unless_memory_forces_tiles(
     caplog, monkeypatch
 ):
-    inference._tell_of_tiles.cache_clear()
+    inference._warn_of_tiles.cache_clear()
     network = Echo(radius=None)
     trimap = np.zeros((900, 900), np.uint8)
     trimap[3, 3] = 128
@@ -132,6 +133,25 @@ def test_bfloat16_is_near_float32_in_tiles_too(dim):
     alpha = Inference("tile", halo="full", precision="bfloat16").alpha(dim, image, trimap, CPU)
     difference = np.abs(alpha - whole(dim, image, trimap))
     assert 0 < difference.mean() < 0.05
+
+
+def test_float32_is_never_tf32_and_the_switches_come_back():
+    def switches():
+        return torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+
+    network, seen = Echo(), set()
+    network.register_forward_pre_hook(lambda *_: seen.add(switches()))
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        assert switches() == (True, True)
+        whole(network, picture(0, 40, 40), make_trimap(disc(40, 40), 3))
+        with pytest.raises(KeyError), without_tf32():
+            raise KeyError
+        assert seen == {(False, False)} and switches() == (True, True)
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 # --- errors -----------------------------------------------------------------------------------

@@ -1,15 +1,16 @@
-"""Test sets are recognised by their folders, and every file finds its partners."""
+"""Which pictures a test scores: sets are known by their folders, every file finds its partners."""
 
 from pathlib import Path
 
 import pytest
 
 from models.errors import InputError
-from tests.sets import disc, picture, write_test_set
+from tests.sets import TEST_SIZES, disc, picture, write_test_set
+from utils.config.options import Config
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
-from utils.score.pictures import made_rule, sizes, trimap_of
-from utils.score.sets import open_set, saved_in
+from utils.score.pictures import made_rule, match, match_saved, sizes, trimap_of
+from utils.score.sets import find_sets, open_set, saved_in
 
 ALPHA = disc(40, 50)
 TRIMAP = make_trimap(ALPHA, 4)
@@ -183,3 +184,43 @@ def test_a_typo_in_the_folder_of_mattes_is_named(tmp_path):
     sets = open_set(tmp_path / "set", "own")
     with pytest.raises(InputError, match=r"gone: no such folder; check --pred"):
         saved_in({"Trimap1": sets[""]}, tmp_path / "gone")
+
+
+def test_folders_a_whole_set_and_saved_mattes_are_found(tmp_path):
+    image, alpha, trimap, pred = write_test_set(tmp_path).values()
+    named = find_sets(Config(), image, alpha, trimap)
+    assert list(named) == [""] and [p.name for p in named[""]] == list(TEST_SIZES)
+    assert named[""][0].image.suffix == ".jpg"
+    assert find_sets(Config(), whole=tmp_path) == named
+    for saved in (
+        find_sets(Config(), None, alpha, trimap, pred),
+        find_sets(Config(), pred=pred, whole=tmp_path),
+    ):
+        assert [p.matte for p in saved[""]] == [pred / f"{name}.png" for name in TEST_SIZES]
+
+
+def test_without_folders_it_is_the_composed_set_of_the_config(tmp_path):
+    config = Config.model_validate({"data": {"root": str(tmp_path), "dataset": "tiny"}})
+    with pytest.raises(InputError, match=r"tiny/test/composed: no test set; compose it with"):
+        find_sets(config)
+    write_test_set(tmp_path / "tiny" / "test" / "composed")
+    assert [p.name for p in find_sets(config)[""]] == list(TEST_SIZES)
+
+
+@pytest.mark.parametrize("kind", ["image", "pred"])
+def test_a_set_does_not_become_smaller_unseen(tmp_path, kind, caplog):
+    folders = write_test_set(tmp_path)
+
+    def files():
+        return (match if kind == "image" else match_saved)(
+            folders[kind], folders["alpha"], folders["trimap"]
+        )
+
+    (one,) = folders[kind].glob("b.*")
+    one.rename(one.with_suffix(".jfif"))
+    with pytest.raises(InputError, match=r"b\.jfif: \.jfif is not read here.*and 2 more"):
+        files()
+    assert all(f"{folders[name] / 'b.png'}: no file" in caplog.text for name in ("alpha", "trimap"))
+    one.with_suffix(".jfif").unlink()
+    with pytest.raises(InputError, match=r"alpha/b\.png: no file of the same name in "):
+        files()
