@@ -29,6 +29,7 @@ EVERYTHING = {
     "random_interpolation": True,
     "thin": 0.5,
     "linear_light": 0.5,
+    "defocus": 0.5,
     "gamma": 0.5,
     "blur": 0.5,
     "noise": 0.5,
@@ -223,6 +224,19 @@ def test_hidden_regions_are_unknown_and_change_nothing_else(tmp_path):
         assert (after[2] == truth).all() and (after[0] == image).all()
         more += (after[1] == 128).sum() - (trimap == 128).sum()
     assert more > 10 * 32
+
+
+def test_defocus_blurs_the_background_alone(tmp_path):
+    alpha = np.zeros((80, 80), np.uint8)
+    alpha[:, 40:] = 255
+    scenery = np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8)
+    plain, defocused = (
+        crops(tmp_path, alpha, scenery, augment=PLAIN | {"defocus": p}) for p in (0.0, 1.0)
+    )
+    for index in range(4):
+        (sharp, _, alpha), (blurred, _, _) = arrays(plain[0, index]), arrays(defocused[0, index])
+        assert np.array_equal(sharp[alpha == 255], blurred[alpha == 255])
+        assert blurred[alpha == 0].std() < 0.9 * sharp[alpha == 0].std()
 
 
 def test_light_that_is_mixed_changes_the_image_alone_and_where_alpha_is_neither_0_nor_255(tmp_path):

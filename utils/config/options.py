@@ -115,6 +115,7 @@ class AugmentConfig(Section):
     hide: Probability = 0.0  # an ellipse of the sample is unknown, too
     hide_fused: Probability = 0.0  # of a second foreground nothing is known to be foreground
     linear_light: Probability = 0.0  # mixed as light is before a camera's tone curve
+    defocus: Probability = 0.0  # of the background alone, as behind the plane of focus
     gamma: Probability = 0.0  # of the composite, as the next three
     blur: Probability = 0.0
     noise: Probability = 0.0

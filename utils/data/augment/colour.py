@@ -8,18 +8,11 @@ FOREGROUND_HUE = 40  # degrees
 
 
 def jitter(image: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
-    """Brightness, contrast, saturation and hue, each changed by up to `amount`, evenly drawn.
+    """Brightness, contrast, saturation and hue, each changed by up to `amount`; uint8 (H, W, 3).
 
-    These are torchvision's adjustments of 8-bit pictures, in this order, but rounded where it cuts
-    off, which would darken every picture by a level or two.
-
-    Args:
-        image: uint8 (H, W, 3), RGB.
-        amount: below 1; factors are drawn from [1 - amount, 1 + amount], and the hue turns by up
-            to `amount` of the full circle.
-
-    Returns:
-        uint8 (H, W, 3); `image` itself where the amount is 0.
+    torchvision's adjustments of 8-bit pictures, in this order, but rounded: torchvision cuts off,
+    which darkens every picture by a level or two. Factors are drawn evenly from 1 - amount to
+    1 + amount (`amount` < 1); the hue turns by up to `amount` of the full circle.
     """
     if not amount:
         return image
@@ -32,31 +25,31 @@ def jitter(image: np.ndarray, amount: float, rng: np.random.Generator) -> np.nda
     saturated = cv2.transform(pixels, saturation * np.eye(3) + (1 - saturation) * np.array(GREY))
     if not turn:
         return saturated
-    hsv = cv2.cvtColor(saturated, cv2.COLOR_RGB2HSV_FULL, dst=pixels)
+    hsv = cv2.cvtColor(saturated, cv2.COLOR_RGB2HSV_FULL)
     _turn_hue(hsv, turn)
-    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL, dst=saturated)
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL)
 
 
 def jitter_foreground(
     colour: np.ndarray, alpha: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """The hue, saturation and value of a foreground shifted, as Li and Lu's released GCA does.
+    """Hue, saturation and value of a foreground shifted, as the release of GCA (AAAI 2020) does.
 
     The hue turns by -40 to 39 degrees. Saturation and value each take a shift of up to
     (1.1 - mean) / 10 either way, their mean over alpha > 0, and are reflected at 0 and 1.
 
     Args:
-        colour: uint8 (H, W, 3), RGB: of the foreground, not of the composite.
+        colour: uint8 (H, W, 3): of the foreground, not of the composite.
         alpha: uint8 (H, W).
 
     Returns:
         uint8 (H, W, 3); `colour` itself where alpha is 0 everywhere.
     """
-    seen = cv2.countNonZero(alpha)
-    if not seen:
+    visible = cv2.countNonZero(alpha)
+    if not visible:
         return colour
     hsv = cv2.cvtColor(colour, cv2.COLOR_RGB2HSV_FULL)
-    means = np.array(cv2.mean(cv2.copyTo(hsv, alpha))[1:3]) * alpha.size / seen / 255
+    means = np.array(cv2.mean(cv2.copyTo(hsv, alpha))[1:3]) * alpha.size / visible / 255
     degrees = rng.integers(-FOREGROUND_HUE, FOREGROUND_HUE)
     shifts = (rng.random(2) - 0.5) * (1.1 - means) / 5
     # A shift upwards is reflected at 255 as one downwards is at 0, once the channel is inverted.

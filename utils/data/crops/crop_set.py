@@ -12,16 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from utils.config.options import AugmentConfig, DataConfig
-from utils.data.augment import (
-    degraded,
-    fuse,
-    fuse_exactly,
-    hide,
-    hide_foreground,
-    jitter,
-    jitter_foreground,
-    thin,
-)
+from utils.data.augment.colour import jitter, jitter_foreground
+from utils.data.augment.degrade import defocus, degraded
+from utils.data.augment.layers import fuse, fuse_exactly, hide, hide_foreground, thin
 from utils.data.compose.arithmetic import compose, compose_light
 from utils.data.crops.background import Backgrounds
 from utils.data.crops.radii import Radii, draw_radii, trimap_through, unknown_place
@@ -140,6 +133,8 @@ class CropSet(Dataset):
             self._backgrounds,
             lambda path: self._behind.behind(path, view, rng, interpolation),
         )
+        if augment.defocus and rng.random() < augment.defocus:
+            scenery = defocus(scenery, rng)
         if self._layers:
             both = jitter(np.concatenate([colour, scenery]), augment.jitter, rng)
             colour, scenery = both[: len(colour)], both[len(colour) :]

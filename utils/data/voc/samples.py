@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from utils.config.options import AugmentConfig, Config
-from utils.data.augment import degraded, jitter
+from utils.data.augment.colour import jitter
+from utils.data.augment.degrade import degraded
 from utils.data.crops.view import View, sample_view
 from utils.data.failures import Failures
 from utils.data.samples import SampleResult, Subset, first_usable, planes, short
