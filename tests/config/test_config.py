@@ -113,8 +113,8 @@ def test_a_budget_needs_no_rate():
     [
         ("train.epochs=0", "greater than or equal to 1"),
         ("train.lr=-1", "greater than 0"),
-        ("train.lr=.inf", "a finite number"),
-        ("train.lr=.nan", "a finite number"),
+        ("train.lr=inf", "a finite number"),
+        ("train.lr=nan", "a finite number"),
         ("train.warmup=1.0", "less than 1"),
         ("train.schedule=linear", "'constant', 'step' or 'cosine', not 'linear'"),
         ("prune.budget.macs=0", "greater than 0"),
@@ -138,15 +138,15 @@ def test_a_budget_needs_no_rate():
         ("distill.types=[spatial, spatial]", "spatial stands twice"),
         ("distill.stages=[]", "too few"),
         ("distill.weights=[1]", "1 for 2 types"),
-        ("save_dir=", "a valid string, not None"),
-        ("save_dir=''", "at least 1 character"),
+        ("save_dir=", "at least 1 character"),
         ("seed=-1", "greater than or equal to 0"),
         ("seed=1e400", "a valid integer"),
         ("train.lr.x=1", "a valid number"),
         ("train=3", "a section holds keys; allowed here: epochs, "),
-        ("train={epochs: 2}", "train.KEY=value"),
-        ("save_dir={", "no valid YAML"),
-        ("seed=0b_", "no valid YAML"),
+        ("train={epochs: 2}", "a section holds keys"),
+        ("train.lr=1:30", "a valid number, not '1:30'"),
+        ("train.epochs=two", "a valid integer, not 'two'"),
+        ("network.structure.classes={", "no valid YAML"),
         ("train.lr", "is no override; write section.key=value"),
         ("=3", "is no override; write section.key=value"),
         ("train..lr=3", "is no override; write section.key=value"),
@@ -211,6 +211,64 @@ def test_exponents_are_numbers(tmp_path, number):
     assert load(None, [f"prune.sparsity={number}"]).prune.sparsity == pytest.approx(1e-5)
 
 
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [
+        ("save_dir=run #1", "run #1"),
+        ("save_dir=no", "no"),
+        ("save_dir=0x1f", "0x1f"),
+        ("data.root=/mnt/Disk #2/data", "/mnt/Disk #2/data"),
+        ("data.dataset=646", "646"),
+        ("data.dataset=a: b", "a: b"),
+        ("teacher=net #3.tar", "net #3.tar"),
+        ("teacher=None", None),
+        ("teacher=", None),
+        ("device=0", "0"),
+        ("seed=010", 10),
+        ("seed=0", 0),
+        ("train.clip=None", None),
+        ("train.clip=null", None),
+        ("train.clip=1", 1.0),
+        ("train.betas=0.5,0.999", (0.5, 0.999)),
+        ("train.betas=[0.5, 0.999]", (0.5, 0.999)),
+        ("train.frozen=", ()),
+        ("train.milestones=.5", (0.5,)),
+        ("train.freeze_norms=True", True),
+        ("distill.types=at", ("at",)),
+        ("distill.types=['at', \"nst\"]", ("at", "nst")),
+        ("prune.budget.macs=0.5", 0.5),
+        ("network.structure.convolutions=[1, 2]", (1, 2)),
+        ("network.structure.refine=true", True),
+    ],
+)
+def test_an_override_means_what_was_typed(override, value):
+    keys = override.partition("=")[0].split(".")
+    config = load(None, [override, *(["prune.rate=null"] if "budget" in override else [])])
+    for key in keys:
+        config = config[key] if isinstance(config, dict) else getattr(config, key)
+    assert config == value and type(config) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("seed: 010", "a valid integer, not '010'"),
+        ("train: {lr: 1:30}", "a valid number, not '1:30'"),
+        ("seed: 0x1f", "a valid integer, not '0x1f'"),
+        ("data: {dataset: 646}", "a valid string, not 646"),
+        ("train: {betas: [0.5]}", "train.betas: too few values in this list"),
+    ],
+)
+def test_a_number_of_a_file_is_what_it_looks_like_or_refused(tmp_path, text, words):
+    assert words in refusal(write(tmp_path, text))
+
+
+def test_home_is_expanded_in_every_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = load(write(tmp_path, "data: {root: ~/sets}"), ["teacher=~/a.tar"])
+    assert (config.data.root, config.teacher) == (f"{tmp_path}/sets", f"{tmp_path}/a.tar")
+
+
 def test_dates_are_names(tmp_path):
     assert load(write(tmp_path, "save_dir: 2026-11-21")).save_dir == "2026-11-21"
     assert load(None, ["save_dir=2026-13-45"]).save_dir == "2026-13-45"
@@ -235,8 +293,6 @@ def test_lists_become_the_values(tmp_path):
         ("seed: 'x", "no valid YAML"),
         ("seed: 1\n---\nseed: 2", "no valid YAML"),
         ("\x00", "no valid YAML"),
-        ("[" * 500, "no valid YAML"),
-        ("seed: &x [*x]", "no valid YAML"),
         ("{[1]: 2}", "no valid YAML"),
         ("x: !!python/object/apply:os.getcwd []", "no valid YAML"),
         ("- seed", "a config is a list of 'key: value' lines"),
@@ -328,7 +384,7 @@ def test_hinton_is_the_teachers_matte_alone(given):
         (("--KD_type", "fsp", "--feature_layer", "[3]"), "fsp compares neighbouring stages"),
         (("--KD_weight", "[1]"), "'distill.weights=[1]': 1 for 2 types"),
         (("--KD_weight", "[1,heavy]"), "a valid number, not 'heavy'"),
-        (("--KD_weight", "[1,{]"), "no valid YAML"),
+        (("--KD_type", ""), "--KD_type '': write spatial,channel"),
     ],
 )
 def test_bad_flags_end_in_one_line(given, words):

@@ -123,6 +123,8 @@ def spkd_flags(arguments: argparse.Namespace) -> list[str]:
         overrides.append(f"train.batch_size={arguments.batch_size}")
     if arguments.KD_type is not None:
         kinds = [name.strip() for name in arguments.KD_type.strip("[]").split(",")]
+        if not all(kinds):
+            raise InputError(f"--KD_type {arguments.KD_type!r}: write spatial,channel")
         if HINTON in kinds:
             _require_hinton_alone(arguments, kinds)
             overrides.append("loss.kd=0")

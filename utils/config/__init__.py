@@ -5,25 +5,21 @@ what is allowed.
 """
 
 import difflib
-import math
 import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, get_args
+from types import NoneType
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from models.errors import InputError
-from utils.config.options import Config
+from utils.config.options import Config, KeysOf
 from utils.disk.regular import require_regular
 
-# Beside its own errors, a hand-made tag such as !!int or a number 0b_ raises any of these.
-UNREADABLE = (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 Model = TypeVar("Model", bound=BaseModel)
-LARGEST = 10_000  # values of a config; the published ones have some forty
 
 
 def load(path: Path | str | None, overrides: Sequence[str] = ()) -> Config:
@@ -33,24 +29,29 @@ def load(path: Path | str | None, overrides: Sequence[str] = ()) -> Config:
         InputError: no such file, no YAML, an unknown key, a wrong type or an impossible value.
     """
     content = {} if path is None else read(Path(path))
-    override(content, overrides)
+    override(Config, content, overrides)
     return validated(Config, content, path, overrides).named(_words(path, overrides))
 
 
-def override(content: dict, overrides: Sequence[str]) -> None:
-    """Set `key.key=value` in the content of a config.
+def override(model: type[BaseModel], content: dict, overrides: Sequence[str]) -> None:
+    """Set `key.key=value` in the content of a `model`; the type of its field says what is meant.
 
     Raises:
-        InputError: no override, or one of a whole section.
+        InputError: no override, or one below a value.
     """
     for text in overrides:
         key, separator, value = text.partition("=")
-        if not separator or not all(key.split(".")):
+        keys = key.split(".")
+        if not separator or not all(keys):
             raise InputError(f"{text!r} is no override; write section.key=value")
-        value = _parse(value, repr(text))
-        if isinstance(value, dict):
-            raise InputError(f"{text!r}: override one key at a time, {key}.KEY=value")
-        _set(content, key.split("."), value, text)
+        section = content
+        for name in keys[:-1]:
+            if section.get(name) is None:
+                section[name] = {}
+            section = section[name]
+            if not isinstance(section, dict):
+                raise InputError(f"{text!r}: {name} is {section!r} already, which has no keys")
+        section[keys[-1]] = _value(_type_of(model, keys), value, text)
 
 
 def validated(
@@ -68,15 +69,6 @@ def validated(
         return model.model_validate(content)
     except ValidationError as error:
         raise InputError(_one_line(error, model, place, overrides)) from error
-
-
-def _words(path: Path | str | None, overrides: Sequence[str]) -> list[str]:
-    if path is None:
-        return list(overrides)
-    path = Path(path)
-    with suppress(ValueError):  # one of configs/ is found from any folder
-        path = path.relative_to(Path.cwd())
-    return ["--config", str(path), *overrides]
 
 
 def read(path: Path) -> dict:
@@ -102,91 +94,101 @@ def read(path: Path) -> dict:
     return content
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads 1e-5 as a number (YAML 1.2), leaves dates as they are written and
-    refuses a key that stands twice."""
+def _words(path: Path | str | None, overrides: Sequence[str]) -> list[str]:
+    """The words of a command line that give this config."""
+    if path is None:
+        return list(overrides)
+    path = Path(path)
+    with suppress(ValueError):  # one of configs/ is found from any folder
+        path = path.relative_to(Path.cwd())
+    return ["--config", str(path), *overrides]
 
-    # A run may be called by its date; without a resolver it stays the string it is.
+
+def _type_of(model: Any, keys: Sequence[str]) -> Any:
+    """The type of what stands under the keys; None where there is no such key."""
+    kind = model
+    for key in keys:
+        kind = _plain(kind)
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            field = kind.model_fields.get(key)
+            kind = field and field.annotation
+        elif get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+            mark = next((m for m in getattr(kind, "__metadata__", ()) if isinstance(m, KeysOf)), 0)
+            kind = _type_of(mark.model, [key]) if mark else kind
+        else:
+            return None
+    return kind
+
+
+def _plain(kind: Any) -> Any:
+    """A type without its bounds, and without null beside it."""
+    optional = NoneType in get_args(kind)
+    return _plain(get_args(kind)[0]) if optional or get_origin(kind) is Annotated else kind
+
+
+def _value(kind: Any, text: str, override: str) -> object:
+    """What a text means where that type is expected; the text itself where it means nothing."""
+    if NoneType in get_args(kind) and text in ("", "null", "None"):
+        return None
+    kind = _plain(kind)
+    if get_origin(kind) is tuple:
+        inner = get_args(kind)[0]
+        if get_origin(inner) is not dict:
+            items = [item.strip().strip("'\"") for item in text.strip().strip("[]()").split(",")]
+            return tuple(_value(inner, item, override) for item in items if item or len(items) > 1)
+    elif kind in (int, float, bool):
+        with suppress(ValidationError):
+            return TypeAdapter(kind).validate_strings(text)
+        return text
+    elif kind is not Any:
+        return text
+    return _parse(text, repr(override))
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that refuses a key that stands twice and takes for numbers what YAML 1.2 does.
+
+    1e-5 is one; 010 (of YAML 1.1: 8), 1:30 (90) and dates stay the text that they are.
+    """
+
     yaml_implicit_resolvers = {  # noqa: RUF012, as in the class above
-        first: [(tag, regexp) for tag, regexp in pairs if not tag.endswith(":timestamp")]
+        first: [
+            (tag, form) for tag, form in pairs if not tag.endswith(("timestamp", "int", "float"))
+        ]
         for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
-    def get_single_node(self) -> yaml.Node | None:
-        node = super().get_single_node()
-        if node is not None and _size(node, {}) > LARGEST:
-            reason = f"its aliases and values are more than {LARGEST}"
-            raise yaml.constructor.ConstructorError(None, None, reason, node.start_mark)
-        return node
-
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
-        for key_node, _ in node.value:
-            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag.endswith(":merge"):
-                continue  # the loader above refuses the one and merges the other
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                mark = key_node.start_mark
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"{key} stands twice; rename one", mark
-                )
-            seen.add(key)
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                reason = f"{key.value} stands twice; rename one"
+                raise yaml.constructor.ConstructorError(None, None, reason, key.start_mark)
+            seen.add(str(key.value))
         return super().construct_mapping(node, deep)
 
 
-def _size(node: yaml.Node, known: dict[int, float]) -> float:
-    """How many values a node holds, those of its aliases each time; endless where it holds itself.
-
-    Eight aliases of eight aliases and so on are a small file that nothing can hold.
-    """
-    if isinstance(node, yaml.ScalarNode):
-        return 1
-    if id(node) not in known:
-        known[id(node)] = math.inf
-        pairs = isinstance(node, yaml.MappingNode)
-        parts = [one for pair in node.value for one in pair] if pairs else node.value
-        known[id(node)] = 1 + sum(_size(part, known) for part in parts)
-    return known[id(node)]
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+FLOAT = r"[-+]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][-+]?\d+)?$|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"
+for _tag, _form in (("int", r"[-+]?(0|[1-9]\d*)$"), ("float", FLOAT)):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(_form), list("-+.0123456789")
+    )
 
 
 def _parse(text: str, place: str) -> object:
     try:
         return _tuples(yaml.load(text, _Loader))
-    except UNREADABLE as error:
+    except (yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split()).replace(' in "<unicode string>"', "")[:160]
         raise InputError(f"{place}: no valid YAML ({reason})") from error
 
 
 def _tuples(content: object) -> object:
-    """Lists as tuples: strict validation takes no list for a tuple.
-
-    Raises:
-        ValueError: a number or a text that nothing can use, or even print.
-    """
-    if isinstance(content, int) and not -(2**63) <= content < 2**63:
-        raise ValueError("an integer of more than 64 bits")
-    if isinstance(content, str) and "\0" in content:
-        raise ValueError("a text with a character of code 0")
+    """Lists as tuples: strict validation takes no list for a tuple."""
     if isinstance(content, dict):
         return {key: _tuples(value) for key, value in content.items()}
     return tuple(map(_tuples, content)) if isinstance(content, list) else content
-
-
-def _set(content: dict, keys: list[str], value: object, text: str) -> None:
-    for key in keys[:-1]:
-        if content.get(key) is None:
-            content[key] = {}
-        content = content[key]
-        if not isinstance(content, dict):
-            raise InputError(f"{text!r}: {key} is {content!r} already, which has no keys")
-    content[keys[-1]] = value
 
 
 def _one_line(
@@ -207,9 +209,11 @@ def _one_line(
         reason = f"unknown key; {_allowed(model, keys)}"
     elif kind == "model_type":
         reason = f"a section holds keys; {_allowed(model, [*keys, ''])}"
-    elif kind in ("missing", "too_short", "too_long"):
-        reason = "too few values in this list" if kind != "too_long" else reason
-    else:
+    elif kind == "too_short" or (kind == "missing" and isinstance(first["loc"][-1], int)):
+        reason = "too few values in this list"
+    elif kind == "missing":
+        reason = "is missing; add it"
+    elif kind != "too_long":
         value = list(value) if isinstance(value, tuple) else value
         reason = f"{reason}, not {repr(value)[:60]}"
     key = ".".join(keys)
@@ -225,26 +229,13 @@ def _is_about(override: str, key: str) -> bool:
 
 
 def _allowed(model: type[BaseModel], keys: list[str]) -> str:
-    section = model
-    for key in keys[:-1]:
-        section = _inside(section, key)
-    names = list(section.model_fields)
-    close = _elsewhere(model, keys[-1]) or difflib.get_close_matches(keys[-1], names, 1, cutoff=0.5)
+    """The keys beside an unknown one, and which of all is likely meant."""
+    names, wrong = list(_plain(_type_of(model, keys[:-1])).model_fields), keys[-1]
+    elsewhere = [
+        f"{key}.{wrong}"
+        for key, field in model.model_fields.items()
+        if wrong in getattr(field.annotation, "model_fields", ())
+    ]
+    close = elsewhere or difflib.get_close_matches(wrong, names, 1, cutoff=0.5)
     meant = f"did you mean {close[0]}? " if close else ""
     return f"{meant}allowed here: {', '.join(names)}"
-
-
-def _inside(kind: Any, key: str) -> Any:
-    """The type of what stands under a key: of a section, or of a mapping of names to sections."""
-    is_section = isinstance(kind, type) and issubclass(kind, BaseModel)
-    kind = kind.model_fields[key].annotation if is_section else get_args(kind)[1]
-    return get_args(kind)[0] if isinstance(kind, UnionType) else kind
-
-
-def _elsewhere(model: type[BaseModel], name: str) -> list[str]:
-    """`section.name` of the sections that have a key of that name."""
-    sections = {
-        key: getattr(field.annotation, "model_fields", ())
-        for key, field in model.model_fields.items()
-    }
-    return [f"{key}.{name}" for key, names in sections.items() if name in names]

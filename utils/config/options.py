@@ -1,10 +1,20 @@
 """Every option of every script: its name, type, bounds, default and meaning, in this one place."""
 
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from models import NETWORKS
@@ -20,10 +30,18 @@ Positive = Annotated[float, Field(gt=0)]
 Factor = Annotated[float, Field(gt=0, le=16)]
 Radius = Annotated[int, Field(ge=1, le=LARGEST_RADIUS)]
 Name = Annotated[str, Field(min_length=1)]
+File = Annotated[Name, AfterValidator(os.path.expanduser)]  # or a folder; ~ is home
 Scales = Annotated[tuple[Factor, ...], Field(min_length=1)]
 Stages = Annotated[tuple[str, ...], Field(min_length=1)]
 RESULT = Path("result")
 BUDGETS = ("parameters", "macs", "milliseconds")
+
+
+@dataclass(frozen=True)
+class KeysOf:
+    """Marks the values of a mapping that has the keys of this model."""
+
+    model: type[BaseModel]
 
 
 class Section(BaseModel):
@@ -44,10 +62,10 @@ class NetworkConfig(Section):
     width: Factor = 1.0  # every width times this
     structure: dict[Name, Any] = {}  # what the network lets choose, such as DIM's convolutions
     # start the encoder from ImageNet's weights: imagenet (torchvision's), or a file of them
-    pretrained: Name | None = None
+    pretrained: File | None = None
     # or train on the network of a file, which brings name, width and weights; what `structure` adds
     # to it is newly initialised, but for more input channels of its layers, which begin at zero
-    start: Name | None = None
+    start: File | None = None
 
     @field_validator("name")
     @classmethod
@@ -68,8 +86,8 @@ class NetworkConfig(Section):
 
 class DataConfig(Section):
     dataset: Name = "sample"  # the folder data/<dataset>
-    root: str = "data"  # where data sets live
-    backgrounds: str | None = None  # a folder; null: data/<dataset>/train/bg
+    root: File = "data"  # where data sets live
+    backgrounds: File | None = None  # a folder; null: data/<dataset>/train/bg
     crop: Side = 320  # side of a training sample
     crop_scales: Scales = (1.0, 1.5, 2.0)  # it is cut this much larger, then resized
     # independent: a radius for each side (GCA); distance: around soft pixels only (IndexNet);
@@ -268,7 +286,8 @@ class TrainConfig(Section):
     clip: Positive | None = 5.0  # every gradient entry is clamped to +- this
     clip_norm: Positive | None = None  # all gradients together are scaled down to this norm
     ema: Share = 0.0  # decay of an averaged copy of the weights, which is validated and kept
-    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    # auto: bfloat16 where the processor or GPU computes in it, else float32
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "float32"
     channels_last: bool = True
     print_every: Count = 20  # steps
     validate_every: Count = 1  # epochs
@@ -282,7 +301,7 @@ class Config(Section):
         0  # decides initialisation and crops; data_gen.py has its own
     )
     device: str = "auto"  # auto, cpu, cuda, cuda:1
-    teacher: str | None = None  # a checkpoint; null: result/<save_dir>/BEST_checkpoint.tar
+    teacher: File | None = None  # a checkpoint; null: result/<save_dir>/BEST_checkpoint.tar
     network: NetworkConfig = NetworkConfig()
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()

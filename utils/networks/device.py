@@ -1,5 +1,6 @@
 """Where and in which precision a network runs."""
 
+import platform
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ import torch
 
 from models import Network
 from models.errors import InputError
+from utils.cli.problems import warn_once
 
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -41,6 +43,33 @@ def autocast(
     if precision == "float16" and device.type == "cpu":
         raise InputError(f"{option}: float16 needs a GPU; use bfloat16 on the CPU")
     return torch.autocast(device.type, TYPES[precision], enabled=precision != "float32")
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16, as PyTorch tells; others imitate it, slowly."""
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+    if not torch.backends.mkldnn.is_available():
+        return False
+    # The first alone is true of processors with AVX-512, too, where oneDNN imitates it.
+    instructions = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    arm = platform.machine() in ("aarch64", "arm64")
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported() and (instructions or arm)
+
+
+def training_precision(precision: str, device: torch.device) -> str:
+    """The precision of `train.precision` on a device: auto is what is fast there and safe.
+
+    Warns once where bfloat16 is asked for and only imitated.
+    """
+    if precision == "auto":
+        return "bfloat16" if has_bfloat16(device) else "float32"
+    if precision == "bfloat16" and not has_bfloat16(device):
+        warn_once(
+            f"train.precision: {device} imitates bfloat16, which is slow; auto takes float32 here"
+        )
+    return precision
 
 
 def deployed(network: Network, device: torch.device) -> Network:

@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, model_validator
 
-from utils.config.options import Name, Section, Weight
+from utils.config.options import Config, File, KeysOf, Name, Section, Weight
 
 Arm = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$", max_length=60)]
-Options = dict[Name, Any]  # as in a config: sections and their keys
+Options = dict[Name, Annotated[Any, KeysOf(Config)]]  # as in a config: sections and their keys
 Axes = dict[Arm, Annotated[dict[Arm, Options], Field(min_length=1)]]  # {axis: {arm: its options}}
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 CHOSEN = "best"  # in `rows`, the arms that the key `best` names
@@ -16,10 +16,10 @@ CHOSEN = "best"  # in `rows`, the arms that the key `best` names
 class TestSet(Section):
     """Pictures to score on: folders as for test.py; none is the config's composed test set."""
 
-    image: Name | None = None
-    alpha: Name | None = None
-    trimap: Name | None = None
-    set: Name | None = None  # a test set as it is distributed, in place of the three
+    image: File | None = None
+    alpha: File | None = None
+    trimap: File | None = None
+    set: File | None = None  # a test set as it is distributed, in place of the three
 
     @model_validator(mode="after")
     def _whole(self) -> "TestSet":
@@ -47,7 +47,7 @@ class Published(Section):
 
 
 class TableConfig(Section):
-    config: Name  # what all rows share: a config, seen from the table's folder
+    config: File  # what all rows share: a config, seen from the table's folder
     options: Options = Field({})  # what all rows share beside it
     teachers: Annotated[dict[Arm, Options], Field(min_length=1)] = Field({"teacher": {}})
     # Axes of the pruning stage and of the training stage; a row takes one arm of each. Without a

@@ -74,7 +74,7 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Table:
     """
     path = Path(path)
     content = _read(path)
-    configs.override(content, overrides)
+    configs.override(TableConfig, content, overrides)
     table = configs.validated(TableConfig, content, path, overrides)
     base = merged(configs.read(Path(table.config)), table.options)
     made = Table(path.stem, table, base, tuple(_rows(table, path)))
