@@ -13,7 +13,7 @@ from utils.cli.signals import StopRequest
 from utils.config.options import Config
 from utils.data.loader import training_loader, validation_loader
 from utils.networks import cost
-from utils.networks.device import autocast, choose
+from utils.networks.device import autocast, choose, training_precision
 from utils.prune import History, Sparsity
 from utils.train import checkpoint, schedule
 from utils.train.average import Average
@@ -57,7 +57,8 @@ def fit(
     """
     options, task, network = config.loop(script), objective.task, objective.network
     device = choose(config.device)
-    autocast(device, options.precision)  # refuses what cannot be, before any work
+    precision = training_precision(options.precision, device)
+    autocast(device, precision)  # refuses what cannot be, before any work
     layout = torch.channels_last if options.channels_last else torch.contiguous_format
     last, best = config.folder / last, config.folder / best if best else None
 
@@ -69,7 +70,7 @@ def fit(
     gate_lr = config.prune.gate_lr if sparsity else 1.0
     optimizer = make_optimizer(objective, network, options, gate_lr)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    scaler = torch.amp.GradScaler(device.type, enabled=options.precision == "float16")
+    scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
     sources, pin = task.sources(), device.type == "cuda"
     for one in filter(None, (objective.teacher, network)):
         task.check(one, sources)
@@ -79,7 +80,7 @@ def fit(
         with StopRequest() as stop, training.batches(stop) as samples:
             some = islice(samples, options.estimate_norms)
             batches = (task.batch(sample, device, layout).inputs for sample in some if not stop)
-            with autocast(device, options.precision):
+            with autocast(device, precision):
                 estimate(network, norms, batches)
         if stop:
             log.info("%s before the first step; nothing to save", stop.signal.name)
@@ -101,8 +102,8 @@ def fit(
     step, best_score, due, rate = begun
     training.batch_sampler.start = step
     log.info(
-        "%s: %s parameters, %d epochs of %d steps, on %s",
-        *(script, f"{cost.parameters(network):,}", options.epochs, per_epoch, device),
+        "%s: %s parameters, %d epochs of %d steps, on %s in %s",
+        *(script, f"{cost.parameters(network):,}", options.epochs, per_epoch, device, precision),
     )
 
     ledger = Ledger()
@@ -131,7 +132,7 @@ def fit(
                 rate = schedule.rate(options, step, total)
                 set_rate(optimizer, rate)
                 batch = task.batch(sample, device, layout)
-                with autocast(device, options.precision):
+                with autocast(device, precision):
                     terms, _ = objective(batch)
                 optimizer.zero_grad(set_to_none=True)
                 scaler.scale(sum(terms.values())).backward()
@@ -159,7 +160,7 @@ def fit(
                 told = "".join(f", {name} {value:.4f}" for name, value in means.items())
                 bar.set_postfix_str(f"{speed:.1f} samples/s{told}")
             due = ends or (ends_epoch and epoch % options.validate_every == 0)
-            how = (device, options.precision, layout, stop)
+            how = (device, precision, layout, stop)
             if due and (found := validate(average.network, task, validation, *how)):
                 due, (scores, pictures) = False, found
                 for name, value in scores.items():
