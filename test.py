@@ -30,10 +30,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from models.errors import InputError
-from utils import config as configs
 from utils.cli import arguments
 from utils.cli.arguments import at_most, refuse_given
 from utils.cli.command import run
+from utils.config import load
 from utils.config.options import Config
 from utils.disk.target import require_folder, require_target
 from utils.images.layouts import LAYOUTS
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     require_target("--json", args.json)
     require_folder("--out", args.out)
     require_scores(args.json)
-    config = configs.load(args.config, args.overrides)
+    config = load(args.config, args.overrides)
     results, text = (_test_saved if args.pred else _test_networks)(args, config)
     print(text)
     if args.json and results:
