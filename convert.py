@@ -23,7 +23,7 @@ from models.errors import InputError
 from models.files import saving as files
 from models.files.mean import mean
 from utils.cli.arguments import parser, path
-from utils.disk.target import require_target
+from utils.disk.files import require_target
 from utils.networks.cost import comparison
 from utils.networks.loading import open_network
 

@@ -26,7 +26,7 @@ from models.errors import InputError
 from utils.cli import arguments
 from utils.cli.arguments import at_most, refuse_given
 from utils.cli.command import run
-from utils.disk.target import require_target
+from utils.disk.files import require_target
 from utils.figures import examples as shown
 from utils.figures.figure import Row, check_name, write_figure
 from utils.figures.insets import parse_inset, place_insets

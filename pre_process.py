@@ -33,7 +33,7 @@ from utils.data.importers.importing import import_set
 from utils.data.store.building import build_store
 from utils.data.voc.check import check_labelled
 from utils.data.voc.folders import class_names, is_voc, labelled
-from utils.images.levels import LARGEST_RADIUS
+from utils.images.trimap_values import LARGEST_RADIUS
 from utils.render import render
 from utils.render.scenes import render_scenes
 

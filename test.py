@@ -35,7 +35,7 @@ from utils.cli.arguments import at_most, refuse_given
 from utils.cli.command import run
 from utils.config import load
 from utils.config.options import Config
-from utils.disk.target import require_folder, require_target
+from utils.disk.files import require_folder, require_target
 from utils.images.layouts import LAYOUTS
 from utils.infer.options import INFERENCE, add_inference, given_inference
 from utils.score.output_folder import require_scores

@@ -25,7 +25,7 @@ from utils.cli import arguments
 from utils.cli.advice import with_config
 from utils.cli.command import run
 from utils.config import load
-from utils.disk.target import require_target
+from utils.disk.files import require_target
 from utils.figures.samples import write_samples
 from utils.networks.loading import network_class, new_network, open_teacher
 from utils.tasks import TASKS

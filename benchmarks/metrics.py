@@ -26,8 +26,8 @@ import numpy as np
 from scipy import ndimage
 
 from utils import render as sample
-from utils.images.levels import UNKNOWN
 from utils.images.trimap import make_trimap
+from utils.images.trimap_values import UNKNOWN
 from utils.metrics import conn, grad, score
 
 KINDS = ("hair", "fur", "net", "lace", "leaves", "smoke")

@@ -38,9 +38,8 @@ import numpy as np
 import torch
 
 from utils.cli.command import run
-from utils.images.levels import UNKNOWN
-from utils.images.mattes import to_8_bits
-from utils.images.reading import read_alpha, read_image, read_trimap
+from utils.images.reading import read_alpha, read_image, read_trimap, to_8_bits
+from utils.images.trimap_values import UNKNOWN
 from utils.infer.inference import HALO, Inference
 from utils.metrics import sad
 from utils.networks.device import deployed

@@ -38,8 +38,8 @@ import torch
 import models
 from models import Network
 from utils import render as sample
-from utils.images.levels import UNKNOWN
 from utils.images.trimap import make_trimap
+from utils.images.trimap_values import UNKNOWN
 from utils.infer.inference import HALO, Inference
 
 CPU = torch.device("cpu")

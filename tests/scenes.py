@@ -7,7 +7,7 @@ import numpy as np
 from tests.sets import picture
 from utils.data.voc.folders import CLASSES, INSIDE, LABELS, LISTS, PICTURES
 from utils.images.labels import write_labels
-from utils.images.listing import write_names
+from utils.images.names import write_names
 from utils.images.writing import write_image
 
 NAMES = ("background", "bright", "dark")

@@ -11,7 +11,7 @@ from models.files import saving as files
 from tests.refusals import refused
 from tests.scripts import REPOSITORY, refusal
 from utils import config as configs
-from utils.disk.lock import alone
+from utils.disk.lock import folder_lock
 from utils.train.claim import claimed
 
 NAMES = ("checkpoint.tar", "BEST_checkpoint.tar")
@@ -61,7 +61,7 @@ def test_the_pruned_network_is_no_teacher_of_its_own_folder(tmp_path, monkeypatc
 
 
 def test_two_trainings_never_share_a_folder(config):
-    with alone(config.folder, "training"):
+    with folder_lock(config.folder, "training"):
         assert "result/here: another process is training" in refused(claim, config)
     claim(config)
 

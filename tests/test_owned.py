@@ -15,7 +15,7 @@ from utils.data.compose.training import compose_training_set
 from utils.data.folders import backgrounds
 from utils.data.split import write_split
 from utils.data.store.building import build_store
-from utils.disk.lock import alone
+from utils.disk.lock import folder_lock
 from utils.images.writing import write_image
 from utils.render import render
 
@@ -88,11 +88,14 @@ def test_a_list_made_by_hand_is_kept_beside_the_one_that_replaces_it(root, caplo
 @pytest.mark.parametrize("mine", [b"mine", b"\xff\0", b"two\nlines here (process 3)"])
 def test_a_lock_of_others_stays(tmp_path, mine):
     (tmp_path / ".lock").write_bytes(mine)
-    with pytest.raises(InputError, match=r"\.lock: is a file of others"), alone(tmp_path, "x"):
+    with (
+        pytest.raises(InputError, match=r"\.lock: is a file of others"),
+        folder_lock(tmp_path, "x"),
+    ):
         pass
     assert (tmp_path / ".lock").read_bytes() == mine
     (tmp_path / ".lock").write_text("scoring here (process 1234567)")  # left by one that was killed
-    with alone(tmp_path, "x"):
+    with folder_lock(tmp_path, "x"):
         pass
     assert not (tmp_path / ".lock").exists()
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tests.sets import disc
-from utils.images.levels import UNKNOWN
 from utils.images.trimap import make_trimap
+from utils.images.trimap_values import UNKNOWN
 from utils.infer.inference import Inference
 from utils.networks.cost import macs, parameters
 from utils.networks.loading import PRETRAINED, open_network

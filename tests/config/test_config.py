@@ -9,7 +9,7 @@ from models.errors import InputError
 from utils.cli.arguments import CONFIGS, add_arguments, spkd_flags
 from utils.config import load
 from utils.config.options import Config
-from utils.images.levels import LARGEST_RADIUS
+from utils.images.trimap_values import LARGEST_RADIUS
 
 
 def write(folder: Path, text: str) -> Path:

@@ -10,8 +10,8 @@ from tests.sets import disc
 from utils.data.crops.radii import Radii, draw_radii, trimap_through, unknown_place
 from utils.data.crops.view import plain_canvas, sample_view, view_at
 from utils.data.store.files import Stored, describe
-from utils.images.levels import UNKNOWN
 from utils.images.trimap import distance_trimap, make_trimap, narrow_trimap
+from utils.images.trimap_values import UNKNOWN
 
 KINDS = ("varied", "independent", "distance", "narrow")
 

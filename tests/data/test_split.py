@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.refusals import refused
 from utils.data.split import Split, read_split, split, split_problems, write_split
-from utils.disk.lock import alone
+from utils.disk.lock import folder_lock
 
 
 def lay_out(root: Path, names: list[str]) -> Path:
@@ -50,7 +50,7 @@ def test_impossible_splits_are_refused():
 
 def test_two_that_write_into_a_data_set_at_a_time_are_refused(tmp_path):
     lay_out(tmp_path, ["a", "b", "c"])
-    with alone(tmp_path, "importing pairs"):
+    with folder_lock(tmp_path, "importing pairs"):
         message = refused(write_split, tmp_path, 0.5, 0)
     assert f"{tmp_path}: another process is importing pairs" in message
     assert not (tmp_path / "train_names.txt").exists()

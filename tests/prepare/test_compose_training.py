@@ -13,7 +13,7 @@ from tests.sets import disc, picture, write_set
 from utils.data.compose.arithmetic import compose, fit_background
 from utils.data.compose.training import BATCH, compose_training_set
 from utils.data.folders import backgrounds
-from utils.images.listing import list_images
+from utils.images.names import list_images
 from utils.images.reading import read_alpha, read_image
 from utils.images.writing import write_image
 

@@ -14,8 +14,8 @@ from tests.sources import SIZE, alpha, fg, files, pack, refused, text, write_pai
 from utils.data.folders import backgrounds, foregrounds
 from utils.data.importers import placing
 from utils.data.importers.importing import import_set
-from utils.disk.lock import alone
-from utils.images.listing import read_names
+from utils.disk.lock import folder_lock
+from utils.images.names import read_names
 from utils.images.reading import read_alpha, read_image
 
 
@@ -376,7 +376,7 @@ def test_folder_larger_than_the_disk_is_refused_before_copying(pairs, tmp_path, 
 
 
 def test_two_imports_into_one_data_set_at_a_time_are_refused(pairs, tmp_path):
-    with alone(tmp_path / "set", "importing photographs"):
+    with folder_lock(tmp_path / "set", "importing photographs"):
         message = refused("pairs", pairs, tmp_path / "set", part="train")
     assert "set: another process is importing photographs here (process" in message
 

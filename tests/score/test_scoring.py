@@ -12,7 +12,7 @@ import models
 from models.errors import InputError
 from models.files.saving import fingerprint
 from tests.sets import TEST_SIZES, write_test_set
-from utils.disk.lock import alone
+from utils.disk.lock import folder_lock
 from utils.images.reading import read_alpha, read_image
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
@@ -97,7 +97,7 @@ def test_a_network_runs_no_further_ahead_than_it_is_asked(pictures, tmp_path):
 
 def test_two_tests_that_write_to_one_folder_at_a_time_are_refused(saved, pictures, tmp_path):
     out = tmp_path / "out"
-    with alone(out, "scoring"):
+    with folder_lock(out, "scoring"):
         with pytest.raises(InputError, match="out: another process is scoring here"):
             run_saved(saved, "ours", out)
         with pytest.raises(InputError, match="out: another process is scoring here"):

@@ -12,7 +12,7 @@ from types import FrameType
 
 from models.errors import InputError
 from utils.cli.signals import CODES, end_on_signals
-from utils.disk.room import in_words
+from utils.disk.room import format_bytes
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # What is imported of requirements.txt; torchvision is not always needed.
 NEEDED = (
     "torch", "numpy", "PIL", "scipy", "cv2", "yaml", "pydantic", "safetensors", "tensorboard",
-    "tqdm",
+    "tqdm", "simplejpeg", "tifffile", "imagecodecs",
 )  # fmt: skip
 # What PyTorch and OpenCV say, in errors of no kind of their own, where memory cannot be had.
 OUT_OF_MEMORY = re.compile(
@@ -107,6 +107,6 @@ def error_message(error: BaseException) -> str | None:
         return f"out of memory{message and f' ({message})'}; {CURE}"
     if match := OUT_OF_MEMORY.search(message):
         count = match[1] or match[2]
-        size = in_words(int(count)) if count else match[3] or "more than any machine has"
+        size = format_bytes(int(count)) if count else match[3] or "more than any machine has"
         return f"out of memory ({size} at once); {CURE}"
     return None

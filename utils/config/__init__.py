@@ -17,7 +17,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from models.errors import InputError
 from utils.config.options import Config, KeysOf
-from utils.disk.regular import require_regular
+from utils.disk.files import require_regular
 
 Model = TypeVar("Model", bound=BaseModel)
 

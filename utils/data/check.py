@@ -14,12 +14,17 @@ from utils.cli.progress import progress_bar
 from utils.data.compose.composites import too_long
 from utils.data.folders import Part, backgrounds, foregrounds, parts
 from utils.data.split import split_problems
-from utils.images.agreement import require_agreement
-from utils.images.levels import UNKNOWN
-from utils.images.listing import list_images
+from utils.images.names import list_images
 from utils.images.pairing import belongs_to_none, by_owner, partners
-from utils.images.reading import read_alpha, read_image, read_trimap, require_unknown
-from utils.images.sizes import check_same_size
+from utils.images.reading import (
+    check_same_size,
+    read_alpha,
+    read_image,
+    read_trimap,
+    require_unknown,
+)
+from utils.images.trimap import require_agreement
+from utils.images.trimap_values import UNKNOWN
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, get_args
 from models.errors import InputError
 from utils.cli.advice import command
 from utils.cli.problems import complain
-from utils.images.listing import list_images, read_names
+from utils.images.names import list_images, read_names
 from utils.images.pairing import find_partners, follow
 
 Part = Literal["train", "test"]

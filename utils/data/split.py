@@ -14,9 +14,15 @@ from models.files.atomic import atomic
 from utils.cli.advice import command
 from utils.cli.problems import refuse
 from utils.data.folders import foregrounds
-from utils.disk.lock import alone
-from utils.images.listing import EMPTY, read_names, write_names
-from utils.images.names import composite_names, parse_composite, without_suffix
+from utils.disk.lock import folder_lock
+from utils.images.names import (
+    EMPTY,
+    composite_names,
+    parse_composite,
+    read_names,
+    without_suffix,
+    write_names,
+)
 from utils.images.pairing import Lookup, last_part
 
 log = logging.getLogger(__name__)
@@ -88,7 +94,7 @@ def write_split(
         lists = split(lines, valid_share, seed)
     except InputError as error:
         raise InputError(f"{root / 'train' / 'fg'}: {error}") from None
-    with alone(root, "splitting the data set"):
+    with folder_lock(root, "splitting the data set"):
         for file, names in zip((TRAIN_NAMES, VALID_NAMES), lists, strict=True):
             _keep_other(root / file, names)
             write_names(root / file, names)

@@ -26,7 +26,7 @@ _held: set[IO[str]] = set()  # by this process; what it forks must let go of the
 
 
 @contextmanager
-def alone(folder: Path | str, doing: str) -> Iterator[None]:
+def folder_lock(folder: Path | str, doing: str) -> Iterator[None]:
     """Inside, no other process is inside for the same folder, on this machine or another.
 
     Holds a lock on the hidden file `folder/.lock`, which the system releases also when the process

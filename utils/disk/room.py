@@ -33,7 +33,7 @@ def require_room(
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free + sum(path.stat().st_size for path in replaced)
     if needed > free:
-        told = in_words(needed), in_words(free)
+        told = format_bytes(needed), format_bytes(free)
         if len(set(told)) == 1:
             told = f"{math.ceil(needed):,} bytes", f"{free:,} bytes"
         disk = f"the disk of {folder}" if source else "its disk"
@@ -43,7 +43,7 @@ def require_room(
         )
 
 
-def in_words(count: float) -> str:
+def format_bytes(count: float) -> str:
     """A number of bytes for people: 1.9 kB."""
     units = ["TB", "GB", "MB", "kB", "bytes"]
     while count >= 1000 and len(units) > 1:

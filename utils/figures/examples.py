@@ -8,12 +8,17 @@ import numpy as np
 
 from models.errors import InputError
 from utils.cli.progress import progress_bar
-from utils.images.levels import UNKNOWN
-from utils.images.listing import list_images
-from utils.images.mattes import list_mattes, read_matte
+from utils.images.names import list_images
 from utils.images.pairing import Lookup, find_partners
-from utils.images.reading import read_image, read_trimap, require_unknown
-from utils.images.sizes import check_same_size
+from utils.images.reading import (
+    check_same_size,
+    list_mattes,
+    read_image,
+    read_matte,
+    read_trimap,
+    require_unknown,
+)
+from utils.images.trimap_values import UNKNOWN
 
 
 @dataclass(frozen=True)

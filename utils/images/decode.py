@@ -4,39 +4,54 @@ EXIF orientation is never applied: pictures, mattes and trimaps are taken as the
 stored, so that the files of one picture cannot be turned differently.
 """
 
+import io
+import logging
 import os
-import struct
+import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
+import simplejpeg
+import tifffile
 from PIL import Image
+from tifffile import PHOTOMETRIC
 
 from models.errors import InputError
-from utils.disk.regular import require_regular
-from utils.images import tags, wholeness
-from utils.images.overheard import damage_raises
-from utils.images.tiff import Tiff
+from utils.disk.files import require_regular
 
-# What it has to say about a file we cannot use, we say ourselves, in one line.
+# What decoders have to say about a file that we cannot use, we say ourselves, in one line.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-Image.MAX_IMAGE_PIXELS = None  # OpenCV has its own limit
+logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+Image.MAX_IMAGE_PIXELS = None  # `decode` has a limit of its own
 
-# The reduced forms would turn a picture by its EXIF orientation, and the whole one would not.
-SHRUNK = {
-    1: cv2.IMREAD_UNCHANGED,
-    2: cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_IGNORE_ORIENTATION,
-    4: cv2.IMREAD_REDUCED_COLOR_4 | cv2.IMREAD_IGNORE_ORIENTATION,
-    8: cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_IGNORE_ORIENTATION,
-}
-PILLOW_ERRORS = (OSError, ValueError, SyntaxError)
 LIMIT = "OPENCV_IO_MAX_IMAGE_PIXELS"
+PNG, JPEG, BMP, WEBP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"BM", b"RIFF"
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+HARMLESS = ("Invalid SOS parameters", "Warning: unknown JFIF revision")  # cameras write such files
+OTHERS = {
+    b"version https://git-lfs": "a pointer of Git LFS, not the picture itself; run git lfs pull",
+    b"<": "a web page or another text, not a picture; download the picture itself",
+    b"GIF8": "a GIF; save it as PNG",
+    b"8BPS": "a Photoshop document; save it as PNG",
+    b"%PDF": "a PDF; save its picture as PNG",
+    b"PK\3\4": "a ZIP archive; unpack it",
+}
+PHONES = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"avif": "AVIF"}
+TIFF_COLOURS = {
+    *(PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB),
+    *(PHOTOMETRIC.PALETTE, PHOTOMETRIC.YCBCR),
+}
+COLOUR_NAMES = {PHOTOMETRIC.SEPARATED: "CMYK", PHOTOMETRIC.CIELAB: "CIE Lab"}
+ASSOCIATED = 1  # alpha by which the colours are multiplied
 
 
 def decode(path: Path | str, shrink: int = 1) -> np.ndarray:
     """The pixels of a picture as they are stored: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA.
 
-    Of any depth that OpenCV reads; palettes are expanded.
+    Of the depth of the file; palettes are expanded.
 
     Args:
         shrink: 1, 2, 4 or 8; a JPEG is decoded at a size that many times smaller, which is faster.
@@ -46,63 +61,49 @@ def decode(path: Path | str, shrink: int = 1) -> np.ndarray:
     """
     path = Path(path)
     data = read_file(path)
-    flags, inverted, picture = cv2.IMREAD_UNCHANGED, False, None
+    height, width = _header_size(io.BytesIO(data)) or (0, 0)
+    limit = int(os.environ.get(LIMIT) or 1 << 30)
+    if height * width > limit:
+        told = "2^30" if limit == 1 << 30 else limit
+        raise InputError(
+            f"{path}: {width} x {height} is more than can be read ({told} pixels; {LIMIT}); "
+            "make it smaller, or raise this limit in the environment"
+        )
     try:
-        if data.startswith(wholeness.PNG_START):
-            data = wholeness.plain_png(data)
-        elif data.startswith(wholeness.JPEG_START):
-            wholeness.check_jpeg(data)
-            flags = SHRUNK[shrink]
-        elif data.startswith(wholeness.BMP_START):
-            wholeness.check_bmp(data)
-        elif data.startswith(tags.STARTS):
-            picture = Tiff(data)
-            if fault := picture.fault():
-                raise InputError(f"{path}: {fault}")
-            data, inverted = picture.data, picture.white_is_zero
-        with damage_raises(opencv=picture is not None):
-            pixels = _decoded(path, data, flags)
-        if picture:
-            with damage_raises():
-                with_alpha = picture.with_alpha()
-            if with_alpha is not None:
-                return with_alpha
-    except (struct.error, IndexError, *PILLOW_ERRORS):
-        raise InputError(f"{path}: the file is truncated or damaged; copy it again") from None
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
-    if inverted:
-        pixels = np.iinfo(pixels.dtype).max - pixels
-    if pixels.ndim == 2:
-        return pixels
-    if pixels.shape[2] not in (3, 4):
+        if data.startswith(JPEG):
+            pixels = _jpeg(data, shrink)
+        elif data.startswith(PNG):
+            pixels = _png(data)
+        elif data.startswith(TIFF):
+            pixels = _tiff(path, data)
+        else:
+            pixels = _opencv(data)
+    except InputError:
+        raise
+    except MemoryError:
+        raise InputError(
+            f"{path}: {width} x {height} pixels do not fit into memory; make it smaller"
+        ) from None
+    except Exception:  # each library has errors of its own, and of its own libraries
+        raise InputError(f"{path}: {_what_is_wrong(data)}") from None
+    if pixels.ndim == 3 and pixels.shape[2] not in (3, 4):
         raise InputError(f"{path}: it has {pixels.shape[2]} channels; save it as RGB or grey PNG")
-    if pixels.dtype not in (np.uint8, np.uint16, np.float32):
-        raise unfit_depth(path, pixels)
-    code = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
-    return cv2.cvtColor(pixels, code)
+    return pixels
 
 
-def size_in_header(path: Path) -> tuple[int, int] | None:
-    """The (height, width) that the header of a picture tells; None where it cannot be read so.
-
-    Pillow refuses a PNG with a broken colour profile, which `decode` reads. It would turn the size
-    of a TIFF by its orientation.
+def image_size(path: Path | str) -> tuple[int, int]:
+    """The (height, width) of a picture, from its header where that is whole.
 
     Raises:
-        InputError: no such file, or no file at all.
+        InputError: the file is missing or no picture.
     """
     require_regular(path)
     try:
-        with path.open("rb") as file:
-            if file.read(4) in tags.STARTS:
-                return tags.size(path)
-        with Image.open(path) as image:
-            return image.height, image.width
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except PILLOW_ERRORS:
-        return None
+        with Path(path).open("rb") as file:
+            size = _header_size(file)
+    except OSError:  # which `decode` explains
+        size = None
+    return size or decode(path).shape[:2]
 
 
 def read_file(path: Path) -> bytes:
@@ -115,7 +116,7 @@ def read_file(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise _missing(path) from None
+        raise InputError(f"{path}: no such file; check the name") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the file") from error
     if not data:
@@ -123,31 +124,140 @@ def read_file(path: Path) -> bytes:
     return data
 
 
-def unfit_depth(path: Path | str, pixels: np.ndarray) -> InputError:
-    """The error of a picture whose pixels are of a kind that is not used."""
-    return InputError(
-        f"{path}: its pixels are {pixels.dtype}; save it with 8 or 16 bits per channel"
-    )
+def checked_png(data: bytes) -> Image.Image:
+    """A PNG whose checksums are right, opened by Pillow; raises errors of Pillow's otherwise."""
+    with Image.open(io.BytesIO(data)) as image:
+        image.verify()
+    return Image.open(io.BytesIO(data))
 
 
-def _decoded(path: Path, data: bytes, flags: int) -> np.ndarray:
+def _header_size(file: BinaryIO) -> tuple[int, int] | None:
+    """The (height, width) that a header tells; None where it cannot be read so."""
+    is_tiff = file.read(4) in TIFF
+    file.seek(0)
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
-        pixels = None
-    if pixels is not None:
-        return pixels
-    height, width = size_in_header(path) or (0, 0)
-    limit = os.environ.get(LIMIT, "")
-    limit = int(limit) if limit.isdecimal() else 1 << 30
-    if height * width > limit:
-        told = "2^30" if limit == 1 << 30 else limit
-        raise InputError(
-            f"{path}: {width} x {height} is more than can be read ({told} pixels; {LIMIT}); "
-            "make it smaller, or raise this limit in the environment"
-        )
-    raise InputError(f"{path}: not a whole picture; save it again as PNG or JPEG")
+        if is_tiff:  # of which Pillow would turn the size by the orientation
+            with tifffile.TiffFile(file) as tiff:
+                page = _whole_page(tiff)
+                return page and (page.imagelength, page.imagewidth)
+        with Image.open(file) as image:
+            return image.height, image.width
+    except Exception:  # whatever is wrong, `decode` says it
+        return None
 
 
-def _missing(path: Path) -> InputError:
-    return InputError(f"{path}: no such file; check the name")
+def _jpeg(data: bytes, shrink: int) -> np.ndarray:
+    """Strictly: what libjpeg only warns of is an error."""
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+    except ValueError:
+        return _opencv(data)  # CMYK of odd subsampling
+    size = {
+        "min_factor": shrink,
+        "min_height": -(-height // shrink),
+        "min_width": -(-width // shrink),
+    }
+    space = "GRAY" if colours == "Gray" else "RGB"
+    try:
+        pixels = simplejpeg.decode_jpeg(data, space, **size)
+    except ValueError as error:
+        if not str(error).startswith(HARMLESS):
+            raise
+        pixels = simplejpeg.decode_jpeg(data, space, strict=False, **size)
+    return pixels[..., 0] if space == "GRAY" else pixels
+
+
+def _png(data: bytes) -> np.ndarray:
+    image = checked_png(data)
+    if image.tile[0].args in ("RGB;16B", "LA;16B", "RGBA;16B"):  # of which Pillow keeps 8 bits
+        return _opencv(data)
+    if image.mode in ("LA", "PA") or ("transparency" in image.info and image.mode in ("P", "RGB")):
+        image = image.convert("RGBA")
+    elif image.mode in ("P", "1"):
+        image = image.convert("RGB" if image.mode == "P" else "L")
+    return np.array(image)
+
+
+def _opencv(data: bytes) -> np.ndarray:
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise ValueError("not decoded")
+    if pixels.ndim == 2 or pixels.shape[2] not in (3, 4):
+        return np.squeeze(pixels, 2) if pixels.shape[2:] == (1,) else pixels
+    code = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
+    return cv2.cvtColor(pixels, code)
+
+
+def _whole_page(file: tifffile.TiffFile) -> tifffile.TiffPage | None:
+    """The first page that is no thumbnail and no mask."""
+    return next((page for page in file.pages if not (page.is_reduced or page.is_mask)), None)
+
+
+def _tiff(path: Path, data: bytes) -> np.ndarray:
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        if not file.pages:
+            raise ValueError("truncated")
+        page = _whole_page(file)
+        fault = _tiff_fault(page)
+        if fault:
+            raise InputError(f"{path}: {fault}")
+        ends = (sum(part) for part in zip(page.dataoffsets, page.databytecounts, strict=True))
+        if max(ends) > len(data):  # of which tifffile makes zeros
+            raise ValueError("truncated")
+        pixels = page.asarray()
+    if page.axes == "SYX":
+        pixels = np.moveaxis(pixels, 0, -1)
+    if page.photometric == PHOTOMETRIC.PALETTE:
+        return np.moveaxis(page.colormap[:, pixels] >> 8, 0, -1).astype(np.uint8)
+    if pixels.dtype == np.float16:
+        pixels = pixels.astype(np.float32)
+    if page.bitspersample < 8:
+        pixels = pixels.astype(np.uint8) * np.uint8(255 // (2**page.bitspersample - 1))
+    if page.photometric == PHOTOMETRIC.MINISWHITE:
+        pixels = np.iinfo(pixels.dtype).max - pixels
+    if page.samplesperpixel == 2:
+        pixels = pixels[..., [0, 0, 0, 1]]
+    if page.extrasamples[:1] == (ASSOCIATED,):
+        return _divided_by_alpha(pixels)
+    return np.ascontiguousarray(pixels)
+
+
+def _tiff_fault(page: tifffile.TiffPage | None) -> str:
+    """Why the page of a TIFF cannot be used, and what to do; empty if it can."""
+    if page is None:
+        return "holds a thumbnail only; save the picture itself as PNG"
+    if page.photometric not in TIFF_COLOURS:
+        name = COLOUR_NAMES.get(page.photometric, "other")
+        return f"a TIFF in {name} colours; save it as RGB or grey"
+    if page.photometric == PHOTOMETRIC.YCBCR and page.compression not in (6, 7):  # JPEG
+        return "a TIFF of other colours than RGB and grey; save it as PNG"
+    if page.bitspersample not in (1, 2, 4, 8, 16, 32, 64):
+        return f"a TIFF of {page.bitspersample} bits per channel; save it with 8 or 16"
+    if page.axes not in ("YX", "YXS", "SYX"):
+        return "a TIFF of more than two dimensions; save it as PNG"
+    if page.photometric == PHOTOMETRIC.MINISWHITE and page.dtype.kind == "f":
+        return "a TIFF in which white is 0; save it with 0 for black"
+    return ""
+
+
+def _divided_by_alpha(pixels: np.ndarray) -> np.ndarray:
+    """RGBA with its colours as they were before they were multiplied by alpha."""
+    top = np.iinfo(pixels.dtype).max
+    colours, alpha = pixels[..., :3], pixels[..., 3:]
+    straight = colours.astype(np.uint64) * top // np.maximum(alpha, 1)
+    straight = np.where(alpha == 0, colours, straight.clip(0, top)).astype(pixels.dtype)
+    return np.concatenate((straight, alpha), 2)
+
+
+def _what_is_wrong(data: bytes) -> str:
+    """What a file that is not decoded is, by its first bytes, and what to do."""
+    if data.startswith((PNG, JPEG, BMP, WEBP, *TIFF)):
+        return "the file is truncated or damaged; copy it again"
+    if data[4:8] == b"ftyp":
+        kind = PHONES.get(data[8:12])
+        return f"a {kind} picture; save it as PNG or JPEG" if kind else "a video, not a picture"
+    head = data[:512].removeprefix(b"\xef\xbb\xbf").lstrip()
+    for start, told in OTHERS.items():
+        if head.startswith(start):
+            return told
+    return "not a whole picture; save it again as PNG or JPEG"

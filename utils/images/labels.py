@@ -1,7 +1,6 @@
 """Label maps: the class of each pixel, as PNGs with VOC's palette."""
 
 import io
-import struct
 from functools import cache
 from pathlib import Path
 
@@ -10,8 +9,7 @@ from PIL import Image
 
 from models.errors import InputError
 from models.files.atomic import atomic
-from utils.images import wholeness
-from utils.images.decode import PILLOW_ERRORS, read_file
+from utils.images.decode import PNG, checked_png, read_file
 
 NO_LABEL = 255  # of a pixel that belongs to no class; it counts nowhere
 
@@ -26,11 +24,9 @@ def read_labels(path: Path | str, classes: int) -> np.ndarray:
     path = Path(path)
     data = read_file(path)
     try:
-        if data.startswith(wholeness.PNG_START):
-            data = wholeness.plain_png(data)
-        with Image.open(io.BytesIO(data)) as image:
-            mode, labels = image.mode, np.array(image)
-    except (struct.error, *PILLOW_ERRORS):
+        image = checked_png(data) if data.startswith(PNG) else Image.open(io.BytesIO(data))
+        mode, labels = image.mode, np.array(image)
+    except Exception:  # whatever a damaged file makes of Pillow
         raise InputError(
             f"{path}: truncated, or no picture; label maps are palette or grey PNGs, copy it again"
         ) from None

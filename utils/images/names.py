@@ -1,10 +1,14 @@
-"""Names of pictures: what is one, which names fit into lists, which mean the same, NAME_k."""
+"""Names of pictures: those of a folder, those of a list file, and which of them mean the same."""
 
+import os
 import unicodedata
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from models.errors import InputError
+from models.files.atomic import atomic
+from utils.cli.problems import complain
+from utils.disk.files import require_regular
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 # Pictures and arrays of other kinds: what is of these belongs to a set, though nothing reads it.
@@ -14,13 +18,19 @@ UNREAD_SUFFIXES = (
     *(".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".pfm", ".raw", ".dng", ".cr2", ".cr3", ".nef"),
     *(".arw", ".orf", ".rw2", ".npy", ".npz"),
 )
+# What macOS, Windows and network disks (Synology, QNAP) add: thumbnails, bins, snapshots.
+SYSTEM_FOLDERS = {
+    *("__macosx", "$recycle.bin", "system volume information", "lost+found"),
+    *("@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot"),
+}
 # Control characters, undecodable bytes, line and paragraph separators: none fits a line of a list.
 UNFIT = ("Cc", "Cs", "Zl", "Zp")
+EMPTY = "holds no names"
 
 
 def is_visible(name: str) -> bool:
-    """Whether a file or folder is neither hidden nor what macOS adds to archives."""
-    return not name.startswith(".") and name != "__MACOSX"
+    """Whether a file or folder is neither hidden nor what a system adds for itself."""
+    return not name.startswith(".") and name.casefold() not in SYSTEM_FOLDERS
 
 
 def is_picture(name: str, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> bool:
@@ -44,11 +54,6 @@ def clean(name: str) -> str:
     if not name.isprintable():
         name = "".join("_" if unicodedata.category(c) in UNFIT else c for c in name)
     return name.strip() or "_"
-
-
-def is_fit(name: str) -> bool:
-    """Whether a `composed` name can be a line of a list as it is."""
-    return clean(name) == name
 
 
 def key(name: str) -> str:
@@ -95,3 +100,119 @@ def parse_composite(text: str, foregrounds: Container[str] | None = None) -> tup
         return None
     k = int(number)
     return (name, k) if str(k) == number else None  # cat_07 would be a second name of cat_7
+
+
+def pictures_in(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
+    """The pictures right in a folder, by name; hidden ones are passed over.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            files = [one for one in entries if is_picture(one.name, suffixes) and not one.is_dir()]
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    return [folder / name for name in sorted((one.name for one in files), key=composed)]
+
+
+def unreadable(folder: Path | str, error: OSError) -> InputError:
+    """The error of a folder whose content cannot be listed."""
+    return InputError(f"{folder}: cannot be read ({error.strerror}); check its permissions")
+
+
+def unread_in(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[str]:
+    """A line for each file right in a folder that is a picture or an array of a kind not read."""
+    other = tuple(suffix for suffix in UNREAD_SUFFIXES if suffix not in suffixes)
+    return [
+        f"{path}: {path.suffix} is not read here; save it as PNG or JPEG, or remove it"
+        for path in pictures_in(folder, other)
+    ]
+
+
+def list_images(
+    folder: Path | str,
+    problems: list[str] | None = None,
+    suffixes: tuple[str, ...] = IMAGE_SUFFIXES,
+) -> dict[str, Path]:
+    """The pictures of a folder by `name_of`, in the order of their file names.
+
+    Args:
+        problems: where to put all that is wrong, instead of raising the first of it.
+        suffixes: of what counts as a picture.
+
+    Raises:
+        InputError: no such folder, or it cannot be read; no picture in it, or one of a kind that is
+            not read; a name that no list can hold, or two pictures of the same name.
+    """
+    folder = Path(folder)
+    images: dict[str, Path] = {}
+    if not folder.is_dir():
+        told = "no such folder; make it and put pictures into it"
+        if folder.exists():
+            told = f"is a file; give the folder that holds it, {folder.parent}"
+        complain(f"{folder}: {told}", problems)
+        return images
+    try:
+        found, unread = pictures_in(folder, suffixes), unread_in(folder, suffixes)
+    except InputError as error:
+        complain(str(error), problems)
+        return images
+    complain(unread, problems)
+    for path in found:
+        name = name_of(path)
+        if clean(name) != name:
+            complain(
+                f"{folder}: {path.name!r} begins or ends with a blank, or holds characters that "
+                "no list of names can; rename it",
+                problems,
+            )
+        first = images.setdefault(name, path)
+        if first is not path:
+            complain(
+                f"{folder}: {first.name} and {path.name} have the same name; remove one", problems
+            )
+    if not images and not unread:
+        complain(f"{folder}: no pictures in it ({', '.join(suffixes)}); add some", problems)
+    return images
+
+
+def read_names(path: Path, problems: list[str] | None = None) -> list[str]:
+    """The names in a list file, one to a line, as `clean` has them; blank lines are passed over.
+
+    UTF-8, with or without a byte order mark, or else Latin-1.
+
+    Args:
+        problems: where to put what is wrong, instead of raising it.
+
+    Raises:
+        InputError: the file cannot be read as text, or holds no name.
+    """
+    try:
+        require_regular(path)
+        data = path.read_bytes()
+    except InputError as error:
+        complain(str(error), problems)
+        return []
+    except OSError as error:
+        reason = error.strerror or error
+        complain(f"{path}: cannot be read as a list of names ({reason}); mend it", problems)
+        return []
+    if b"\0" in data:
+        complain(f"{path}: no plain text; save it as UTF-8", problems)
+        return []
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    text = text.replace("\ufeff", "")  # lists put together bring such marks in between
+    names = [clean(line) for line in text.splitlines() if line.strip()]
+    if not names:
+        complain(f"{path}: {EMPTY}; write one to a line, or remove the file", problems)
+    return names
+
+
+def write_names(path: Path, names: Iterable[str]) -> None:
+    """Write a list file."""
+    with atomic(path) as temporary:
+        temporary.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")

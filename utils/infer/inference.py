@@ -10,8 +10,8 @@ import torch
 
 from models import Network
 from models.errors import InputError
-from utils.images.levels import UNKNOWN
-from utils.images.mattes import to_8_bits
+from utils.images.reading import to_8_bits
+from utils.images.trimap_values import UNKNOWN
 from utils.infer import memory
 from utils.infer.borders import Continued, Sides
 from utils.infer.global_context import whole_picture_means

@@ -12,7 +12,7 @@ import numpy as np
 from utils.data.compose.arithmetic import compose
 from utils.data.voc.folders import CLASSES, INSIDE, LABELS, LISTS, PICTURES
 from utils.images.labels import NO_LABEL, write_labels
-from utils.images.listing import write_names
+from utils.images.names import write_names
 from utils.images.writing import write_image
 from utils.render import (
     FIRST,

@@ -11,9 +11,8 @@ import torch
 from models import Network
 from models.files.saving import fingerprint
 from utils.cli.problems import naming
-from utils.disk.lock import alone
-from utils.images.reading import read_alpha, read_image
-from utils.images.sizes import check_same_size
+from utils.disk.lock import folder_lock
+from utils.images.reading import check_same_size, read_alpha, read_image
 from utils.infer.inference import Inference
 from utils.infer.options import TILED
 from utils.metrics import sad
@@ -59,7 +58,7 @@ def run_networks(
     require_output(out, labels, files)
     ready = {label: deployed(network, device) for label, network in networks.items()}
     results: list[Scores] = []
-    with alone(out, "scoring"):
+    with folder_lock(out, "scoring"):
         about = _about(networks, ready, inference)
         floors = _floors(sets, scoring)
         for label, network in networks.items():

@@ -7,11 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from utils.cli.problems import refuse
-from utils.images.listing import list_images
-from utils.images.mattes import list_mattes, matte_size, read_matte
+from utils.images.names import list_images
 from utils.images.pairing import find_partners
-from utils.images.reading import read_trimap
-from utils.images.sizes import check_sizes, image_size
+from utils.images.reading import (
+    check_sizes,
+    image_size,
+    list_mattes,
+    matte_size,
+    read_matte,
+    read_trimap,
+)
 from utils.images.trimap import make_trimap
 
 RADIUS = 20  # pixels, of trimaps that are made because a set has none

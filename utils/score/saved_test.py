@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from utils.disk.lock import alone
+from utils.disk.lock import folder_lock
 from utils.score.output_folder import add_to_record, require_output
 from utils.score.pictures import Picture, sizes
 from utils.score.scores import FLOOR, Scores, full_label
@@ -30,7 +30,7 @@ def run_saved(
     sizes(pictures)
     if out:
         require_output(out, [label], [file for one in pictures for file in one.files])
-    with alone(out, "scoring") if out else nullcontext():
+    with folder_lock(out, "scoring") if out else nullcontext():
         rows = score_saved(label, pictures, scoring)
         name = full_label(FLOOR, key)
         floor = Scores(name, score_floor(name, pictures, scoring))

@@ -10,11 +10,16 @@ import numpy as np
 from utils.cli.problems import naming
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
-from utils.images.agreement import require_agreement
-from utils.images.levels import UNKNOWN
-from utils.images.mattes import read_matte, to_8_bits, to_float
-from utils.images.reading import read_image, require_unknown
-from utils.images.sizes import check_same_size
+from utils.images.reading import (
+    check_same_size,
+    read_image,
+    read_matte,
+    require_unknown,
+    to_8_bits,
+    to_float,
+)
+from utils.images.trimap import require_agreement
+from utils.images.trimap_values import UNKNOWN
 from utils.images.writing import write_image
 from utils.metrics import score, score_exact
 from utils.score.floor import fill_by_distance

@@ -15,12 +15,11 @@ from utils.cli.problems import naming
 from utils.cli.progress import progress_bar
 from utils.config.options import Config
 from utils.data.voc.folders import VOC, Labelled, class_names, labelled
-from utils.disk.lock import alone
+from utils.disk.lock import folder_lock
 from utils.figures.sheet import scaled, write_sheet
 from utils.images.labels import coloured, read_labels, write_labels
-from utils.images.listing import list_images
-from utils.images.reading import read_image
-from utils.images.sizes import check_same_size
+from utils.images.names import list_images
+from utils.images.reading import check_same_size, read_image
 from utils.metrics.iou import confusion, pixel_accuracy
 from utils.networks import cost
 from utils.networks.device import deployed, without_tf32
@@ -85,7 +84,7 @@ class LabelTest:
         require_output(self.out, networks, [file for one in self.pictures for file in one.files])
         ready = {label: deployed(network, self.device) for label, network in networks.items()}
         results = []
-        with alone(self.out, "scoring"):
+        with folder_lock(self.out, "scoring"):
             times = cost.milliseconds(list(ready.values()), LATENCY_SIDE)
             for (label, network), time in zip(networks.items(), times, strict=True):
                 about = {

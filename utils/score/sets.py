@@ -7,7 +7,7 @@ from models.errors import InputError
 from utils.cli.advice import command
 from utils.config.options import RESULT, Config
 from utils.images.layouts import LAYOUTS, TRIMAP_KINDS, Layout, child, children, descend, folder_key
-from utils.images.levels import LARGEST_RADIUS
+from utils.images.trimap_values import LARGEST_RADIUS
 from utils.score.pictures import RADIUS, Picture, match, match_saved, with_mattes
 
 SAMPLE = "sample"  # the data set that pre_process.py renders

@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 
 from utils.figures.sheet import scaled, write_sheet
-from utils.images.levels import UNKNOWN
-from utils.images.mattes import read_matte
-from utils.images.reading import read_alpha, read_image
+from utils.images.reading import read_alpha, read_image, read_matte
+from utils.images.trimap_values import UNKNOWN
 from utils.score.pictures import Picture, trimap_of
 from utils.score.scores import Scores
 

@@ -15,7 +15,7 @@ from models.errors import InputError
 from models.files.atomic import atomic
 from utils import config as configs
 from utils.config.options import Config
-from utils.disk.record import record
+from utils.disk.files import record
 from utils.tables.rows import Row, Table
 
 DONE, CONFIG = "done.json", "config.yaml"

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from models.errors import InputError
 from models.files.atomic import atomic
-from utils.disk.lock import alone
+from utils.disk.lock import folder_lock
 from utils.tables.jobs import Job, Run, row_runs, teacher_runs
 from utils.tables.rows import Table, matching
 from utils.tables.turns import Turns
@@ -74,7 +74,7 @@ def fill(
     names = {row.name for row in rows}
     runs = [*teachers.values(), *(run for run in row_runs(table, every) if run.name in names)]
     filling = _Filling(runs, after, call, scorers, table.config.keep_mattes)
-    with alone(table.folder, "filling a table"):
+    with folder_lock(table.folder, "filling a table"):
         filling.all(jobs)
     return [filling.errors[run.folder] for run in runs if run.folder in filling.errors]
 

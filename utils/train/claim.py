@@ -6,7 +6,7 @@ from pathlib import Path
 
 from models.errors import InputError
 from utils.config.options import Config
-from utils.disk.lock import alone
+from utils.disk.lock import folder_lock
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def claimed(
         for path in paths:
             if read and path.resolve() == Path(read).resolve():
                 raise InputError(f"{key}: {read} would be overwritten; choose another save_dir")
-    with alone(config.folder, "training"):
+    with folder_lock(config.folder, "training"):
         there = next((path for path in paths if path.exists()), None)
         if there and not (resume or overwrite):
             raise InputError(

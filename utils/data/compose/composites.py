@@ -11,8 +11,7 @@ from models.errors import InputError
 from models.files.atomic import LONGEST
 from utils.data.folders import Foreground, Part, foregrounds
 from utils.images.names import composite_names
-from utils.images.reading import read_alpha, read_image
-from utils.images.sizes import check_same_size, check_sizes, image_size
+from utils.images.reading import check_same_size, check_sizes, image_size, read_alpha, read_image
 
 
 class Composite(NamedTuple):

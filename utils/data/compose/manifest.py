@@ -9,8 +9,8 @@ from pathlib import Path
 from models.errors import InputError
 from models.files.atomic import atomic
 from utils.data.compose.composites import Composition, count_pixels
-from utils.disk.record import record
-from utils.disk.room import in_words, require_room
+from utils.disk.files import record
+from utils.disk.room import format_bytes, require_room
 from utils.images.names import name_of
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def pending(
     if count:
         log.info(
             "%s: %d composites to make, about %s; %d are there already",
-            *(file.parent, count, in_words(needed), len(description["composites"]) - count),
+            *(file.parent, count, format_bytes(needed), len(description["composites"]) - count),
         )
     require_room(file.parent, needed, replaced=old, instead=instead)
     for path in old:

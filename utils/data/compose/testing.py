@@ -15,15 +15,13 @@ from utils.data.compose.arithmetic import compose, fit_background
 from utils.data.compose.composites import Composition, compositions, read_pair
 from utils.data.compose.manifest import pending
 from utils.data.folders import Foreground
-from utils.disk.lock import alone
+from utils.disk.lock import folder_lock
 from utils.disk.room import MATTE, PHOTOGRAPH
-from utils.images.agreement import require_agreement
-from utils.images.levels import UNKNOWN
-from utils.images.listing import list_images
+from utils.images.names import list_images
 from utils.images.pairing import belongs_to_none, by_owner
-from utils.images.reading import read_image, read_trimap, require_unknown
-from utils.images.sizes import check_same_size
-from utils.images.trimap import draw_radius, trimap_from_radius, unknown_radius
+from utils.images.reading import check_same_size, read_image, read_trimap, require_unknown
+from utils.images.trimap import draw_radius, require_agreement, trimap_from_radius, unknown_radius
+from utils.images.trimap_values import UNKNOWN
 from utils.images.writing import write_image
 
 FOLDERS = ("image", "alpha", "trimap")
@@ -64,7 +62,7 @@ def compose_test_set(
     wanted = compositions(root, "test", backgrounds, per_foreground)
     trimaps = _given_trimaps(root, wanted)
     composed = root / "test" / "composed"
-    with alone(composed, "composing the test set"):
+    with folder_lock(composed, "composing the test set"):
         left = pending(
             composed / "settings.json",
             root,

@@ -11,7 +11,7 @@ from utils.cli.progress import progress_bar
 from utils.data.compose.arithmetic import compose, fit_background
 from utils.data.compose.composites import Composition, compositions, read_pair
 from utils.data.compose.manifest import pending
-from utils.disk.lock import alone
+from utils.disk.lock import folder_lock
 from utils.disk.room import PHOTOGRAPH
 from utils.images.reading import read_image
 from utils.images.writing import write_image
@@ -50,7 +50,7 @@ def compose_training_set(
     merged = root / "train" / "merged"
     wanted = compositions(root, "train", backgrounds, per_foreground)
     bad: list[str] = []
-    with alone(merged, "composing the training set"):
+    with folder_lock(merged, "composing the training set"):
         left = pending(
             merged / "settings.json",
             root,

@@ -11,8 +11,7 @@ from models.errors import InputError
 from models.files.atomic import atomic, shortened
 from utils.cli.progress import progress_bar
 from utils.data.importers.entries import Entry, entries, read
-from utils.disk.record import Record, record
-from utils.disk.regular import require_regular
+from utils.disk.files import Record, record, require_regular
 from utils.disk.room import require_room
 
 NOTE = ".archive"  # hidden, and so no entry

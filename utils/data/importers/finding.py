@@ -9,7 +9,7 @@ from typing import NamedTuple, get_args
 from models.errors import InputError
 from utils.data.folders import Part
 from utils.data.importers.lists import list_name
-from utils.disk.regular import require_regular
+from utils.disk.files import require_regular
 from utils.images.layouts import (
     ALPHA_NAMES,
     FG_NAMES,
@@ -19,8 +19,15 @@ from utils.images.layouts import (
     children,
     folder_key,
 )
-from utils.images.listing import pictures_in, unread_in, unreadable
-from utils.images.names import IMAGE_SUFFIXES, UNREAD_SUFFIXES, is_picture, is_visible
+from utils.images.names import (
+    IMAGE_SUFFIXES,
+    UNREAD_SUFFIXES,
+    is_picture,
+    is_visible,
+    pictures_in,
+    unread_in,
+    unreadable,
+)
 
 LICENCE = re.compile(r".*(licen[cs]e|agreement|(?<![a-z])terms(?![a-z])).*", re.IGNORECASE)
 ANY_SUFFIX = (*IMAGE_SUFFIXES, *UNREAD_SUFFIXES)

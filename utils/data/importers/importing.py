@@ -12,7 +12,7 @@ from utils.data.importers.placing import How
 from utils.data.importers.published import PARTS, PUBLISHED, import_published
 from utils.data.importers.request import Request, Summary
 from utils.data.importers.unfinished import end, undo
-from utils.disk.lock import alone
+from utils.disk.lock import folder_lock
 
 # Of each kind of source: what imports it, which files of an archive it takes, what these are.
 SOURCE_KINDS = {
@@ -69,7 +69,10 @@ def import_set(
             "leave out --link"
         )
     import_kind, wanted, sought = SOURCE_KINDS[kind]
-    with alone(root, f"importing {kind}"), opened(source, root.resolve(), wanted, sought) as folder:
+    with (
+        folder_lock(root, f"importing {kind}"),
+        opened(source, root.resolve(), wanted, sought) as folder,
+    ):
         undo(root, source)
         how: How = "link" if link else "copy" if folder == source else "move"
         summary = import_kind(Request(kind, source, folder, root, part, how, workers))

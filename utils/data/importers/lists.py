@@ -8,7 +8,7 @@ from pathlib import Path
 
 from models.errors import InputError
 from utils.data.folders import Foreground, Part
-from utils.images.listing import read_names
+from utils.images.names import read_names
 from utils.images.pairing import Lookup, follow, last_part
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,7 @@ from utils.data.folders import Foreground
 from utils.data.importers.finding import Place, pictures
 from utils.images.names import clean, key, without_suffix
 from utils.images.pairing import Lookup, partners
-from utils.images.reading import read_alpha, read_image
-from utils.images.sizes import check_sizes, image_size
+from utils.images.reading import check_sizes, image_size, read_alpha, read_image
 
 
 class Matched(NamedTuple):

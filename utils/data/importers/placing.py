@@ -11,10 +11,9 @@ from utils.cli.problems import refuse
 from utils.cli.progress import progress_bar
 from utils.data.importers import unfinished
 from utils.data.importers.matching import same_content
-from utils.disk.record import record
+from utils.disk.files import record
 from utils.disk.room import require_room
-from utils.images.listing import pictures_in
-from utils.images.names import composed, is_picture, name_of
+from utils.images.names import composed, is_picture, name_of, pictures_in
 
 CURE = "nothing was changed, mend this and run again"
 How = Literal["copy", "link", "move"]

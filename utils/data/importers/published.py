@@ -10,7 +10,7 @@ from utils.data.importers.matching import Matched, match_foregrounds
 from utils.data.importers.placing import CURE
 from utils.data.importers.request import Request, Summary, put_matched
 from utils.data.importers.terms import keep_terms
-from utils.images.listing import write_names
+from utils.images.names import write_names
 
 log = logging.getLogger(__name__)
 

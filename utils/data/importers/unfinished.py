@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from models.files.atomic import atomic, remove_leftovers
-from utils.disk.record import record
+from utils.disk.files import record
 
 log = logging.getLogger(__name__)
 

@@ -24,11 +24,10 @@ from utils.data.store.files import (
     metadata_of,
     store_folder,
 )
-from utils.disk.lock import alone
-from utils.disk.room import in_words, require_room
+from utils.disk.lock import folder_lock
+from utils.disk.room import format_bytes, require_room
 from utils.images.names import composed
-from utils.images.reading import read_alpha, read_image
-from utils.images.sizes import check_sizes, image_size
+from utils.images.reading import check_sizes, image_size, read_alpha, read_image
 
 log = logging.getLogger(__name__)
 
@@ -58,15 +57,15 @@ def build_store(root: Path | str, workers: int = 0, snap: int = 0) -> Path:
     """
     sources = foregrounds(root, "train")
     folder = store_folder(root)
-    with alone(folder, "building the store"):
+    with folder_lock(folder, "building the store"):
         pixels, bad = _sizes(sources)
         pending = [one for one in sources if one.name in pixels and fault(folder, one, "", snap)]
         _make_way(folder, [one for one in sources if one.name in pixels], pending)
         needed = _bytes(pixels[one.name] for one in pending)
         log.info(
             "%s: %d foregrounds, %s; %d to make, %s",
-            *(folder, len(pixels), in_words(_bytes(pixels.values()))),
-            *(len(pending), in_words(needed)),
+            *(folder, len(pixels), format_bytes(_bytes(pixels.values()))),
+            *(len(pending), format_bytes(needed)),
         )
         require_room(folder, needed, instead="put the data set on another disk (--data-root)")
         jobs = [(folder, one, snap) for one in pending]

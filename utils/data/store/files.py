@@ -21,8 +21,7 @@ from models.files.atomic import shortened
 from utils.cli.advice import command
 from utils.cli.problems import tolerate
 from utils.data.folders import Foreground
-from utils.disk.record import record, unchanged
-from utils.disk.regular import require_regular
+from utils.disk.files import record, require_regular, unchanged
 from utils.images.trimap import unknown_radius
 
 # Of the layout and of what is decoded; a store of another version is made anew. 1 knew turned TIFF

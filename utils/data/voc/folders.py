@@ -9,9 +9,8 @@ import numpy as np
 from models.errors import InputError
 from utils.cli.problems import refuse
 from utils.images.labels import read_labels
-from utils.images.listing import read_names
-from utils.images.reading import read_image
-from utils.images.sizes import check_same_size
+from utils.images.names import read_names
+from utils.images.reading import check_same_size, read_image
 
 INSIDE = Path("VOCdevkit/VOC2012")
 LISTS = Path("ImageSets/Segmentation")

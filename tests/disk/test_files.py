@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from utils.disk.record import record, unchanged
+from utils.disk.files import record, unchanged
 
 
 @pytest.fixture

@@ -1,13 +1,64 @@
-"""Can it be written there? Asked before the work, of every file and folder that an option names."""
+"""Files as they are on the disk: regular or not, changed or not, and whether one can be written."""
 
 import os
+import stat
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from models.errors import InputError
-from utils.disk.regular import require_regular
+
+KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+class Record(NamedTuple):
+    """A file as it was; equal records are taken for the same content.
+
+    Times are compared for equality, never for their order: what replaces a file may be older.
+    """
+
+    name: str
+    size: int
+    time: int  # of the last change, in nanoseconds
+
+    def __str__(self) -> str:
+        """The form in which it is noted."""
+        return f"{self.name} {self.size} {self.time}"
+
+
+def record(path: Path) -> Record | None:
+    """The record of a file as it is now; None where there is none."""
+    try:
+        known = path.stat()
+    except OSError:
+        return None
+    return Record(path.name, known.st_size, known.st_mtime_ns)
+
+
+def unchanged(files: Sequence[Path], noted: Sequence[str]) -> bool:
+    """Whether all files are there and still what was noted of them, each as `str(record(file))`."""
+    now = [record(path) for path in files]
+    return None not in now and [str(one) for one in now] == list(noted)
+
+
+def require_regular(path: Path | str) -> None:
+    """Raise an `InputError` where `path` is a pipe or a device, which one would read for ever.
+
+    Where there is nothing, or a folder, whoever opens it says so.
+    """
+    try:
+        kind = KINDS.get(stat.S_IFMT(Path(path).stat().st_mode))
+    except (OSError, ValueError):
+        return
+    if kind:
+        raise InputError(f"{path}: is {kind}, no file; remove it, or name a file")
 
 
 def require_target(option: str, path: Path | None, read: Iterable[Path] = ()) -> None:

@@ -15,10 +15,9 @@ from tests.sets import write_set
 from utils import config
 from utils.data.check import check_set
 from utils.data.store.building import build_store
-from utils.disk.lock import alone
-from utils.images.listing import read_names
-from utils.images.mattes import matte_size, read_matte
-from utils.images.reading import read_image
+from utils.disk.lock import folder_lock
+from utils.images.names import read_names
+from utils.images.reading import matte_size, read_image, read_matte
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +85,7 @@ def test_pipes_are_not_imported(tmp_path):
 
 def test_a_lock_that_is_a_link_to_nothing_is_named(tmp_path):
     (tmp_path / ".lock").symlink_to(tmp_path / "none" / "such")
-    with pytest.raises(InputError, match=r"\.lock: cannot be made"), alone(tmp_path, "x"):
+    with pytest.raises(InputError, match=r"\.lock: cannot be made"), folder_lock(tmp_path, "x"):
         pass
 
 

@@ -13,13 +13,13 @@ import pytest
 
 from models.errors import InputError
 from utils.disk import lock
-from utils.disk.lock import alone
+from utils.disk.lock import folder_lock
 
 REPOSITORY = Path(__file__).parent.parent
 HOLD = """
 import sys, time
-from utils.disk.lock import alone
-with alone(sys.argv[1], "holding"):
+from utils.disk.lock import folder_lock
+with folder_lock(sys.argv[1], "holding"):
     print("inside", flush=True)
     time.sleep(60)
 """
@@ -39,7 +39,7 @@ def holder(folder: Path) -> subprocess.Popen:
 
 def test_a_second_process_is_refused_and_told_what_the_first_does(tmp_path):
     with holder(tmp_path) as process:
-        with pytest.raises(InputError) as error, alone(tmp_path, "more"):
+        with pytest.raises(InputError) as error, folder_lock(tmp_path, "more"):
             pass
         process.kill()
     assert str(error.value) == (
@@ -52,15 +52,15 @@ def test_a_second_process_is_refused_and_told_what_the_first_does(tmp_path):
 def test_it_is_released_when_the_process_dies(tmp_path, end):
     with holder(tmp_path) as process:
         process.send_signal(end)
-    with alone(tmp_path, "more"), pytest.raises(InputError, match="is more"):
-        alone(tmp_path, "again").__enter__()
+    with folder_lock(tmp_path, "more"), pytest.raises(InputError, match="is more"):
+        folder_lock(tmp_path, "again").__enter__()
     assert not list(tmp_path.iterdir())
 
 
 FORK = """
 import os, sys, time
-from utils.disk.lock import alone
-with alone(sys.argv[1], "holding"):
+from utils.disk.lock import folder_lock
+with folder_lock(sys.argv[1], "holding"):
     if os.fork():
         time.sleep(60)
     print("forked", flush=True)
@@ -77,27 +77,27 @@ def test_a_forked_process_does_not_hold_it_when_its_parent_has_died(tmp_path):
         assert process.stdout.readline().startswith("forked")
         process.kill()
         process.wait()
-        with alone(tmp_path, "more"):
+        with folder_lock(tmp_path, "more"):
             os.killpg(process.pid, signal.SIGKILL)  # the fork was there all the time
 
 
 def test_other_folders_and_later_times_are_free(tmp_path):
     for _ in range(2):
-        with alone(tmp_path / "a", "one"), alone(tmp_path / "b", "two"):
+        with folder_lock(tmp_path / "a", "one"), folder_lock(tmp_path / "b", "two"):
             pass
-    with pytest.raises(RuntimeError), alone(tmp_path, "failing"):
+    with pytest.raises(RuntimeError), folder_lock(tmp_path, "failing"):
         raise RuntimeError
-    with alone(tmp_path, "more"):
+    with folder_lock(tmp_path, "more"):
         pass
 
 
 def test_a_folder_is_made_and_removed_again_if_nothing_comes_into_it(tmp_path):
     folder = tmp_path / "new" / "er"
-    with alone(folder, "nothing"):
+    with folder_lock(folder, "nothing"):
         assert [path.name for path in folder.iterdir()] == [".lock"]
         assert (folder / ".lock").stat().st_size < 100
     assert not list(tmp_path.iterdir())
-    with alone(folder, "writing"):
+    with folder_lock(folder, "writing"):
         (folder / "made").touch()
     assert list(folder.iterdir()) == [folder / "made"]
 
@@ -109,7 +109,7 @@ def test_of_many_that_come_and_go_never_two_are_inside(tmp_path):
         nonlocal inside, most, times
         for _ in range(200):
             try:
-                with alone(tmp_path / "busy", "working"):
+                with folder_lock(tmp_path / "busy", "working"):
                     inside += 1
                     time.sleep(0.0001)
                     most = max(most, inside)
@@ -132,7 +132,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     for folder in (tmp_path / "file", tmp_path / "file" / "in"):
         with (
             pytest.raises(InputError, match=f"{folder}: cannot be written .*; choose another"),
-            alone(folder, "nothing"),
+            folder_lock(folder, "nothing"),
         ):
             pass
 
@@ -142,13 +142,13 @@ def test_a_disk_without_locks_is_warned_of_and_used(tmp_path, monkeypatch, caplo
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(lock.fcntl, "flock", unknown)
-    with alone(tmp_path, "writing"):
+    with folder_lock(tmp_path, "writing"):
         pass
     assert "has no locks" in caplog.text
 
 
 def test_where_the_system_has_no_locks_nothing_is_locked(tmp_path, monkeypatch):
     monkeypatch.setattr(lock, "fcntl", None)
-    with alone(tmp_path / "new", "writing"), alone(tmp_path / "new", "again"):
+    with folder_lock(tmp_path / "new", "writing"), folder_lock(tmp_path / "new", "again"):
         pass
     assert not list(tmp_path.iterdir())

@@ -1,9 +1,80 @@
-"""Folders and lists of names: what is in them, in which order, and which names are refused."""
+"""Names, and the folders and lists that hold them: what is read, what is refused, what is one."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.refusals import refused
-from utils.images.listing import list_images, pictures_in, read_names, write_names
+from utils.images.names import (
+    clean,
+    composite_names,
+    is_picture,
+    is_visible,
+    key,
+    list_images,
+    parse_composite,
+    pictures_in,
+    read_names,
+    without_suffix,
+    write_names,
+)
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [("a.png", True), ("a.b.TIFF", True), (".a.png", False), (".png", False), ("png", False)],
+)
+def test_a_picture_is_told_by_its_suffix_and_is_not_hidden(name, expected):
+    assert is_picture(name) is expected
+
+
+@pytest.mark.parametrize(
+    "name", ["@eaDir", "#recycle", "$RECYCLE.BIN", "@Recycle", "__MACOSX", ".Trash-1000"]
+)
+def test_thumbnails_and_bins_of_systems_are_hidden_and_names_that_begin_alike_are_not(name):
+    assert not is_visible(name)
+    assert is_visible(f"{name[1:]}s") and is_visible("@cat.jpg") and is_visible("#1.png")
+
+
+@given(st.text())
+def test_clean_names_are_one_line_of_text_and_stay_as_they_are(name):
+    line = clean(name)
+    assert line.encode() and line.splitlines() == [line] and clean(line) == line
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_one_name_written_differently_has_one_key(name):
+    assert key(key(name)) == key(name) == key(f"{name}.PNG") == key(f"{name}.jpg.Png")
+
+
+def test_one_name_has_one_key_with_whatever_blank_and_accent():
+    for name in ("a\u00a0\u00e9", "a\u3000e\u0301", "A\u202f\u00c9", "a\u2009E\u0301"):
+        assert key(name) == key("a \u00e9")
+
+
+def test_only_the_suffix_of_a_picture_is_left_out():
+    assert [without_suffix(n) for n in ("a.png", "a.jpg.png", "hair.v2", ".png", "a.JPEG")] == [
+        *("a", "a.jpg", "hair.v2", ".png", "a")
+    ]
+
+
+@given(st.text(min_size=1), st.integers(0, 10**6))
+def test_composites_are_parsed_as_they_are_named(name, k):
+    assert parse_composite(f"{name}_{k}") == (name, k)
+    assert parse_composite(f"{name}_{k}", {name}) == (name, k)
+    assert parse_composite(f"{name}_{k}", set()) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["cat", "cat_", "cat_07", "cat_-1", "cat_x", "cat_1.png", "cat_²", "_1"]
+)
+def test_other_names_are_no_composites(text):
+    assert parse_composite(text) is None
+
+
+def test_composites_are_numbered_from_0_and_there_is_one_at_least():
+    assert composite_names("cat", 2) == ["cat_0", "cat_1"]
+    assert "0 composites for each" in refused(composite_names, "cat", 0)
 
 
 def test_folder_is_listed_by_name_without_hidden_and_other_files(tmp_path):
@@ -43,6 +114,8 @@ def test_folder_that_cannot_be_used_is_named(tmp_path):
     assert "no such folder" in refused(list_images, tmp_path / "none")
     assert "no pictures" in refused(list_images, tmp_path)
     (tmp_path / "a.png").touch()
+    message = refused(list_images, tmp_path / "a.png")
+    assert message == f"{tmp_path}/a.png: is a file; give the folder that holds it, {tmp_path}"
     (tmp_path / "a.jpg").touch()
     message = refused(list_images, tmp_path)
     assert "a.jpg" in message and "a.png" in message

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from models.errors import InputError
-from utils.disk.room import in_words, require_room
+from utils.disk.room import format_bytes, require_room
 
 
 @pytest.fixture
@@ -63,5 +63,5 @@ def test_two_numbers_that_would_read_the_same_are_told_to_the_byte(tmp_path, mon
 
 
 def test_sizes_are_told_in_the_unit_that_fits():
-    told = [in_words(count) for count in (0, 999, 1000, 2.5e9, 4e15)]
+    told = [format_bytes(count) for count in (0, 999, 1000, 2.5e9, 4e15)]
     assert told == ["0 bytes", "999 bytes", "1 kB", "2.5 GB", "4000 TB"]

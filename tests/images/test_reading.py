@@ -1,0 +1,327 @@
+"""Pictures, mattes and trimaps are read right or refused in one line."""
+
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import utils.images
+from models.errors import InputError
+from tests.pngs import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, png
+from tests.refusals import refused
+from tests.sets import disc
+from utils.images.reading import (
+    check_same_size,
+    list_mattes,
+    matte_size,
+    read_alpha,
+    read_cutout,
+    read_image,
+    read_matte,
+    read_trimap,
+    require_unknown,
+    to_8_bits,
+    to_float,
+)
+from utils.images.writing import write_image
+from utils.score.pictures import match_saved
+
+
+def test_the_package_offers_what_reads_and_writes():
+    for name in ("read_image", "read_alpha", "read_trimap", "read_matte", "read_labels"):
+        assert callable(getattr(utils.images, name))
+    assert utils.images.write_image is write_image and callable(utils.images.image_size)
+
+
+def test_matte_is_read_from_every_kind_of_grey(tmp_path):
+    ramp = chunk(b"PLTE", bytes([0, 0, 0, 128, 128, 128, 255, 255, 255]))
+    for name, arguments, expected in (
+        ("1 bit", (8, 1, GREY, [[0b10110000]]), [255, 0, 255, 255, 0, 0, 0, 0]),
+        ("2 bits", (4, 2, GREY, [[0b00011011]]), [0, 85, 170, 255]),
+        ("rgb", (2, 8, RGB, [[7, 7, 7, 250, 250, 250]]), [7, 250]),
+        ("palette", (4, 2, PALETTE, [[0b00011001]], ramp), [0, 128, 255, 128]),
+        ("opaque", (2, 8, RGBA, [[7, 7, 7, 255, 9, 9, 9, 255]]), [7, 9]),
+        ("grey + opaque", (2, 8, GREY_ALPHA, [[7, 255, 9, 255]]), [7, 9]),
+    ):
+        assert read_alpha(png(tmp_path / f"{name}.png", *arguments)).tolist() == [expected], name
+
+
+def test_matte_is_the_alpha_channel_of_a_cut_out(tmp_path):
+    colours = chunk(b"PLTE", bytes([10, 20, 30, 255, 0, 0])) + chunk(b"tRNS", bytes([0, 99]))
+    for name, arguments, expected in (
+        ("colour", (2, 8, RGBA, [[200, 3, 3, 10, 3, 200, 3, 255]]), [10, 255]),
+        ("white", (2, 8, RGBA, [[255, 255, 255, 10, 255, 255, 255, 80]]), [10, 80]),
+        ("white, black unseen", (2, 8, GREY_ALPHA, [[0, 0, 255, 80]]), [0, 80]),
+        ("matte twice", (2, 8, GREY_ALPHA, [[10, 10, 80, 80]]), [10, 80]),
+        ("palette", (2, 8, PALETTE, [[1, 0]], colours), [99, 0]),
+    ):
+        assert read_alpha(png(tmp_path / f"{name}.png", *arguments)).tolist() == [expected], name
+
+
+def test_matte_with_colour_is_refused(tmp_path):
+    path = png(tmp_path / "a.png", 2, 8, RGB, [[7, 7, 7, 250, 120, 9]])
+    message = refused(read_alpha, path)
+    assert str(path) in message and "grey PNG" in message
+
+
+def test_matte_with_two_meanings_is_refused(tmp_path):
+    path = png(tmp_path / "a.png", 2, 8, GREY_ALPHA, [[10, 80, 80, 10]])
+    assert "two different mattes" in refused(read_alpha, path)
+
+
+def banded(background: int, unknown: int, foreground: int) -> np.ndarray:
+    return np.repeat(np.array([[background, unknown, foreground]], np.uint8), 20, 1).repeat(9, 0)
+
+
+def test_trimap_of_three_levels_is_read_silently(tmp_path, caplog):
+    write_image(tmp_path / "a.png", banded(0, 128, 255))
+    assert np.array_equal(read_trimap(tmp_path / "a.png"), banded(0, 128, 255))
+    assert not caplog.records
+
+
+def test_trimap_near_the_levels_is_snapped_with_one_warning(tmp_path, caplog):
+    path = tmp_path / "a.png"
+    write_image(path, banded(1, 127, 254))
+    with caplog.at_level(logging.WARNING):
+        assert np.array_equal(read_trimap(path), banded(0, 128, 255))
+    assert len(caplog.records) == 1
+    assert str(path) in caplog.messages[0] and "540 pixels" in caplog.messages[0]
+
+
+def test_a_warning_comes_once_a_file_however_often_it_is_read(tmp_path, caplog):
+    for name in "ab":
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((9, 9), 130, np.uint8))
+        for _ in range(3):
+            read_trimap(tmp_path / f"{name}.png")
+    told = [Path(record.args[0].partition(": ")[0]).name for record in caplog.records]
+    assert told == ["a.png", "b.png"]
+
+
+def test_trimap_saved_as_jpeg_is_snapped(tmp_path):
+    trimap = np.zeros((200, 200), np.uint8)
+    cv2.circle(trimap, (100, 100), 80, 128, -1)
+    cv2.circle(trimap, (100, 100), 50, 255, -1)
+    write_image(tmp_path / "a.jpg", trimap)
+    read = read_trimap(tmp_path / "a.jpg")
+    assert set(np.unique(read)) == {0, 128, 255}
+    assert np.mean(read != trimap) < 0.005
+
+
+def test_matte_is_no_trimap(tmp_path):
+    wide = np.tile(np.linspace(0, 255, 100).astype(np.uint8), (50, 1))
+    sharp = banded(0, 0, 255).repeat(30, 1)
+    sharp[:, 900:908] = np.arange(20, 100, 10)  # soft in a share of the picture far below 1 %
+    for name, matte in (("wide.png", wide), ("sharp.png", sharp)):
+        write_image(tmp_path / name, matte)
+        message = refused(read_trimap, tmp_path / name)
+        assert name in message and "is it a matte?" in message
+
+
+def test_trimap_of_labels_is_refused(tmp_path):
+    write_image(tmp_path / "a.png", banded(0, 1, 2))
+    assert "values are 0 to 2" in refused(read_trimap, tmp_path / "a.png")
+
+
+def test_trimap_without_unknown_can_be_read_but_not_required(tmp_path):
+    path = tmp_path / "a.png"
+    write_image(path, banded(0, 0, 255))
+    trimap = read_trimap(path)
+    message = refused(require_unknown, path, trimap)
+    assert str(path) in message and "no unknown pixels" in message
+    require_unknown(path, banded(0, 128, 255))
+
+
+SMALL = {
+    "0 and 1 in 8 bits": (np.uint8, 1, "0 to 1; save it as 0 to 255"),
+    "0 and 1 in 16 bits": (np.uint16, 1, "0 to 1; save it as 0 to 65535"),
+    "8 bits in 16": (np.uint16, 255, "0 to 255; save it as 0 to 65535, or with 8 bits"),
+    "10 bits in 16": (np.uint16, 1023, "0 to 1023"),
+    "12 bits in 16": (np.uint16, 4095, "0 to 4095"),
+}
+
+
+@pytest.mark.parametrize("dtype, top, said", SMALL.values(), ids=SMALL)
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_mattes_of_another_range_are_refused_in_any_channel(tmp_path, dtype, top, said, suffix):
+    path = tmp_path / f"a{suffix}"
+    values = np.tile(np.array([0, top], dtype), (6, 4))
+    white = np.full_like(values, np.iinfo(dtype).max)
+    for stored in (values, np.dstack([values] * 3), np.dstack([white] * 3 + [values])):
+        cv2.imwrite(str(path), stored)
+        assert f"{path}: its values are {said}" in refused(read_alpha, path)
+    assert said in refused(read_cutout, path)
+    assert read_image(path).min() == 255
+
+
+def test_sixteen_bit_pictures_that_hold_eight_are_refused(tmp_path):
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.tile(np.arange(256, dtype=np.uint16), (4, 1)))
+    assert "0 to 255; save it as 0 to 65535, or with 8 bits" in refused(read_image, path)
+
+
+@pytest.mark.parametrize("top", [0, 2, 77, 255])
+def test_faint_mattes_and_empty_ones_are_read(tmp_path, top):
+    path = tmp_path / "a.png"
+    write_image(path, np.tile(np.array([0, top], np.uint8), (6, 4)))
+    assert read_alpha(path).max() == top
+    cv2.imwrite(str(path), np.tile(np.array([0, 257 * top], np.uint16), (6, 4)))
+    assert read_alpha(path).max() == top
+
+
+def test_a_bit_a_pixel_is_black_and_white(tmp_path):
+    path = png(tmp_path / "a.png", 8, 1, GREY, [[0b10101010]])
+    assert read_alpha(path).tolist() == [[255, 0] * 4]
+
+
+# --- saved mattes -------------------------------------------------------------------------------
+
+
+VALUES = np.linspace(0, 1, 30 * 40).reshape(30, 40)
+NAN, INFINITE = (np.where(VALUES > 0.9, odd, VALUES) for odd in (np.nan, np.inf))
+
+
+def save(path, values):
+    """A matte in [0, 1] in the format of its suffix; PNG with 16 bits."""
+    if path.suffix == ".npy":
+        np.save(path, values.astype(np.float32))
+    elif path.suffix == ".png":
+        cv2.imwrite(str(path), np.rint(values * 65535).astype(np.uint16))
+    else:
+        cv2.imwrite(str(path), values.astype(np.float32))
+    return path
+
+
+@pytest.mark.parametrize("name, within", [("m.npy", 1e-7), ("m.tif", 1e-7), ("m.png", 1 / 131070)])
+def test_float_mattes_are_read_as_they_are_or_rounded_as_their_8_bit_file(tmp_path, name, within):
+    path = save(tmp_path / name, VALUES)
+    exact = read_matte(path, exact=True)
+    assert exact.dtype == np.float64 and np.abs(exact - VALUES).max() <= within
+    rounded = read_matte(path)
+    assert rounded.dtype == np.uint8 and (rounded == np.rint(255 * exact)).all()
+    assert matte_size(path) == (30, 40)
+
+
+def test_an_8_bit_matte_is_the_same_either_way(tmp_path):
+    alpha = disc(40, 50)
+    write_image(tmp_path / "m.png", alpha)
+    assert (read_matte(tmp_path / "m.png") == alpha).all()
+    assert (read_matte(tmp_path / "m.png", exact=True) == alpha / 255).all()
+
+
+def test_rounding_and_back_keeps_8_bits():
+    values = np.arange(256, dtype=np.uint8)[None]
+    assert (to_8_bits(to_float(values)) == values).all()
+
+
+@pytest.mark.parametrize("values", [VALUES * 255, VALUES - 0.5, VALUES / 255, NAN, INFINITE])
+def test_values_that_are_not_0_to_1_are_refused(tmp_path, values):
+    path = save(tmp_path / "m.npy", values)
+    with pytest.raises(InputError, match=r"m\.npy: its values are .*; save them as 0 to 1"):
+        read_matte(path)
+
+
+@pytest.mark.parametrize("values", [VALUES * 255, VALUES / 255, NAN, INFINITE])
+def test_a_tiff_of_any_float_is_held_to_the_same_range_and_its_size_is_known(tmp_path, values):
+    for kind in (np.float32, np.float64):
+        cv2.imwrite(str(tmp_path / "m.tif"), values.astype(kind))
+        assert matte_size(tmp_path / "m.tif") == (30, 40)
+        assert "save them as 0 to 1" in refused(read_matte, tmp_path / "m.tif")
+        cv2.imwrite(str(tmp_path / "m.tif"), VALUES.astype(kind))
+        assert np.abs(read_matte(tmp_path / "m.tif", exact=True) - VALUES).max() < 1e-7
+
+
+def test_arrays_of_one_channel_are_taken_and_others_refused(tmp_path):
+    np.save(tmp_path / "one.npy", VALUES[None, :, :, None])
+    assert read_matte(tmp_path / "one.npy").shape == (30, 40)
+    for name, array in (("three", np.zeros((4, 4, 3))), ("whole", np.zeros((4, 4), int))):
+        np.save(tmp_path / f"{name}.npy", array)
+        with pytest.raises(InputError, match=rf"{name}\.npy: .*floating-point array \(height"):
+            read_matte(tmp_path / f"{name}.npy")
+    (tmp_path / "half.npy").write_bytes((tmp_path / "one.npy").read_bytes()[:500])
+    with pytest.raises(InputError, match=r"half\.npy: not a whole array"):
+        read_matte(tmp_path / "half.npy")
+
+
+def test_sixteen_bits_in_colour_are_refused_only_where_they_would_be_rounded(tmp_path):
+    grey = np.rint(VALUES * 65535).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "m.png"), np.dstack([grey] * 3))
+    assert read_matte(tmp_path / "m.png").dtype == np.uint8
+    with pytest.raises(InputError, match=r"several channels; save it as 16-bit grey"):
+        read_matte(tmp_path / "m.png", exact=True)
+
+
+def test_arrays_and_pictures_are_listed_together_by_name(tmp_path):
+    for name in ("b.npy", "a.png", "c.tif"):
+        save(tmp_path / name, VALUES)
+    assert list(list_mattes(tmp_path)) == ["a", "b", "c"]
+    save(tmp_path / "a.npy", VALUES)
+    with pytest.raises(InputError, match=r"a\.npy and a\.png have the same name; remove one"):
+        list_mattes(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        list_mattes(tmp_path / "gone")
+
+
+def test_arrays_and_pictures_pair_with_truth_in_either_form_of_their_names(tmp_path):
+    """macOS writes the accent as a character of its own (NFD), other systems do not."""
+    for folder in ("ours", "alpha", "trimap"):
+        (tmp_path / folder).mkdir()
+    save(tmp_path / "ours" / "a\u0308.npy", VALUES)
+    save(tmp_path / "ours" / "o\u0308.png", VALUES)
+    for folder in ("alpha", "trimap"):
+        save(tmp_path / folder / "\u00e4.png", VALUES)
+        save(tmp_path / folder / "\u00f6.png", VALUES)
+    found = match_saved(*(tmp_path / folder for folder in ("ours", "alpha", "trimap")))
+    assert [picture.name for picture in found] == ["\u00e4", "\u00f6"]
+    assert all(file.exists() for picture in found for file in picture.files)
+
+
+@pytest.mark.parametrize(
+    ("shape", "seen"),
+    [((1, 1, 1, 5), (1, 5)), ((1, 1, 5, 1), (5, 1)), ((1, 1, 1, 1), (1, 1)), ((4, 5, 1), (4, 5))],
+)
+def test_a_side_of_one_pixel_is_a_side(tmp_path, shape, seen):
+    np.save(tmp_path / "a.npy", np.full(shape, 0.5))
+    assert matte_size(tmp_path / "a.npy") == seen == read_matte(tmp_path / "a.npy").shape
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda data: data.replace(b"}", b"("),
+        lambda data: data.replace(b"'shape': (4, 5)", b"'shape': (4,-5)"),
+        lambda data: data.replace(b"'shape': (4, 5)", b"'shape': 'abcde'"),
+        lambda data: data.replace(b"<f8", b"<z9"),
+        lambda data: data.replace(b"descr", b"other"),
+        lambda data: data[:8] + b"\xff\xff" + data[10:],
+        lambda data: data[:40],
+        lambda data: b"PK\x03\x04" + data,
+        lambda data: b"\x80\x04" + data,
+    ],
+)
+def test_a_damaged_array_is_one_line(tmp_path, harm):
+    np.save(tmp_path / "a.npy", np.full((4, 5), 0.5))
+    path = tmp_path / "a.npy"
+    path.write_bytes(harm(path.read_bytes()))
+    assert "a.npy: " in refused(read_matte, path) and "a.npy: " in refused(matte_size, path)
+
+
+def test_an_archive_of_arrays_and_an_empty_array_are_no_mattes(tmp_path):
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.savez(file, np.zeros((4, 5)))
+    assert "not a whole array" in refused(read_matte, tmp_path / "a.npy")
+    np.save(tmp_path / "a.npy", np.zeros((0, 5)))
+    assert "float64 (0, 5); save a" in refused(read_matte, tmp_path / "a.npy")
+
+
+# --- sizes --------------------------------------------------------------------------------------
+
+
+def test_different_sizes_are_named_with_both_files():
+    small, large = np.zeros((4, 6), np.uint8), np.zeros((6, 8, 3), np.uint8)
+    check_same_size("a", small, "b", np.zeros((4, 6, 3)))
+    assert refused(check_same_size, "a.jpg", large, "b.png", small).startswith(
+        "a.jpg is 8 x 6, but b.png is 6 x 4;"
+    )
+    assert "EXIF" in refused(check_same_size, "a.jpg", small.T, "b.png", small)
