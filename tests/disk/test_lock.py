@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from models.errors import InputError
+from tests.scripts import REPOSITORY
 from utils.disk import lock
 from utils.disk.lock import folder_lock
 
-REPOSITORY = Path(__file__).parent.parent
 HOLD = """
 import sys, time
 from utils.disk.lock import folder_lock
