@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.files import atomic
 from tests.sets import disc, picture
 from tests.sources import files, refused, text
 from utils.data.importers import cutouts
@@ -109,7 +108,7 @@ def test_every_file_that_is_no_cutout_is_listed_before_work(cutout, tmp_path, ca
     assert not (tmp_path / "set").exists()
 
 
-def test_cutouts_that_are_there_stay_and_others_are_not_replaced(cutout, tmp_path):
+def test_cutouts_that_are_there_stay_and_others_are_not_replaced(cutout, tmp_path, caplog):
     _, alpha, stored = cutout
     folder, root = tmp_path / "in", tmp_path / "set"
     write_image(folder / "a.png", np.dstack((stored, alpha)))
@@ -125,7 +124,8 @@ def test_cutouts_that_are_there_stay_and_others_are_not_replaced(cutout, tmp_pat
     os.utime(folder / "a.png", (1, 1))
     assert "fg/a.png, but that has other colours" in refused("cutouts", folder, root, part="train")
     (root / "train/fg/b.png").rename(root / "train/fg/b.jpg")
-    assert "b.jpg is there" in refused("cutouts", folder, root, part="train")
+    assert "(and 1 more, " in refused("cutouts", folder, root, part="train")
+    assert "b.png would be b.png, but " in caplog.text and "b.jpg is there" in caplog.text
 
 
 def test_cutouts_that_do_not_fit_on_the_disk_are_refused_before_the_first(
@@ -139,40 +139,26 @@ def test_cutouts_that_do_not_fit_on_the_disk_are_refused_before_the_first(
     assert not (tmp_path / "set").exists()
 
 
-@pytest.mark.parametrize("again", [False, True], ids=["another source", "the same source"])
-def test_cutouts_of_an_import_that_was_killed_go_or_are_completed(
-    cutout, tmp_path, monkeypatch, again
+def test_an_import_that_was_interrupted_leaves_nothing_and_can_be_run_again(
+    cutout, tmp_path, monkeypatch
 ):
     _, alpha, stored = cutout
-    root, first = tmp_path / "set", tmp_path / "first"
+    root, source = tmp_path / "set", tmp_path / "in"
     for name in ("a", "b"):
-        write_image(first / f"{name}.png", np.dstack((stored, alpha)))
-    (tmp_path / "new").mkdir()
-    for kind, content in (("fg", stored), ("alpha", alpha)):
-        write_image(root / "train" / kind / "mine.png", content)
-    write, count = cutouts.write_image, 0
+        write_image(source / f"{name}.png", np.dstack((stored, alpha)))
+    write_image(root / "train/fg/mine.png", stored)
+    write, before = cutouts.write_image, files(root)
 
-    def killed(*arguments, **options):
-        nonlocal count
-        count += 1
-        if count > 3:
+    def interrupted(path, *arguments, **options):
+        if path.name == "b.png":
             raise KeyboardInterrupt
-        write(*arguments, **options)
+        write(path, *arguments, **options)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(cutouts, "write_image", killed)
-        import_set("cutouts", first, root, part="train")
-    assert {"train/fg/a.png", "train/alpha/a.png", "train/fg/b.png"} < set(files(root))
-    write_image(root / "train/fg/b.png", read_image(root / "train/fg/b.png"))  # of the user, now
-    part = root / "train" / "alpha" / f".b.{1 << 30}-{atomic._machine()}.png"
-    part.write_bytes(b"not whole")
-    source = first if again else (first / "a.png").replace(tmp_path / "new" / "c.png").parent
-    import_set("cutouts", source, root, part="train")
-    names = "a b mine" if again else "b c mine"
-    assert sorted(path.stem for path in (root / "train/fg").iterdir()) == names.split()
-    mattes = names if again else "c mine"
-    assert sorted(path.stem for path in (root / "train/alpha").iterdir()) == mattes.split()
-    assert not (root / ".importing").exists() and not part.exists()
+        patch.setattr(cutouts, "write_image", interrupted)
+        import_set("cutouts", source, root, part="train")
+    assert files(root) == before
+    assert import_set("cutouts", source, root, part="train").written == 4
 
 
 def test_cutouts_without_pymatting_say_how_to_get_it(tmp_path, monkeypatch):

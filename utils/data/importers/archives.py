@@ -1,112 +1,114 @@
 """Unpack the archives of strangers: only what is wanted, only below a folder of our own."""
 
-import hashlib
-import os
+import lzma
 import shutil
+import tarfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from models.errors import InputError
-from models.files.atomic import atomic, shortened
+from models.files.atomic import shortened
 from utils.cli.progress import progress_bar
-from utils.data.importers.entries import Entry, entries, read
-from utils.disk.files import Record, record, require_regular
+from utils.disk.files import require_regular
 from utils.disk.room import require_room
 
-NOTE = ".archive"  # hidden, and so no entry
+UTF8 = 1 << 11  # the flag of a zip entry whose name is UTF-8
+DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)
+Wanted = Callable[[PurePosixPath], bool]
 
 
 @contextmanager
-def opened(
-    source: Path, beside: Path, wanted: Callable[[PurePosixPath], bool], sought: str
-) -> Iterator[Path]:
-    """Yield a folder that holds what `source` holds: itself, or where the archive was unpacked.
+def opened(source: Path, beside: Path, wanted: Wanted) -> Iterator[Path]:
+    """Yield a folder that holds what `source` holds: itself, or where the archive is unpacked.
 
-    An archive is unpacked into a hidden folder beside `beside`. That is removed at the end, and
-    when the source is refused; after an interruption it stays, and the next run goes on with it.
+    An archive is unpacked into a hidden folder beside `beside`, which is removed at the end.
 
     Args:
         source: a folder, or a zip or tar archive.
         wanted: which entries to unpack, by their path.
-        sought: what these are, in words.
 
     Raises:
-        InputError: no such source; or as `unpack`.
+        InputError: no such source; no archive, damaged or encrypted; an entry is a link, a device
+            or lies outside; the disk has no room.
     """
     if source.is_dir():
         yield source
         return
+    if not source.exists():
+        raise InputError(f"{source}: no such file or folder; check --from")
+    require_regular(source)
     folder = beside.parent / shortened(f".{beside.name}.{source.name}")
+    shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed
     try:
-        unpack(source, folder, wanted, sought)
+        folder.mkdir()
+        _unpack(source, folder, wanted)
         yield folder
-    except InputError:
+    finally:
         shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder)
 
 
-def unpack(
-    archive: Path, folder: Path, wanted: Callable[[PurePosixPath], bool], sought: str
-) -> None:
-    """Unpack the wanted files of a zip or tar archive; those that are there already stay.
-
-    Every entry is checked, wanted or not, before the first is written. A note in the folder tells
-    which archive its files are of, and what is there without it, or of another archive, is removed.
-    Characters that no list can hold become `_`.
-
-    Raises:
-        InputError: no archive, damaged, encrypted; an entry is a link, a device or lies outside;
-            two entries of one name; nothing wanted in it; the disk has no room.
-    """
-    if not archive.exists():
-        raise InputError(f"{archive}: no such file or folder; check --from")
-    require_regular(archive)
-    stamp = record(archive).time
-    note = folder / NOTE
-    with entries(archive) as everything:
-        ours = _targets(archive, [entry for entry in everything if wanted(entry.path)])
-        if not ours:
-            tops = sorted({entry.path.parts[0] for entry in everything})[:5]
+def _unpack(source: Path, folder: Path, wanted: Wanted) -> None:
+    try:
+        if source.suffix.lower() == ".zip":
+            with zipfile.ZipFile(source) as archive:
+                _unzip(source, archive, folder, wanted)
+        elif tarfile.is_tarfile(source):
+            with tarfile.open(source) as archive:
+                _untar(source, archive, folder, wanted)
+        else:
             raise InputError(
-                f"{archive}: nothing of {sought} in it; "
-                f"it holds {', '.join(tops) or 'no files'}; check --from and --kind"
+                f"{source}: neither a folder nor an archive that can be read (.zip, .tar, .tar.gz, "
+                ".tar.bz2, .tar.xz); unpack it and give the folder"
             )
-        content = _content(archive, everything)
-        if not note.is_file() or note.read_bytes() != content:
-            shutil.rmtree(folder, ignore_errors=True)
-        due = {
-            folder / path: entry
-            for path, entry in ours.items()
-            if record(folder / path) != Record(path.name, entry.size, stamp)
-        }
-        total = sum(entry.size for entry in due.values())
-        require_room(folder.parent, total, source=archive)
-        with atomic(note) as temporary:
-            temporary.write_bytes(content)
-        with progress_bar(total=total, desc="unpacking", unit="B", unit_scale=True) as bar:
-            for target, entry in due.items():
-                with atomic(target) as temporary:
-                    with temporary.open("wb") as file:
-                        for chunk in read(archive, entry):
-                            file.write(chunk)
-                            bar.update(len(chunk))
-                    os.utime(temporary, ns=(stamp, stamp))
+    except tarfile.FilterError as error:
+        raise InputError(f"{source}: {error}; do not trust it") from error
+    except (NotImplementedError, RuntimeError) as error:  # a password, an unknown compression
+        raise InputError(
+            f"{source}: cannot be unpacked here ({error}); unpack it with another program (7-Zip, "
+            "unar) and give the folder"
+        ) from error
+    except (*DAMAGED, OSError) as error:
+        if getattr(error, "errno", None):  # of the disk, not of a stream
+            raise
+        raise InputError(f"{source}: damaged or cut off ({error}); get it again") from error
 
 
-def _content(archive: Path, everything: list[Entry]) -> bytes:
-    """What tells an archive from every other one: its record, and all that is in it."""
-    digest = hashlib.sha256(str(record(archive)).encode())
-    for entry in everything:
-        digest.update(f"\n{entry.path} {entry.size} {entry.check}".encode())
-    return digest.hexdigest().encode()
+def _unzip(source: Path, archive: zipfile.ZipFile, folder: Path, wanted: Wanted) -> None:
+    entries = []
+    for entry in archive.infolist():
+        if not entry.flag_bits & UTF8:
+            with suppress(UnicodeError):  # many programs write UTF-8 without the flag
+                entry.filename = entry.filename.encode("cp437").decode()
+        entry.filename = entry.filename.replace("\\", "/")
+        if not entry.is_dir() and wanted(PurePosixPath(entry.filename)):
+            entries.append(entry)
+    _require(source, folder, archive.namelist(), [entry.file_size for entry in entries])
+    for entry in progress_bar(entries, desc="unpacking", unit="file"):
+        archive.extract(entry, folder)  # leaves out of a path what would lead outside
 
 
-def _targets(archive: Path, wanted: list[Entry]) -> dict[PurePosixPath, Entry]:
-    targets: dict[PurePosixPath, Entry] = {}
-    for entry in wanted:
-        if entry.path in targets:
-            raise InputError(f"{archive}: holds two files {entry.path}; unpack it, rename one")
-        targets[entry.path] = entry
-    return targets
+def _untar(source: Path, archive: tarfile.TarFile, folder: Path, wanted: Wanted) -> None:
+    entries = [one for one in archive if not one.isdir() and wanted(PurePosixPath(one.name))]
+    for entry in entries:
+        if not entry.isreg():
+            raise InputError(
+                f"{source}: {entry.name} is a link or a device, which is not unpacked; unpack it "
+                "yourself and give the folder"
+            )
+    _require(source, folder, archive.getnames(), [entry.size for entry in entries])
+    for entry in progress_bar(entries, desc="unpacking", unit="file"):
+        archive.extract(entry, folder, filter="data")
+
+
+def _require(source: Path, folder: Path, names: list[str], sizes: list[int]) -> None:
+    """Raise an `InputError` where nothing is wanted of the files `names`, or there is no room."""
+    if not sizes:
+        tops = sorted({name.split("/")[0] for name in names})[:5]
+        raise InputError(
+            f"{source}: nothing that is looked for is in it; it holds "
+            f"{', '.join(tops) or 'no files'}; check --from and --kind"
+        )
+    require_room(folder.parent, sum(sizes), source=source)

@@ -2,7 +2,6 @@
 
 import importlib.util
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -11,12 +10,9 @@ import cv2
 import numpy as np
 
 from models.errors import InputError
-from utils.cli.problems import refuse
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
-from utils.data.importers.placing import CURE, by_name, require_own, taken
-from utils.data.importers.request import Request
-from utils.data.importers.unfinished import begin
+from utils.data.importers.placing import Request, pictures_there
 from utils.disk.room import MATTE, PHOTOGRAPH, require_room
 from utils.images.reading import read_alpha, read_cutout, read_image
 from utils.images.writing import write_image
@@ -30,7 +26,7 @@ FAR = 8  # pixels from what is visible, where no program smears colours to hide 
 TEXTURE = 1.0  # levels between neighbours, on average; smooth fillings have less
 
 
-def put_cutouts(files: Mapping[str, Path], request: Request) -> tuple[int, int]:
+def put_cutouts(files: Mapping[str, Path], request: Request) -> int:
     """Write `fg/NAME.png` and `alpha/NAME.png` of each cut-out, dated as it is.
 
     Those that are there, of the same matte and the same visible colours, stay.
@@ -39,36 +35,38 @@ def put_cutouts(files: Mapping[str, Path], request: Request) -> tuple[int, int]:
         files: cut-outs by name.
 
     Returns:
-        How many were written, and how many were there.
+        How many files were written.
 
     Raises:
         InputError: files without an alpha channel that varies, all of them; another picture of
             that name is there; pymatting is not installed; the disk has no room.
     """
+    source = request.source
     if importlib.util.find_spec("pymatting") is None:
-        raise InputError(f"{request.source}: cut-outs need pymatting; run pip install pymatting")
-    source, base, folder = request.source, request.folder, request.root / request.part
-    jobs = [_Cutout(name, path, folder, base) for name, path in files.items()]
-    _require_free_names(jobs, source)
-    seen: dict[str, _Look] = {}
+        raise InputError(f"{source}: cut-outs need pymatting; run pip install pymatting")
+    there = {kind: pictures_there(request, f"{request.part}/{kind}") for kind in ("fg", "alpha")}
+    jobs = [
+        _Cutout(file, there["fg"].get(name), there["alpha"].get(name), request, name)
+        for name, file in files.items()
+    ]
+    faults: list[str] = []
+    pending: list[_Cutout] = []
+    pixels = 0
     with progress_bar(total=len(jobs), desc="reading", unit="image") as bar:
-        for name, look in run(_look, jobs, request.workers, folder):
-            seen[name] = look
+        for job, fault, warning, size in run(_check, jobs, request.workers, request.root):
+            faults += [fault] if fault else []
+            if warning:
+                log.warning("%s: %s", job.file.relative_to(request.folder), warning)
+            if not (job.fg and job.alpha):
+                pending.append(job)
+                pixels += size
             bar.update()
-    refuse([seen[job.name].fault for job in jobs if seen[job.name].fault], source, CURE)
-    for job in jobs:
-        if seen[job.name].warning:
-            log.warning("%s: %s", job.file.relative_to(base), seen[job.name].warning)
-    due = [job for job in jobs if not seen[job.name].done]
-    needed = sum(seen[job.name].pixels for job in due) * (PHOTOGRAPH[".png"] + MATTE)
-    require_room(folder, needed, source=source)
-    if due:
-        coming = {target: job.file for job in due for target in job.missing()}
-        begin(request.root, source, coming, made=True)
-    with progress_bar(total=len(due), desc="colours", unit="image", disable=not due) as bar:
-        for _ in run(_write, due, request.workers, folder):
+    request.refuse(sorted(faults))
+    require_room(request.root, pixels * (PHOTOGRAPH[".png"] + MATTE), source=source)
+    with progress_bar(total=len(pending), desc="colours", unit="image", disable=not pending) as bar:
+        for _ in run(_write, pending, request.workers, request.root):
             bar.update()
-    return len(due), len(jobs) - len(due)
+    return sum((job.fg is None) + (job.alpha is None) for job in pending)
 
 
 def hidden_colours(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -136,68 +134,46 @@ def suspicion(rgb: np.ndarray, alpha: np.ndarray) -> str | None:
 
 
 class _Cutout(NamedTuple):
-    name: str
     file: Path
-    folder: Path
-    base: Path
-
-    def target(self, kind: str) -> Path:
-        return self.folder / kind / f"{self.name}.png"
-
-    def missing(self) -> list[Path]:
-        return [path for path in map(self.target, ("fg", "alpha")) if not path.exists()]
+    fg: Path | None  # those of its name that are there
+    alpha: Path | None
+    request: Request
+    name: str
 
 
-class _Look(NamedTuple):
-    """What a first look at a cut-out shows: why it cannot be used, what is odd, is it done?"""
-
-    fault: str | None = None
-    warning: str | None = None
-    done: bool = False
-    pixels: int = 0
-
-
-def _require_free_names(jobs: list[_Cutout], source: Path) -> None:
-    faults = []
-    for kind in ("fg", "alpha"):
-        require_own(jobs[0].folder / kind, source)
-        there = by_name(jobs[0].folder / kind)
-        for job in jobs:
-            target = job.target(kind)
-            other = taken(target, there)
-            if other is not None:
-                where = job.file.relative_to(job.base)
-                faults.append(f"{where} would be {target}, but {other} is there")
-    refuse(faults, source, CURE)
-
-
-def _look(job: _Cutout) -> tuple[str, _Look]:
-    return job.name, _found(job)
-
-
-def _found(job: _Cutout) -> _Look:
-    where = job.file.relative_to(job.base)
+def _check(job: _Cutout) -> tuple[_Cutout, str | None, str | None, int]:
+    """Why a cut-out cannot be used, what is odd about it, and how many pixels it has."""
+    where = job.file
     try:
         rgb, alpha = read_cutout(job.file)
     except InputError as error:
-        return _Look(str(error).replace(f"{job.base}{os.sep}", ""))
-    if alpha is None:
-        return _Look(f"{where} has no alpha channel")
-    if not np.ptp(alpha):
-        return _Look(f"the alpha of {where} is {alpha[0, 0]} everywhere")
-    fg, matte = job.target("fg"), job.target("alpha")
-    if matte.exists() and not np.array_equal(read_alpha(matte), alpha):
-        return _Look(f"{where} would be {matte}, but that is another matte")
-    if fg.exists():
-        there, known = read_image(fg), _known(alpha)
-        if there.shape != rgb.shape or np.any(there[known] != rgb[known]):
-            return _Look(f"{where} would be {fg}, but that has other colours")
-    done = matte.exists() and fg.exists()
-    return _Look(warning=suspicion(rgb, alpha), done=done, pixels=alpha.size)
+        return job, str(error), None, 0
+    others = [one for one in (job.fg, job.alpha) if one and one.suffix != ".png"]
+    fault = None
+    if others:
+        fault = f"{where} would be {job.name}.png, but {others[0]} is there"
+    elif alpha is None:
+        fault = f"{where} has no alpha channel"
+    elif not np.ptp(alpha):
+        fault = f"the alpha of {where} is {alpha[0, 0]} everywhere"
+    elif job.alpha and not np.array_equal(read_alpha(job.alpha), alpha):
+        fault = f"{where} would be {job.alpha}, but that is another matte"
+    elif job.fg and not _shows(job.fg, rgb, _known(alpha)):
+        fault = f"{where} would be {job.fg}, but that has other colours"
+    if fault:
+        return job, fault, None, 0
+    return job, None, suspicion(rgb, alpha), alpha.size
+
+
+def _shows(path: Path, rgb: np.ndarray, known: np.ndarray) -> bool:
+    there = read_image(path)
+    return there.shape == rgb.shape and np.array_equal(there[known], rgb[known])
 
 
 def _write(job: _Cutout) -> None:
     rgb, alpha = read_cutout(job.file)
-    for path in job.missing():
-        picture = alpha if path == job.target("alpha") else hidden_colours(rgb, alpha)
-        write_image(path, picture, time=job.file.stat().st_mtime_ns)
+    folder, time = job.request.staging / job.request.part, job.file.stat().st_mtime_ns
+    if job.fg is None:
+        write_image(folder / "fg" / f"{job.name}.png", hidden_colours(rgb, alpha), time=time)
+    if job.alpha is None:
+        write_image(folder / "alpha" / f"{job.name}.png", alpha, time=time)

@@ -2,14 +2,11 @@
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, get_args
 
 from models.errors import InputError
 from utils.data.folders import Part
-from utils.data.importers.lists import list_name
-from utils.disk.files import require_regular
 from utils.images.layouts import (
     ALPHA_NAMES,
     FG_NAMES,
@@ -29,10 +26,10 @@ from utils.images.names import (
     unreadable,
 )
 
-LICENCE = re.compile(r".*(licen[cs]e|agreement|(?<![a-z])terms(?![a-z])).*", re.IGNORECASE)
-ANY_SUFFIX = (*IMAGE_SUFFIXES, *UNREAD_SUFFIXES)
-KNOWN = (*FG_NAMES, *ALPHA_NAMES, *TRIMAP_NAMES)
+LIST = re.compile(r"(?:(train)(?:ing)?|(test))_(fg|bg)_names\.txt|(fg|bg)_(train|test)\.txt")
+TERMS = re.compile(r".*(licen[cs]e|agreement|(?<![a-z])terms(?![a-z])).*", re.IGNORECASE)
 DOCUMENT_SUFFIXES = ("", ".txt", ".md", ".pdf", ".doc", ".docx", ".rtf", ".html")
+KNOWN = (*FG_NAMES, *ALPHA_NAMES, *TRIMAP_NAMES)
 
 
 class Place(NamedTuple):
@@ -45,12 +42,10 @@ class Place(NamedTuple):
 
 def find_places(folder: Path) -> list[Place]:
     """Every `fg` with an `alpha` beside it (see `FG_NAMES`, `ALPHA_NAMES`), at any depth."""
-    places = []
-    for parent in _folders(folder):
-        fg, alpha, trimap = children(parent, FG_NAMES, ALPHA_NAMES, TRIMAP_NAMES)
-        if fg is not None and alpha is not None:
-            places.append(Place(fg, alpha, trimap))
-    return places
+    found = [
+        Place(*children(parent, FG_NAMES, ALPHA_NAMES, TRIMAP_NAMES)) for parent in folders(folder)
+    ]
+    return [place for place in found if place.fg and place.alpha]
 
 
 def find_parts(source: Path) -> dict[Part, Path]:
@@ -61,10 +56,10 @@ def find_parts(source: Path) -> dict[Part, Path]:
     Raises:
         InputError: two folders could be the same part.
     """
-    found: dict[Part, list[Path]] = {
+    named = {
         part: [
             folder
-            for folder in _folders(source)
+            for folder in folders(source)
             if folder_key(folder.name) in PART_NAMES[part] and find_places(folder)
         ]
         for part in get_args(Part)
@@ -72,7 +67,7 @@ def find_parts(source: Path) -> dict[Part, Path]:
     parts: dict[Part, Path] = {}
     for part, other in (("train", "test"), ("test", "train")):
         # A folder "train" in which somebody keeps both parts is none of them.
-        alone = [one for one in found[part] if not any(one in o.parents for o in found[other])]
+        alone = [one for one in named[part] if not any(one in o.parents for o in named[other])]
         upper = [one for one in alone if not any(o in one.parents for o in alone)]
         if len(upper) > 1:
             raise InputError(
@@ -84,79 +79,68 @@ def find_parts(source: Path) -> dict[Part, Path]:
     return parts
 
 
-def find_pictures(source: Path, faults: list[str]) -> list[Path]:
+def find_lists(source: Path) -> dict[str, Path]:
+    """Lists of names by what we call them: `train_fg_names.txt`, `test_bg_names.txt` and so on."""
+    return {name: path for path in _files(source) if (name := list_name(path.name))}
+
+
+def find_terms(source: Path) -> list[Path]:
+    """Documents whose name says that they hold the terms of the data."""
+    return [path for path in _files(source) if is_terms(path.name)]
+
+
+def find_pictures(source: Path, faults: list[str], everywhere: bool = True) -> list[Path]:
     """Every picture at any depth, by name of its folder, then by its own.
 
-    Only those of folders `JPEGImages` where there are such folders (VOC).
-
     Args:
-        faults: as for `pictures`.
+        faults: files of kinds that are not read are added to it.
+        everywhere: False takes those in folders `JPEGImages` alone, where there are such (VOC).
 
     Raises:
         InputError: a folder cannot be read, or is a link.
     """
-    folders = _folders(source, pictures=True)
-    voc = [folder for folder in folders if folder_key(folder.name) == VOC_PICTURES]
-    return [path for folder in voc or folders for path in pictures(folder, source, faults)]
+    found = folders(source, links=False)
+    if not everywhere:
+        found = [one for one in found if folder_key(one.name) == VOC_PICTURES] or found
+    faults += [line for folder in found for line in unread_in(folder)]
+    return [path for folder in found for path in pictures_in(folder)]
 
 
-def find_licences(source: Path) -> list[Path]:
-    """Documents whose name says that they hold the terms of the data."""
-    return [path for path in visible_files(source) if is_licence(path.name)]
+def list_name(name: str) -> str | None:
+    """What we call the list of names that a file holds, judged by its name; None for others."""
+    match = LIST.fullmatch(name.casefold())
+    if match is None:
+        return None
+    train, test, kind, other_kind, other_part = match.groups()
+    return f"{train or test or other_part}_{kind or other_kind}_names.txt"
 
 
-def is_licence(name: str) -> bool:
+def is_terms(name: str) -> bool:
     """Whether a file name is that of a document with terms."""
-    suffix = Path(name).suffix.lower()
-    return suffix in DOCUMENT_SUFFIXES and bool(LICENCE.fullmatch(name))
+    return Path(name).suffix.lower() in DOCUMENT_SUFFIXES and bool(TERMS.fullmatch(name))
 
 
 def is_of_pairs(path: PurePosixPath) -> bool:
     """Whether an archive's entry belongs to foregrounds: those, mattes, trimaps, lists, terms."""
-    if not all(map(is_visible, path.parts)):
-        return False
-    if list_name(path.name) or is_licence(path.name):
+    if all(map(is_visible, path.parts)) and (list_name(path.name) or is_terms(path.name)):
         return True
-    around = folder_key(path.parent.name)
-    return is_picture(path.name, ANY_SUFFIX) and around in KNOWN
+    return is_any_picture(path) and any(folder_key(name) in KNOWN for name in path.parts[:-1])
 
 
-def is_visible_picture(path: PurePosixPath) -> bool:
+def is_any_picture(path: PurePosixPath) -> bool:
     """Whether an archive's entry is a picture in no hidden folder."""
-    return all(map(is_visible, path.parts)) and is_picture(path.name, ANY_SUFFIX)
+    suffixes = (*IMAGE_SUFFIXES, *UNREAD_SUFFIXES)
+    return all(map(is_visible, path.parts)) and is_picture(path.name, suffixes)
 
 
-def pictures(folder: Path, base: Path, faults: list[str]) -> list[Path]:
-    """The pictures right in a folder, by name.
-
-    Args:
-        base: faults name files relative to this folder.
-        faults: where those are told that are there and cannot be read.
-    """
-    found = pictures_in(folder)
-    gone = [path for path in found if not path.exists()]
-    told = [*unread_in(folder), *(f"{path}: is a link to what is gone" for path in gone)]
-    faults += [one.replace(f"{base}{os.sep}", "") for one in told]
-    found = [path for path in found if path not in gone]
-    for path in found:
-        require_regular(path)
-    return found
-
-
-def visible_files(source: Path) -> Iterator[Path]:
-    """Every file at any depth that is not hidden."""
-    for folder in _folders(source):
-        yield from sorted(
-            path for path in folder.iterdir() if path.is_file() and is_visible(path.name)
-        )
-
-
-def _folders(source: Path, pictures: bool = False) -> list[Path]:
+def folders(source: Path, links: bool = True) -> list[Path]:
     """A folder and all below it, upper ones first, by name, without hidden ones.
 
+    Args:
+        links: whether what is called as foregrounds, mattes or trimaps are may be a link.
+
     Raises:
-        InputError: one cannot be read; or is a link, unless it is called as foregrounds, mattes or
-            trimaps are, which are looked for by their names.
+        InputError: a folder cannot be read; or is a link, which is not followed.
     """
 
     def refuse(error: OSError) -> None:
@@ -167,9 +151,19 @@ def _folders(source: Path, pictures: bool = False) -> list[Path]:
         below[:] = sorted(name for name in below if is_visible(name))
         found.append(Path(folder))
         for path in (Path(folder, name) for name in below):
-            if path.is_symlink() and (pictures or folder_key(path.name) not in KNOWN):
+            if path.is_symlink() and not (links and folder_key(path.name) in KNOWN):
                 raise InputError(
                     f"{path}: is a link to a folder, which is not followed; give {path.resolve()} "
                     "by itself, or put its files there"
                 )
     return sorted(found, key=lambda path: (len(path.parts), path))
+
+
+def _files(source: Path) -> list[Path]:
+    """Every file at any depth that is not hidden."""
+    return [
+        path
+        for folder in folders(source)
+        for path in sorted(folder.iterdir())
+        if path.is_file() and is_visible(path.name)
+    ]

@@ -1,110 +1,127 @@
-"""Put files where our layout wants them: copied, linked or moved, never over others."""
+"""Put files where our layout wants them: copied, linked or moved, all at once."""
 
+import filecmp
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from models.files.atomic import atomic
+from models.errors import InputError
 from utils.cli.problems import refuse
 from utils.cli.progress import progress_bar
-from utils.data.importers import unfinished
-from utils.data.importers.matching import same_content
-from utils.disk.files import record
+from utils.data.folders import Part
 from utils.disk.room import require_room
-from utils.images.names import composed, is_picture, name_of, pictures_in
-
-CURE = "nothing was changed, mend this and run again"
-How = Literal["copy", "link", "move"]
+from utils.images.names import composed, name_of, pictures_in
 
 
-def put_files(
-    files: Mapping[Path, Path], how: How, source: Path, base: Path, root: Path
-) -> tuple[int, int]:
-    """Put files at their targets; the same file that is there already stays.
+class Request(NamedTuple):
+    """An import."""
+
+    kind: str
+    source: Path  # what the user named
+    folder: Path  # the same, or where it is unpacked
+    root: Path  # of the data set
+    staging: Path  # a folder; what is in it at the end comes into the data set
+    part: Part | None
+    how: Literal["copy", "link", "move"]
+    workers: int
+
+    def refuse(self, faults: list[str]) -> None:
+        """Raise an `InputError` of all that is wrong with the source, if anything is."""
+        inside = [fault.replace(f"{self.folder}{os.sep}", "") for fault in faults]
+        refuse(inside, self.source, "nothing was changed, mend this and run again")
+
+    def lacks(self, sought: str) -> InputError:
+        """The error that nothing of what was `sought` is there."""
+        there = sorted(path.name for path in self.folder.iterdir() if path.is_dir())[:5]
+        return InputError(
+            f"{self.source}: looked for {sought}, and found none in its folders "
+            f"({', '.join(there) or 'there are none'}); check --from and --kind"
+        )
+
+
+class Summary(NamedTuple):
+    """What was imported."""
+
+    folders: dict[str, int]  # pictures of the source by where they are now: {"train/fg": 431, ...}
+    written: int  # files that are new
+    kept: int  # files that were there already
+
+    def __str__(self) -> str:
+        parts = [f"{count} {folder}" for folder, count in self.folders.items()]
+        return f"{', '.join(parts)} ({self.written} files written, {self.kept} were there)"
+
+
+@contextmanager
+def staged(root: Path) -> Iterator[Path]:
+    """Yield a folder; what is in it at the end comes into `root` at once, or nothing does."""
+    staging = root / ".importing"
+    shutil.rmtree(staging, ignore_errors=True)  # left by a process that was killed
+    try:
+        yield staging
+        for path in sorted(path for path in staging.rglob("*") if not path.is_dir()):
+            target = root / path.relative_to(staging)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def put_pictures(request: Request, folders: Mapping[str, Mapping[str, Path]]) -> Summary:
+    """Put pictures into folders of the data set; the same file that is there already stays.
 
     A file keeps its time, by which it is known again: it is the same if size and time are the same,
     or else all bytes.
 
     Args:
-        files: {target: where it is now}.
-        source: what the user named, for messages.
-        base: the folder that stands for it; messages name files relative to it.
-        root: the data set, where it is noted what comes, as long as it comes.
-
-    Returns:
-        How many were put there, and how many were there.
+        folders: {"train/fg": {name: where the picture is now}}.
 
     Raises:
-        InputError: another file is under a target's name, or has its stem; a folder to write to is
-            a link; the disk has no room or cannot be written.
+        InputError: another picture has one of the names; a folder to write to is a link; the disk
+            has no room.
     """
-    folders = {target.parent for target in files}
-    refuse([_linked(folder) for folder in sorted(folders) if folder.is_symlink()], source, CURE)
-    faults, due = [], {}
-    there = {folder: by_name(folder) for folder in folders}
-    for target, file in files.items():
-        other = taken(target, there[target.parent]) if is_picture(target.name) else None
-        if other is None and target.exists() and not _is_same(file, target):
-            other = target
-        if other is not None:
-            faults.append(
-                f"{file.relative_to(base)} would be {target}, but {other} is another file of that "
-                "name"
-            )
-        if not target.exists():
-            due[target] = file
-    refuse(faults, source, CURE)
-    if how == "copy" and due:
-        total = sum(file.stat().st_size for file in due.values())
-        require_room(next(iter(due)).parent, total, source=source)
-    if due:
-        unfinished.begin(root, source, due)
-    for target, file in progress_bar(due.items(), desc="importing", unit="file", disable=not due):
-        with atomic(target) as temporary:
-            _put(file, temporary, how)
-    return len(due), len(files) - len(due)
+    pending: dict[Path, Path] = {}
+    faults: list[str] = []
+    for place, files in folders.items():
+        there = pictures_there(request, place)
+        for name, file in files.items():
+            target, other = Path(place, f"{name}{file.suffix}"), there.get(name)
+            if other is None:
+                pending[target] = file
+            elif composed(other.name) != target.name or not filecmp.cmp(file, other):
+                faults.append(
+                    f"{file} would be {request.root / target}, but {other} is another file of that "
+                    "name"
+                )
+    request.refuse(faults)
+    if request.how == "copy":
+        total = sum(file.stat().st_size for file in pending.values())
+        require_room(request.root, total, source=request.source)
+    for target, file in progress_bar(
+        pending.items(), desc="importing", unit="file", disable=not pending
+    ):
+        staged_file = request.staging / target
+        staged_file.parent.mkdir(parents=True, exist_ok=True)
+        if request.how == "link":
+            staged_file.symlink_to(file.resolve())
+        else:
+            (shutil.move if request.how == "move" else shutil.copy2)(file, staged_file)
+    counts = {place: len(files) for place, files in folders.items()}
+    return Summary(counts, len(pending), sum(counts.values()) - len(pending))
 
 
-def require_own(folder: Path, source: Path) -> None:
-    """Raise an `InputError` where `folder` is a link: what lies there is not ours to add to."""
-    refuse([_linked(folder)] if folder.is_symlink() else [], source, CURE)
+def pictures_there(request: Request, place: str) -> dict[str, Path]:
+    """The pictures of a folder of the data set, if it is there, by their names.
 
-
-def _linked(folder: Path) -> str:
-    return f"{folder} is a link to {folder.resolve()}; remove the link, or add the pictures there"
-
-
-def by_name(folder: Path) -> dict[str, list[Path]]:
-    """The pictures of a folder, if it is there, by their names."""
-    found: dict[str, list[Path]] = {}
-    for path in pictures_in(folder) if folder.is_dir() else ():
-        found.setdefault(name_of(path), []).append(path)
-    return found
-
-
-def taken(target: Path, there: Mapping[str, list[Path]]) -> Path | None:
-    """Another picture that has the name of `target` in a folder, of which `there` is `by_name`."""
-    for path in there.get(name_of(target), []):
-        # macOS finds a file by either way to write its accents.
-        same = composed(path.name) == composed(target.name) and target.exists()
-        if path != target and not same:
-            return path
-    return None
-
-
-def _is_same(file: Path, target: Path) -> bool:
-    same = record(file)._replace(name=target.name) == record(target)
-    return same or same_content(file, target)
-
-
-def _put(file: Path, temporary: Path, how: How) -> None:
-    if how == "link":
-        temporary.symlink_to(file.resolve())
-    elif how == "move":
-        shutil.move(file, temporary)
-    else:
-        time = file.stat().st_mtime_ns
-        shutil.copyfile(file, temporary)
-        os.utime(temporary, ns=(time, time))
+    Raises:
+        InputError: the folder is a link: what lies there is not ours to add to.
+    """
+    folder = request.root / place
+    if folder.is_symlink():
+        raise InputError(
+            f"{request.source}: {folder} is a link to {folder.resolve()}; remove the link, or add "
+            "the pictures there"
+        )
+    return {name_of(path): path for path in (pictures_in(folder) if folder.is_dir() else ())}
