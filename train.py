@@ -29,10 +29,10 @@ from utils.disk.files import require_target
 from utils.figures.samples import write_samples
 from utils.networks.loading import network_class, new_network, open_teacher
 from utils.tasks import TASKS
-from utils.train.claim import claimed
+from utils.train.checkpoint import run_lock
+from utils.train.grad_norms import grad_norms, grad_norms_table
 from utils.train.loop import fit
 from utils.train.objective import Objective
-from utils.train.pull import pulls, told
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -49,8 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for flag in ("resume", "pull"):
         if args.sheet and getattr(args, flag):
             raise InputError(f"train.py: --{flag} does nothing with --sheet; leave it out")
-    overrides = [*arguments.spkd_flags(args), *args.overrides]
-    config = load(args.config, overrides)
+    config = load(args.config, [*arguments.spkd_flags(args), *args.overrides])
     if not config.teacher:
         arguments.refuse_distillation(args)
     task = TASKS[network_class(config).task](config)
@@ -59,17 +58,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"{args.sheet}: what the network will see")
         return
 
-    def made() -> Objective:
+    def objective() -> Objective:
         task.sources()  # a data set that is not there is told before weights are downloaded
         teacher = open_teacher(config) if config.teacher else None
         return Objective(new_network(config, args.resume), config, teacher)
 
     if args.pull:
-        print(told(pulls(made(), config, "train")))
+        print(grad_norms_table(grad_norms(objective(), config, "train")))
         return
     last, best, resume = "checkpoint.tar", "BEST_checkpoint.tar", args.resume
-    with claimed(config, (last, best), resume=resume, overwrite=args.overwrite):
-        fit(made(), config, "train", last=last, best=best, resume=resume)
+    with run_lock(config, (last, best), resume=resume, overwrite=args.overwrite):
+        fit(objective(), config, "train", last=last, best=best, resume=resume)
     score = with_config("test.py", config)
     print(f"the best network is {config.folder / best}; score it with {score}")
 

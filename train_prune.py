@@ -49,67 +49,64 @@ from utils.prune import (
     scores,
     select,
 )
-from utils.train.claim import claimed
+from utils.train.checkpoint import run_lock
+from utils.train.grad_norms import grad_norms, grad_norms_table
 from utils.train.loop import fit
 from utils.train.objective import Objective
-from utils.train.pull import pulls, told
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.training_parser(__doc__, "train_SPKD.yaml").parse_intermixed_args(argv)
     config = load(args.config, args.overrides)
-    wanted = config.prune
+    prune = config.prune
 
-    def made(teacher: models.Network) -> tuple[Objective, Sparsity]:
+    def objective_and_sparsity(teacher: models.Network) -> tuple[Objective, Sparsity]:
         set_seed(config)
         structure = teacher.structure | {"gates": True}
         network = models.build(teacher.name, teacher.plan, **structure)
-        if wanted.start == "teacher":  # which has no learned scales
+        if prune.start == "teacher":  # which has no learned scales
             network.load_state_dict(teacher.state_dict(), strict=False)
         else:
             open_gates(network)
         sparsity = make_sparsity(network, config)
-        imitated = teacher if wanted.criterion == "distilled" else None
+        imitated = teacher if prune.criterion == "distilled" else None
         return Objective(network, config, imitated, watch=sparsity.watch), sparsity
 
     if args.pull:
-        if wanted.criterion == "uni":
+        if prune.criterion == "uni":
             raise InputError("--pull: prune.criterion=uni trains nothing; leave it out")
-        print(told(pulls(made(open_teacher(config))[0], config, "train_prune")))
+        objective, _ = objective_and_sparsity(open_teacher(config))
+        print(grad_norms_table(grad_norms(objective, config, "train_prune")))
         return
-    last, pruned, resume = "checkpoint_prune.tar", "pruned.tar", args.resume
-    with claimed(config, (last, pruned), resume=resume, overwrite=args.overwrite):
+    last, pruned = "checkpoint_prune.tar", config.folder / "pruned.tar"
+    with run_lock(config, (last, pruned.name), resume=args.resume, overwrite=args.overwrite):
         teacher = open_teacher(config)
         # Here, so that an impossible one is told before the training.
-        budget = Budget(teacher, wanted) if wanted.budget.unit else None
-        named = ("ties", "min_channels", "min_share", "round_to")
-        how = {key: getattr(wanted, key) for key in named}
+        budget = Budget(teacher, prune) if prune.budget.unit else None
+        options = prune.model_dump(include={"ties", "min_channels", "min_share", "round_to"})
         history = History()
-        if wanted.criterion == "uni":
-            network, ranked, how["ties"] = teacher, norms(teacher), "uniform"
+        if prune.criterion == "uni":
+            network, ranked, options["ties"] = teacher, norms(teacher), "uniform"
         else:
-            objective, sparsity = made(teacher)
-            network = objective.network
-            how_sparse = {"sparsity": sparsity, "history": history}
-            fit(objective, config, "train_prune", last=last, **how_sparse, resume=resume)
+            objective, sparsity = objective_and_sparsity(teacher)
+            network, gates = objective.network, {"sparsity": sparsity, "history": history}
+            fit(objective, config, "train_prune", last=last, **gates, resume=args.resume)
             ranked = scores(network)
 
-        keep = select(network, wanted.rate, **how, ranked=ranked, budget=budget)
+        keep = select(network, prune.rate, **options, ranked=ranked, budget=budget)
         if budget:
             print(budget.message())
-        elif line := rate_message(network, keep, wanted.rate, **how):
+        elif line := rate_message(network, keep, prune.rate, **options):
             print(line)
         small = cut(network.eval(), keep)
         ranked = {group: score.cpu() for group, score in ranked.items()}
-        path = config.folder / pruned
-        files.save(
-            path, files.record(small) | {"keep": keep, "scores": ranked, "gates": history.rows}
-        )
+        extra = {"keep": keep, "scores": ranked, "gates": history.rows}
+        files.save(pruned, files.record(small) | extra)
 
     widths = [(group, width, small.plan[group]) for group, width in network.plan.items()]
     print(table(("group", "before", "after"), widths))
     print(comparison({"teacher": teacher, "pruned": small}))
-    print(f"the cut network is {path}; train it with {with_config('train_pruned.py', config)}")
+    print(f"the cut network is {pruned}; train it with {with_config('train_pruned.py', config)}")
 
 
 if __name__ == "__main__":

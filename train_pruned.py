@@ -19,17 +19,17 @@ from utils.cli.advice import with_config
 from utils.cli.command import run
 from utils.config import load
 from utils.networks.loading import open_pruned, open_teacher, set_seed
-from utils.train.claim import claimed
+from utils.train.checkpoint import run_lock
+from utils.train.grad_norms import grad_norms, grad_norms_table
 from utils.train.loop import fit
 from utils.train.objective import Objective
-from utils.train.pull import pulls, told
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.training_parser(__doc__, "train_SPKD.yaml").parse_intermixed_args(argv)
     config = load(args.config, args.overrides)
 
-    def made() -> tuple[Objective, dict[str, str]]:
+    def objective_and_origin() -> tuple[Objective, dict[str, str]]:
         teacher = open_teacher(config)
         network, origin = open_pruned(config)
         set_seed(config)
@@ -38,13 +38,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         return Objective(network, config, teacher), origin
 
     if args.pull:
-        print(told(pulls(made()[0], config, "train_pruned")))
+        objective, _ = objective_and_origin()
+        print(grad_norms_table(grad_norms(objective, config, "train_pruned")))
         return
     last, best, resume = "checkpoint_pruned.tar", "BEST_pruned.tar", args.resume
-    with claimed(config, (last, best), resume=resume, overwrite=args.overwrite):
-        objective, origin = made()
-        names = {"last": last, "best": best}
-        fit(objective, config, "train_pruned", **names, origin=origin, resume=resume)
+    with run_lock(config, (last, best), resume=resume, overwrite=args.overwrite):
+        objective, origin = objective_and_origin()
+        fit(objective, config, "train_pruned", last=last, best=best, origin=origin, resume=resume)
     score = with_config("test.py", config)
     print(f"the best network is {config.folder / best}; score it with {score}")
 

@@ -28,7 +28,7 @@ import train
 from models.files import saving as files
 from tests.scripts import REPOSITORY
 from tests.sets import prepare, write_set
-from tests.test_resume import content, same
+from tests.train.test_resume import content, same
 from utils.cli import command
 from utils.data.loader import Loader
 from utils.train import checkpoint, loop

@@ -31,27 +31,32 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = {  # the quick ones first
-    "utils/distill": ("distill/test_losses", "distill/test_kinds", "test_method", "test_loop"),
+    "utils/distill": (
+        "distill/test_losses",
+        "distill/test_kinds",
+        "train/test_method",
+        "train/test_loop",
+    ),
     "utils/prune": (
         "prune/test_select",
         "prune/test_budget",
         "prune/test_sparsity",
         "test_widths",
-        "test_method",
+        "train/test_method",
     ),
     "utils/train": (
-        "test_schedule",
-        "test_optimizer",
-        "test_ledger",
-        "test_identity",
-        "test_claim",
+        "train/test_schedule",
+        "train/test_optimizer",
+        "train/test_averages",
+        "train/test_resume_check",
+        "train/test_run_lock",
         "test_signals",
-        "test_method",
-        "test_loop",
+        "train/test_method",
+        "train/test_loop",
     ),
-    "train.py": ("test_arguments", "test_method", "test_resume", "test_scripts"),
-    "train_prune.py": ("test_method", "test_resume", "test_scripts"),
-    "train_pruned.py": ("test_method", "test_resume", "test_scripts"),
+    "train.py": ("test_arguments", "train/test_method", "train/test_resume", "test_scripts"),
+    "train_prune.py": ("train/test_method", "train/test_resume", "test_scripts"),
+    "train_pruned.py": ("train/test_method", "train/test_resume", "test_scripts"),
 }
 LIMIT = 300  # seconds of CPU; a mutant that takes longer has died
 TURNED = {

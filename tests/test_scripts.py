@@ -17,7 +17,7 @@ from models.files import saving as files
 from tests.scripts import REPOSITORY, main, refusal, refused, run
 from tests.sets import write_set
 from utils.images.reading import read_image
-from utils.train import pull
+from utils.train import grad_norms as room
 
 CONFIG = {
     "save_dir": "tiny",
@@ -120,8 +120,8 @@ def test_each_training_says_the_whole_command_that_follows(path):
 
 @pytest.mark.parametrize("script", ["train.py", "train_prune.py", "train_pruned.py"])
 def test_each_training_tells_what_pulls_and_writes_nothing(here, path, script, monkeypatch, capsys):
-    monkeypatch.setattr(pull, "SETTLING", 2)
-    monkeypatch.setattr(pull, "BATCHES", 1)
+    monkeypatch.setattr(room, "SETTLING", 2)
+    monkeypatch.setattr(room, "BATCHES", 1)
     result = here / "result" / "tiny"
     before = {file: file.stat().st_mtime_ns for file in result.rglob("*")}
     main(script, "--config", "tiny.yaml", "--pull")

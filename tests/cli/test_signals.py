@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from models.files import saving as files
 from tests.scripts import REPOSITORY
-from tests.test_resume import content, same
+from tests.train.test_resume import content, same
 from tests.trainings import Training, tiny_config, tiny_training
 from utils.cli.signals import CODES, StopRequest, withheld_from_workers
 from utils.data import loader

@@ -37,7 +37,6 @@ class Matting:
     """Trimap-based matting on the samples of a config's data set."""
 
     metric = "alpha"
-    lower_is_better = True
 
     def __init__(self, config: Config) -> None:
         self._config = config

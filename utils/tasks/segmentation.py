@@ -30,7 +30,6 @@ class Segmentation:
     """A class for each pixel, on a data set in VOC's layout."""
 
     metric = "cross_entropy"
-    lower_is_better = True
 
     def __init__(self, config: Config) -> None:
         self._config = config

@@ -22,12 +22,10 @@ class Batch(Protocol):
 class Task(Protocol):
     """Samples, loss terms, the validation metric and the pictures of a kind of network.
 
-    `metric` is the name of the score by which the best checkpoint is chosen, and `lower_is_better`
-    its direction.
+    `metric` is the name of the score by which the best checkpoint is chosen, the lowest one.
     """
 
     metric: str
-    lower_is_better: bool
 
     def __init__(self, config: Config) -> None: ...
 

@@ -1,8 +1,8 @@
-"""Training checkpoints: the network's record with all that continues the training exactly."""
+"""The files of a training: its own alone, saved whole, and all that continues it exactly."""
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -14,10 +14,40 @@ from models import Network
 from models.errors import InputError
 from models.files import saving as files
 from utils.config.options import Config
-from utils.train.identity import Identity, check_same
+from utils.disk.lock import folder_lock
 from utils.train.optimizer import restore_optimizer
+from utils.train.resume_check import Identity, check_same
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def run_lock(
+    config: Config, names: Sequence[str], *, resume: bool = False, overwrite: bool = False
+) -> Iterator[None]:
+    """Inside, `names` in `config.folder` are this process's to write; checked before any work.
+
+    Args:
+        resume: a training that is there goes on.
+        overwrite: a training that is there is lost.
+
+    Raises:
+        InputError: one of them is read, too, or is there already; another process trains there.
+    """
+    paths = [config.folder / name for name in names]
+    reads = {"teacher": config.teacher}
+    reads |= {f"network.{key}": getattr(config.network, key) for key in ("start", "pretrained")}
+    for key, read in reads.items():
+        if read and Path(read).resolve() in [path.resolve() for path in paths]:
+            raise InputError(f"{key}: {read} would be overwritten; choose another save_dir")
+    with folder_lock(config.folder, "training"):
+        there = next((path for path in paths if path.exists()), None)
+        if there and not (resume or overwrite):
+            raise InputError(
+                f"{there}: is there already; go on with --resume, begin anew with --overwrite, or "
+                "choose another save_dir"
+            )
+        yield
 
 
 class Stateful(Protocol):
@@ -29,27 +59,21 @@ class Stateful(Protocol):
 
 
 State = Mapping[str, Stateful]
+PROGRESS = ("step", "best", "due", "rate")  # what a file calls the fields of `Progress`
 
 
 class Progress(NamedTuple):
-    """How far a training is.
-
-    `due` says that the validation after `step` is still to be done; `rate` is the learning rate of
-    the last step.
-    """
+    """How far a training is."""
 
     step: int = 0
-    best: float = math.inf
-    due: bool = False
-    rate: float = 0.0
+    best: float = math.inf  # validation score
+    pending: bool = False  # the validation after `step` is still to be done
+    rate: float = 0.0  # learning rate of the last step
 
 
-def save(path: Path, network: Network, config: Config, found: Mapping[str, object]) -> None:
-    """Save a network with the config that it was trained with, and plain data `found` on the way.
-
-    They stand under `training` in the file.
-    """
-    training = {**found, "config": config.model_dump(exclude_unset=True)}
+def save(path: Path, network: Network, config: Config, training: Mapping[str, object]) -> None:
+    """Save a network, and in the entry `training` its config and plain data."""
+    training = {**training, "config": config.model_dump(exclude_unset=True)}
     files.save(path, files.record(network) | {"training": training})
 
 
@@ -62,10 +86,13 @@ def save_training(
     progress: Progress,
 ) -> None:
     """Save all that continues a training exactly."""
-    found = {name: part.state_dict() for name, part in state.items()}
-    found |= {**identity, "random_state": _random_state(), **progress._asdict()}
-    found["threads"] = torch.get_num_threads()
-    save(path, network, config, found)
+    training = {name: part.state_dict() for name, part in state.items()}
+    training |= {
+        **identity,
+        "random_state": _random_state(),
+        **dict(zip(PROGRESS, progress, strict=True)),
+    }
+    save(path, network, config, training | {"threads": torch.get_num_threads()})
 
 
 def resume(path: Path, network: Network, identity: Identity, state: State, total: int) -> Progress:
@@ -88,56 +115,26 @@ def resume(path: Path, network: Network, identity: Identity, state: State, total
                 f"{path}: its network has another {key} than this run's; "
                 "begin anew with --overwrite, or restore the config it was trained with"
             )
-    if not training.keys() >= identity.keys():
+    if training.keys() >= identity.keys():
+        check_same(path, training, identity)
+    if not training.keys() >= {*identity, *state, *PROGRESS, "random_state", "threads"}:
         raise InputError(
             f"{path}: saved by another version of Matting Prune; begin anew with --overwrite"
         )
-    _require_record(path, training)
-    check_same(path, training, identity)
     if training["step"] > total:
         raise InputError(
             f"{path}: has done {training['step']} steps, more than the {total} of train.epochs; "
             "raise it, or begin anew with --overwrite"
         )
     network.load_state_dict(content["weights"])
-    with _malformed(path):
-        for name, part in state.items():
-            if name == "optimizer":
-                restore_optimizer(part, training[name])
-            elif training[name]:  # a scaler's is empty unless it was trained in float16
-                part.load_state_dict(training[name])
-        _set_random_state(training["random_state"])
+    for name, part in state.items():
+        if name == "optimizer":
+            restore_optimizer(part, training[name])
+        elif name != "scaler" or training[name]:  # empty unless it was trained in float16
+            part.load_state_dict(training[name])
+    _set_random_state(training["random_state"])
     _set_threads(training["threads"])
-    return Progress(*(training[name] for name in Progress._fields))
-
-
-def _require_record(path: Path, training: Mapping[str, object]) -> None:
-    """Raise an `InputError` where what `save_training` writes beside states is of another kind."""
-    kinds = {"options": dict, "content": dict, "random_state": list, "optimizer": dict}
-    kinds |= {"step": int, "threads": int, "best": float, "due": bool, "rate": float}
-    with _malformed(path):
-        for key, kind in kinds.items():
-            if type(training[key]) is not kind:
-                raise TypeError(f"{key} is no {kind.__name__}")
-        if training["step"] < 0 or not 1 <= training["threads"] <= 1024:
-            raise ValueError("step or threads is out of range")
-        if math.isnan(training["best"]) or not math.isfinite(training["rate"]):
-            raise ValueError("best or rate is not finite")
-
-
-@contextmanager
-def _malformed(path: Path) -> Iterator[None]:
-    """Inside, a part that is missing, or none of this training's, is bad input."""
-    try:
-        yield
-    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        if isinstance(error, KeyError):
-            error = f"no {error}"
-        reason = " ".join(str(error).split())[:160]
-        raise InputError(
-            f"{path}: its record of the training is malformed ({reason}); begin anew with "
-            "--overwrite"
-        ) from None
+    return Progress(*(training[name] for name in PROGRESS))
 
 
 def _set_threads(count: int) -> None:

@@ -1,5 +1,7 @@
-"""Optimisers: which parameters learn how fast, and how gradients are clipped."""
+"""Which parameters learn, and how fast: optimisers, rates, clipping, frozen layers."""
 
+import logging
+import math
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -10,6 +12,8 @@ from models.channels import Norm
 from models.errors import InputError
 from utils.config.options import TrainConfig
 from utils.prune.gates import all_gates
+
+log = logging.getLogger(__name__)
 
 
 def make_optimizer(
@@ -35,7 +39,7 @@ def make_optimizer(
     for parameter in objective.parameters():
         if parameter.requires_grad:
             groups.setdefault(factors.get(id(parameter), 1.0), []).append(parameter)
-    groups = [{"params": of, "factor": factor} for factor, of in groups.items() if of]
+    groups = [{"params": members, "factor": f} for f, members in groups.items() if members]
     decay = {"weight_decay": options.weight_decay}
     if options.optimizer == "sgd":
         return torch.optim.SGD(groups, options.lr, momentum=options.momentum, **decay)
@@ -48,7 +52,6 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
 
     Raises:
         InputError: its parameters were divided otherwise, which `pretrained_lr` and `gate_lr` do.
-        LookupError, TypeError, ValueError, AttributeError: it is malformed.
     """
     settings = [
         {key: value for key, value in group.items() if key != "params"}
@@ -63,11 +66,33 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
         ) from None
     for group, own in zip(optimizer.param_groups, settings, strict=True):
         group.update(own)
-    needed = () if isinstance(optimizer, torch.optim.SGD) else ("step", "exp_avg", "exp_avg_sq")
-    for parameter, gathered in optimizer.state.items():
-        shapes = {gathered[name].shape for name in needed}
-        if not shapes <= {torch.Size(), parameter.shape}:
-            raise ValueError("a mean of gradients has another shape than its parameter")
+
+
+def scheduled_rate(options: TrainConfig, step: int, total: int) -> float:
+    """The learning rate at a step, 0 <= step < total: constant, step or cosine, after a warm-up."""
+    return options.lr * schedule_factor(options, step, total)
+
+
+def schedule_factor(options: TrainConfig, step: int, total: int) -> float:
+    """What the learning rate is multiplied with at a step, in (0, 1]."""
+    done = step / total
+    if done < options.warmup:
+        return (step + 1) / (options.warmup * total + 1)
+    if options.schedule == "step":
+        return options.decay ** sum(done >= milestone for milestone in options.milestones)
+    if options.schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * (done - options.warmup) / (1 - options.warmup)))
+    return 1.0
+
+
+def warn_on_schedule_change(options: TrainConfig, step: int, total: int, before: float) -> None:
+    """Say where the rate does not go on from that of the last step, `before`, as scheduled."""
+    if step < total and not math.isclose(before, scheduled_rate(options, step - 1, total)):
+        log.info(
+            "the learning rate was %.3g and goes on at %.3g: its schedule, train.lr or "
+            "train.epochs has changed",
+            *(before, scheduled_rate(options, step, total)),
+        )
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
@@ -110,12 +135,12 @@ def freeze(network: Network, names: Sequence[str]) -> None:
                 f"train.frozen: no layer of this {network.name} begins with {name!r}; there are "
                 f"{known}"
             )
-    held = [value for entry, value in parameters.items() if entry.startswith(tuple(names))]
-    for parameter in held:
+    frozen = [value for entry, value in parameters.items() if entry.startswith(tuple(names))]
+    for parameter in frozen:
         parameter.requires_grad_(False)
     if not any(parameter.requires_grad for parameter in parameters.values()):
         raise InputError("train.frozen: leaves nothing to train; name fewer layers")
-    _hold_statistics(network, held)
+    _hold_statistics(network, frozen)
 
 
 def _hold_statistics(network: Network, parameters: Iterable[nn.Parameter]) -> list[Norm]:

@@ -38,9 +38,9 @@ def validate(
     """
     was_training = network.training
     network.eval()
-    found: dict[str, list[Tensor]] = {}
-    columns: dict[str, list[Tensor]] = {}
-    first = 0
+    scores: dict[str, list[Tensor]] = {}
+    pictures: dict[str, list[Tensor]] = {}
+    shown, first = spread(len(loader.dataset), PICTURES), 0
     try:
         for sample in loader:
             if stop:
@@ -49,18 +49,16 @@ def validate(
             with autocast(device, precision):
                 output = network(*batch.inputs)
             for name, values in task.scores(output, batch).items():
-                found.setdefault(name, []).append(values)
-            count = len(output)
-            shown = [index - first for index in spread(len(loader.dataset), PICTURES)]
-            shown = [index for index in shown if 0 <= index < count]
+                scores.setdefault(name, []).append(values)
+            places = [index - first for index in shown if 0 <= index - first < len(output)]
             for title, column in task.pictures(output, batch).items():
-                columns.setdefault(title, []).append(column[shown].float().cpu())
-            first += count
+                pictures.setdefault(title, []).append(column[places].float().cpu())
+            first += len(output)
     finally:
         network.train(was_training)
-    means = {name: torch.cat(values).mean(0) for name, values in found.items()}
+    means = {name: torch.cat(values).mean(0) for name, values in scores.items()}
     return Validation(
-        task.summary(means), {title: torch.cat(parts) for title, parts in columns.items()}
+        task.summary(means), {title: torch.cat(parts) for title, parts in pictures.items()}
     )
 
 

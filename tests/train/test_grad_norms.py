@@ -6,41 +6,36 @@ import torch
 
 from models.errors import InputError
 from tests.trainings import tiny_config, tiny_training
-from utils.train import pull
-from utils.train.pull import pulls, told
+from utils.data.loader import training_loader
+from utils.train import grad_norms as room
+from utils.train.grad_norms import grad_norms, grad_norms_table
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    monkeypatch.setattr(pull, "BATCHES", 2)
-    monkeypatch.setattr(pull, "SETTLING", 3)
+    monkeypatch.setattr(room, "BATCHES", 2)
+    monkeypatch.setattr(room, "SETTLING", 3)
 
 
 def pulled(data, folder, *overrides):
     training = tiny_training(tiny_config(data, *overrides), folder, teacher_seed=5)
-    return training, pulls(training.objective, training.config, "train")
-
-
-def test_a_truth_of_one_term_pulls_once_and_along_itself(data, tmp_path):
-    _, found = pulled(data, tmp_path, "loss.kd=0")
-    assert list(found) == ["alpha", "alpha_teacher"]
-    assert found["alpha"].norm == pytest.approx(1) and found["alpha"].along == pytest.approx(1)
+    return training, grad_norms(training.objective, training.config, "train")
 
 
 def test_terms_to_the_truth_add_up_to_a_pull_of_one(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(pull, "BATCHES", 1)
+    monkeypatch.setattr(room, "BATCHES", 1)
     _, found = pulled(data, tmp_path, "loss.kd=0", "loss.l1=1", "loss.laplacian=1")
     truth = [found[name] for name in ("alpha", "l1", "laplacian")]
     assert sum(one.norm * one.along for one in truth) == pytest.approx(1, abs=1e-5)
 
 
 def test_a_pull_is_the_norm_of_a_gradient_over_that_of_the_truths(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(pull, "BATCHES", 1)
+    monkeypatch.setattr(room, "BATCHES", 1)
     kinds = ("distill.types=[spatial]", "loss.kd=3")  # without adapters
     training, found = pulled(data, tmp_path, *kinds)
     again = tiny_training(training.config, tmp_path, teacher_seed=5)
     task, weights = again.objective.task, list(again.network.parameters())
-    loader = pull.training_loader(task.sources(), 3, 1, False)
+    loader = training_loader(task.sources(), 3, 1, False)
     batch = task.batch(next(iter(loader)), torch.device("cpu"), torch.channels_last)
     norms = {}
     for name in ("alpha", "spatial"):
@@ -68,7 +63,7 @@ def test_adapters_settle_while_the_network_keeps_its_weights(data, tmp_path):
     training = tiny_training(config, tmp_path, teacher_seed=5)
     weights = {name: value.clone() for name, value in training.network.named_parameters()}
     adapters = [value.clone() for value in training.objective.distillation.parameters()]
-    pulls(training.objective, config, "train")
+    grad_norms(training.objective, config, "train")
     after = dict(training.network.named_parameters())
     assert all(torch.equal(value, after[name]) for name, value in weights.items())
     learnt = training.objective.distillation.parameters()
@@ -89,14 +84,14 @@ def test_norms_that_are_frozen_keep_their_statistics(data, tmp_path):
         training = tiny_training(config, tmp_path, teacher_seed=5)
         norms = dict(training.network.named_buffers())
         before = {n: v.clone() for n, v in norms.items() if n.startswith("encoder") and "mean" in n}
-        pulls(training.objective, config, "train")
+        grad_norms(training.objective, config, "train")
         after = dict(training.network.named_buffers())
         assert before and same == all(torch.equal(v, after[n]) for n, v in before.items())
 
 
 def test_it_is_told_as_a_table_of_terms(data, tmp_path):
     _, found = pulled(data, tmp_path, "distill.types=[at]")
-    lines = told(found).splitlines()
+    lines = grad_norms_table(found).splitlines()
     heads = [head.strip() for head in lines[0].strip("|").split("|")]
     assert heads == ["term", "loss", "pull", "along the truth"]
     assert [line.split()[1] for line in lines[2:]] == ["alpha", "alpha_teacher", "at"]

@@ -1,18 +1,15 @@
-"""Learning-rate schedules: their values at known places; and the device they are spent on."""
+"""Learning-rate schedules: their values at known places."""
 
 import pytest
-import torch
 
-from models.errors import InputError
 from utils.config.options import TrainConfig
-from utils.networks.device import autocast, choose
-from utils.train.schedule import factor, rate, tell_jump
+from utils.train.optimizer import schedule_factor, scheduled_rate, warn_on_schedule_change
 
 TOTAL = 100
 
 
 def factors(total: int = TOTAL, **options) -> list[float]:
-    return [factor(TrainConfig(**options), step, total) for step in range(total)]
+    return [schedule_factor(TrainConfig(**options), step, total) for step in range(total)]
 
 
 def told(caplog, before: TrainConfig, after: TrainConfig, epochs: tuple[int, int]) -> list[str]:
@@ -20,7 +17,7 @@ def told(caplog, before: TrainConfig, after: TrainConfig, epochs: tuple[int, int
     caplog.clear()
     caplog.set_level("INFO")
     old, new = (10 * count for count in epochs)
-    tell_jump(after, 80, new, rate(before, 79, old))
+    warn_on_schedule_change(after, 80, new, scheduled_rate(before, 79, old))
     return caplog.messages
 
 
@@ -35,18 +32,10 @@ def test_a_rate_that_jumps_when_it_is_resumed_is_told(caplog):
     assert not told(caplog, cosine, constant, (8, 8))  # at its end there is no next step
 
 
-def test_constant_is_one_everywhere():
+def test_constant_is_one_everywhere_and_step_falls_at_each_milestone():
     assert set(factors()) == {1.0}
-
-
-def test_step_falls_at_each_milestone():
-    found = factors(schedule="step", milestones=(0.5, 0.8), decay=0.1)
+    found = factors(schedule="step", milestones=(0.8, 0.5), decay=0.1)
     assert found == pytest.approx([1.0] * 50 + [0.1] * 30 + [0.01] * 20)
-
-
-def test_step_does_not_mind_the_order_of_its_milestones():
-    there, back = ((0.2, 0.6), (0.6, 0.2))
-    assert factors(schedule="step", milestones=there) == factors(schedule="step", milestones=back)
 
 
 def test_cosine_falls_from_one_through_a_half_to_almost_zero():
@@ -85,29 +74,3 @@ def test_no_factor_is_negative_or_above_one(schedule, warmup, total):
 def test_cosine_after_warm_up_is_the_whole_cosine():
     found = factors(200, schedule="cosine", warmup=0.5)
     assert found[100:] == pytest.approx(factors(100, schedule="cosine"))
-
-
-def test_devices_are_chosen_by_name():
-    assert choose("cpu") == torch.device("cpu")
-    assert choose("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
-
-
-@pytest.mark.parametrize("name", ["cuda:127", "cuda:999", "cuda:99999999999"])
-def test_a_device_that_is_not_here_is_refused(name):
-    with pytest.raises(InputError, match=f"device: {name} is not here .* use auto"):
-        choose(name)
-
-
-@pytest.mark.parametrize("name", ["", "gpu", "meta", "mps", "cpu:1", "cuda:x", "cuda:-1", "cuda:"])
-def test_a_device_that_is_none_of_ours_is_refused(name):
-    with pytest.raises(InputError, match="use auto, cpu, cuda or cuda:N"):
-        choose(name)
-
-
-def test_precision_decides_what_a_product_is_computed_in():
-    cpu, a = torch.device("cpu"), torch.ones(2, 2)
-    for precision, kind in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-        with autocast(cpu, precision):
-            assert (a @ a).dtype == kind
-    with pytest.raises(InputError, match="float16 needs a GPU"):
-        autocast(cpu, "float16")

@@ -9,7 +9,7 @@ import torch
 import models
 from utils.cli.arguments import CONFIGS
 from utils.config import load
-from utils.train.schedule import rate
+from utils.train.optimizer import scheduled_rate
 
 CROP = {
     "data.dataset": "Composition-1k",
@@ -189,7 +189,10 @@ def test_the_published_files_are_where_their_users_expect_them():
 def test_the_rate_of_indexnet_falls_at_epochs_20_and_26():
     options = load(CONFIGS / "indexnet.yaml").train
     assert options.lr * options.pretrained_lr == pytest.approx(1e-4)
-    rates = [rate(options, 100 * epoch, 100 * options.epochs) for epoch in range(options.epochs)]
+    rates = [
+        scheduled_rate(options, 100 * epoch, 100 * options.epochs)
+        for epoch in range(options.epochs)
+    ]
     assert rates == pytest.approx([1e-2] * 20 + [1e-3] * 6 + [1e-4] * 4)
 
 

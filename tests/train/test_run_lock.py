@@ -12,13 +12,13 @@ from tests.refusals import refused
 from tests.scripts import REPOSITORY, refusal
 from utils import config as configs
 from utils.disk.lock import folder_lock
-from utils.train.claim import claimed
+from utils.train.checkpoint import run_lock
 
 NAMES = ("checkpoint.tar", "BEST_checkpoint.tar")
 
 
 def claim(config, **how) -> None:
-    with claimed(config, NAMES, **how):
+    with run_lock(config, NAMES, **how):
         pass
 
 
@@ -74,7 +74,7 @@ def test_the_cut_is_made_while_the_folder_is_held(tmp_path, monkeypatch):
     held = []
 
     def save(path, content):
-        with claimed(configs.load(None, ["save_dir=here"]), ()):
+        with run_lock(configs.load(None, ["save_dir=here"]), ()):
             held.append(path.name)
 
     monkeypatch.setattr("utils.train.loop.fit", lambda *_, **__: None)

@@ -55,20 +55,15 @@ def check_same(path: Path, before: Identity, now: Identity) -> None:
     Raises:
         InputError: it had other options, another teacher or other data.
     """
+    cure = "--resume continues the same training, so restore it, or begin anew with --overwrite"
     for name in {**now["content"], **before["content"]}:
         if before["content"].get(name) != now["content"].get(name):
-            raise InputError(
-                f"{path}: trained with another {name} than this run's; --resume continues the same "
-                "training, so restore it, or begin anew with --overwrite"
-            )
+            raise InputError(f"{path}: trained with another {name} than this run's; {cure}")
     for key in {**now["options"], **before["options"]}:
         old = before["options"][key] if key in before["options"] else _default(key)
         new = now["options"].get(key, "not used")
         if old != new:
-            raise InputError(
-                f"{path}: {key} was {old} and is now {new}; --resume continues the same "
-                "training, so restore it, or begin anew with --overwrite"
-            )
+            raise InputError(f"{path}: {key} was {old} and is now {new}; {cure}")
 
 
 def _default(key: str) -> object:

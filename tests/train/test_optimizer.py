@@ -9,26 +9,12 @@ from models.errors import InputError
 from tests.trainings import tiny_config, tiny_network, tiny_training
 from utils.config.options import TrainConfig
 from utils.prune import Sparsity
-from utils.train.average import Average
 from utils.train.optimizer import clip_gradients, freeze, freeze_norms, make_optimizer, set_rate
 
 
 def small_unet():
     torch.manual_seed(0)
     return models.build("mobile_unet", models.scaled_plan("mobile_unet", 1 / 8))
-
-
-def test_layers_of_imagenet_learn_at_their_own_rate():
-    network = small_unet()
-    options = TrainConfig(optimizer="adamw", lr=0.01, pretrained_lr=0.3, weight_decay=0.1)
-    optimizer = make_optimizer(network, network, options)
-    set_rate(optimizer, 0.01)
-    rates = {id(p): g["lr"] for g in optimizer.param_groups for p in g["params"]}
-    assert len(rates) == len(list(network.parameters()))
-    assert rates[id(network.layer3[0].expand.conv.weight)] == pytest.approx(0.003)
-    assert rates[id(network.layer0.norm.bias)] == pytest.approx(0.003)
-    assert rates[id(network.decoder1[0].conv.weight)] == pytest.approx(0.01)
-    assert {group["weight_decay"] for group in optimizer.param_groups} == {0.1}
 
 
 @pytest.mark.parametrize(
@@ -80,47 +66,16 @@ def test_frozen_norms_are_those_of_imagenet_and_stay_frozen_in_training_mode():
     assert not any(name.startswith(("decoder", "context", "detail")) for name in frozen)
 
 
-def test_the_average_follows_weights_and_statistics():
-    network = tiny_network()
-    average = Average(network, 0.9)
-    for _ in range(100):
-        average.update()
-    before = network.encoder1.units[0].norm.running_mean.clone()
-    with torch.no_grad():
-        network.encoder1.units[0].norm.running_mean.add_(1)
-        network.encoder1.units[0].conv.weight.mul_(2)
-    average.update()
-    kept = average.network.encoder1.units[0]
-    torch.testing.assert_close(kept.norm.running_mean, before + 0.1)
-    torch.testing.assert_close(kept.conv.weight, network.encoder1.units[0].conv.weight * 0.55)
-    assert Average(network, 0).network is network
-
-
-def test_the_average_of_a_short_training_is_not_its_start():
-    network = tiny_network()
-    average = Average(network, 0.99)
-    weight, statistic = network.decoder1.conv.weight, network.encoder1.units[0].norm.running_mean
-    expected = None
-    for step in range(20):
-        with torch.no_grad():
-            weight.fill_(step)
-            statistic.fill_(-step)
-        average.update()
-        kept = min(0.99, (1 + step) / (10 + step))
-        expected = 0.0 if step == 0 else kept * expected + (1 - kept) * step
-        copy = average.network
-        assert copy.decoder1.conv.weight.mean().item() == pytest.approx(expected, rel=1e-5)
-        copied = copy.encoder1.units[0].norm.running_mean
-        assert copied.mean().item() == pytest.approx(-expected, rel=1e-5)
-
-
-def test_gates_learn_at_a_rate_of_their_own():
+def test_layers_of_imagenet_and_gates_learn_at_rates_of_their_own():
     network = small_unet()
-    options = TrainConfig(optimizer="adamw", pretrained_lr=0.3)
+    options = TrainConfig(optimizer="adamw", pretrained_lr=0.3, weight_decay=0.1)
     optimizer = make_optimizer(network, network, options, gate_lr=20)
     set_rate(optimizer, 0.001)
     rates = {id(p): g["lr"] for g in optimizer.param_groups for p in g["params"]}
     assert len(rates) == len(list(network.parameters()))
+    assert {group["weight_decay"] for group in optimizer.param_groups} == {0.1}
+    assert rates[id(network.layer3[0].expand.conv.weight)] == pytest.approx(0.0003)
+    assert rates[id(network.decoder1[0].conv.weight)] == pytest.approx(0.001)
     assert rates[id(network.layer3[0].expand.norm.weight)] == pytest.approx(0.02)
     assert rates[id(network.decoder1[0].norm.weight)] == pytest.approx(0.02)
     assert rates[id(network.layer3[0].expand.norm.bias)] == pytest.approx(0.0003)
@@ -139,24 +94,6 @@ def test_the_pruning_stage_moves_gates_at_that_rate(data, tmp_path, rate):
     }
     assert (moved["encoder3.units.0.norm.weight"] > 1e-5) == (rate == 1.0)
     assert moved["encoder3.units.0.conv.weight"] > 1e-5
-
-
-def test_the_average_is_validated_kept_and_resumed(data, tmp_path):
-    config = tiny_config(data, "train.ema=0.5")
-    whole = tiny_training(config, tmp_path / "whole")
-    whole.fit()
-    parts = tiny_training(tiny_config(data, "train.ema=0.5", "train.epochs=1"), tmp_path / "parts")
-    parts.fit()
-    assert not same(models.load(parts.best), models.load(parts.last))
-    again = tiny_training(config, tmp_path / "parts")
-    again.fit(resume=True)
-    assert same(models.load(again.last), models.load(whole.last))
-    assert same(models.load(again.best), models.load(whole.best))
-
-
-def same(a, b) -> bool:
-    ours, theirs = a.state_dict(), b.state_dict()
-    return all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
 def test_frozen_layers_and_their_statistics_stay_while_the_others_learn(data, tmp_path):
