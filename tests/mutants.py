@@ -50,11 +50,11 @@ TESTS = {  # the quick ones first
         "train/test_averages",
         "train/test_resume_check",
         "train/test_run_lock",
-        "test_signals",
+        "cli/test_signals",
         "train/test_method",
         "train/test_loop",
     ),
-    "train.py": ("test_arguments", "train/test_method", "train/test_resume", "test_scripts"),
+    "train.py": ("cli/test_arguments", "train/test_method", "train/test_resume", "test_scripts"),
     "train_prune.py": ("train/test_method", "train/test_resume", "test_scripts"),
     "train_pruned.py": ("train/test_method", "train/test_resume", "test_scripts"),
 }
