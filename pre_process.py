@@ -38,45 +38,54 @@ from utils.render import render
 from utils.render.scenes import render_scenes
 
 SAMPLE, SCENES = "sample", "sample_voc"  # what is rendered here
-COMPOSITES = {SAMPLE: 4}  # test composites of each foreground; 20 in other data sets
-TASKS = {"source": "from"}
-OF_PREPARING = ("trimap_radius", "snap", "seed")
-IDLE = {  # what does nothing in a task
-    "source": (*OF_PREPARING, "per_foreground", "backgrounds"),
-    "check": (*OF_PREPARING, "per_foreground"),
-    "merged": OF_PREPARING,
-}
+IMPORTING = ("kind", "part", "link")
+PREPARING = ("backgrounds", "per_foreground", "trimap_radius", "snap", "seed")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
     root = args.data_root / args.dataset
+    voc = args.dataset == SCENES or is_voc(root)
     if args.source:
-        imported = import_set(
-            args.kind, args.source, root, part=args.part, workers=args.workers, link=args.link
-        )
-        print(f"{root}: {imported}; next: {command('pre_process.py', root)}")
-    elif args.check:
-        if is_voc(root):
-            refuse_given(args, ("backgrounds",), "pre_process.py", "a set in VOC's layout")
-            problems = check_labelled(root, args.workers)
-        else:
-            count = COMPOSITES.get(args.dataset, 20)
-            problems = check_set(root, args.workers, args.backgrounds, count)
-        for problem in problems:
-            print(problem)
-        if problems:
-            raise InputError(f"{root}: {len(problems)} problems, listed above; mend or remove them")
-        print(f"{root}: nothing is wrong")
+        task, name, used = _import, "--from", IMPORTING
     elif args.merged:
-        count = 100 if args.per_foreground is None else args.per_foreground
-        behind = backgrounds(root, "train", args.backgrounds)
-        merged = compose_training_set(root, behind, count, args.merged, args.workers)
-        print(f"{merged}: {len(foregrounds(root, 'train')) * count} composites")
-    elif args.dataset == SCENES or is_voc(root):
-        _prepare_labelled(args, root)
+        task, name, used = _merge, "--merged", ("backgrounds", "per_foreground")
+    elif args.check:
+        task, name, used = _check, "--check", () if voc else ("backgrounds",)
+    elif voc:
+        used = ("seed",) if args.dataset == SCENES else ()
+        task, name = _prepare_labels, "a set in VOC's layout"
     else:
-        _prepare(args, root)
+        task, name, used = _prepare, "preparing (it goes with --from)", PREPARING
+    idle = [one for one in (*IMPORTING, *PREPARING) if one not in used]
+    refuse_given(args, idle, "pre_process.py", name)
+    task(args, root)
+
+
+def _import(args: argparse.Namespace, root: Path) -> None:
+    imported = import_set(
+        args.kind, args.source, root, part=args.part, workers=args.workers, link=bool(args.link)
+    )
+    print(f"{root}: {imported}; next: {command('pre_process.py', root)}")
+
+
+def _check(args: argparse.Namespace, root: Path) -> None:
+    if is_voc(root):
+        problems = check_labelled(root, args.workers)
+    else:
+        problems = check_set(root, args.workers, args.backgrounds, _per_foreground(args))
+    for problem in problems:
+        print(problem)
+    if problems:
+        raise InputError(f"{root}: {len(problems)} problems, listed above; mend or remove them")
+    print(f"{root}: nothing is wrong")
+
+
+def _merge(args: argparse.Namespace, root: Path) -> None:
+    count = 100 if args.per_foreground is None else args.per_foreground
+    behind = backgrounds(root, "train", args.backgrounds)
+    merged = compose_training_set(root, behind, count, args.merged, args.workers)
+    print(f"{merged}: {len(foregrounds(root, 'train')) * count} composites")
 
 
 def _prepare(args: argparse.Namespace, root: Path) -> None:
@@ -87,9 +96,7 @@ def _prepare(args: argparse.Namespace, root: Path) -> None:
         store = build_store(root, args.workers, args.snap or 0)
         print(f"{store}: {len(foregrounds(root, 'train'))} training foregrounds")
     if "test" in present:
-        count = args.per_foreground
-        if count is None:
-            count = COMPOSITES.get(args.dataset, 20)
+        count = _per_foreground(args)
         composed = compose_test_set(
             root,
             backgrounds(root, "test", args.backgrounds),
@@ -103,13 +110,16 @@ def _prepare(args: argparse.Namespace, root: Path) -> None:
         print(f"next: {command('data_gen.py', root)}")
 
 
-def _prepare_labelled(args: argparse.Namespace, root: Path) -> None:
-    idle = ("trimap_radius", "snap", "per_foreground", "backgrounds")
-    refuse_given(args, idle, "pre_process.py", "a set in VOC's layout")
+def _per_foreground(args: argparse.Namespace) -> int:
+    """How many test composites each foreground has."""
+    if args.per_foreground is not None:
+        return args.per_foreground
+    return 4 if args.dataset == SAMPLE else 20
+
+
+def _prepare_labels(args: argparse.Namespace, root: Path) -> None:
     if args.dataset == SCENES:
         render_scenes(root, args.seed or 0, max(1, args.workers))
-    else:
-        refuse_given(args, ("seed",), "pre_process.py", "a set in VOC's layout")
     train, val = (len(labelled(root, part)) for part in ("train", "val"))
     count = len(class_names(root))
     print(f"{root}: {train} pictures to train on, {val} to validate on, {count} classes")
@@ -117,34 +127,22 @@ def _prepare_labelled(args: argparse.Namespace, root: Path) -> None:
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = arguments.parser(__doc__)
-    parser.add_argument("--dataset", metavar="NAME", help=f"the folder data/NAME ({SAMPLE})")
-    parser.add_argument(
-        "--data-root",
-        type=arguments.path,
-        default=Path("data"),
-        metavar="DIR",
-        help="all data sets (data)",
-    )
-    parser.add_argument(
-        "--backgrounds",
-        type=arguments.path,
-        metavar="DIR",
-        help="backgrounds of the test set, with --merged of the training set (its own bg folder)",
-    )
-    parser.add_argument(
-        "--per-foreground",
-        type=at_most("--per-foreground", 10_000),
-        metavar="N",
-        help="composites of each foreground (20; 4 of the sample; 100 with --merged)",
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--dataset", metavar="NAME", help=f"the folder data/NAME ({SAMPLE})")
+    folder = {"type": arguments.path, "metavar": "DIR"}
+    add("--data-root", **folder, default=Path("data"), help="all data sets (data)")
+    add("--backgrounds", **folder, help="test (with --merged training) backgrounds (its bg folder)")
+    count = at_most("--per-foreground", 10_000)
+    composites = "composites of each foreground (20; 4 of the sample; 100 with --merged)"
+    add("--per-foreground", type=count, metavar="N", help=composites)
+    add(
         "--trimap-radius",
         type=at_most("--trimap-radius", LARGEST_RADIUS),
         nargs=2,
         metavar=("LOW", "HIGH"),
         help="width of the unknown region in pixels, where the data set has no trimaps (1 30)",
     )
-    parser.add_argument(
+    add(
         "--snap",
         type=int,
         choices=range(64),
@@ -152,13 +150,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="training alpha within N of 0 or 255 becomes 0 or 255; 5 suits mattes that were saved "
         "with losses or predicted by a network (0)",
     )
-    parser.add_argument(
-        "--seed",
-        type=at_most("--seed", SEED),
-        metavar="N",
-        help="of trimap widths and of the sample (0)",
-    )
-    parser.add_argument(
+    seed = "of trimap widths and of the sample (0)"
+    add("--seed", type=at_most("--seed", SEED), metavar="N", help=seed)
+    add(
         "--workers",
         type=at_most("--workers", 1024),
         default=os.cpu_count() or 1,
@@ -181,9 +175,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="SOURCE",
         help="import a data set from a folder, zip or tar",
     )
-    parser.add_argument("--kind", metavar="KIND", help="what SOURCE holds; see data/README.md")
-    parser.add_argument("--part", choices=("train", "test"), help="where SOURCE goes")
-    parser.add_argument("--link", action="store_true", help="link to the files instead of copying")
+    add("--kind", metavar="KIND", help="what SOURCE holds; see data/README.md")
+    add("--part", choices=("train", "test"), help="where SOURCE goes")
+    link = "link to the files instead of copying"
+    add("--link", action="store_true", default=None, help=link)
     args = parser.parse_args(argv)
     if bool(args.source) != bool(args.kind):
         raise InputError("pre_process.py: --from and --kind go together; give both")
@@ -192,11 +187,6 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.dataset == "":
         raise InputError("pre_process.py: --dataset is empty; name a folder")
     args.dataset = args.dataset or SAMPLE
-    if not args.source and (args.part or args.link):
-        raise InputError("pre_process.py: --part and --link go with --from")
-    for task, others in IDLE.items():
-        if getattr(args, task):
-            refuse_given(args, others, "pre_process.py", f"--{TASKS.get(task, task)}")
     return args
 
 

@@ -75,8 +75,9 @@ def test_a_set_is_imported_checked_mended_and_merged(here, capsys):
         (("--from", "nowhere.zip", "--kind", "distinctions-646"), "nowhere.zip"),
         (("--from", "nowhere.zip"), "--from and --kind go together"),
         (("--kind", "pairs"), "--from and --kind go together"),
-        (("--part", "train"), "--part and --link go with --from"),
-        (("--link",), "--part and --link go with --from"),
+        (("--part", "train"), "--part does nothing with preparing (it goes with --from)"),
+        (("--check", "--link"), "--link does nothing with --check"),
+        (("--merged", "--snap", 3), "--snap does nothing with --merged"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(here, arguments, words):
