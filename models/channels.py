@@ -14,10 +14,12 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import parametrize
 
 from models.errors import InputError
-from models.layers.spectral import spectral_norm
 
+FIRST = 15  # power iterations on a new weight
 Plan = dict[str, int]
 Groups = str | Sequence[str]
 Axes = dict[str, tuple[str | tuple[str, ...] | None, ...]]
@@ -86,7 +88,7 @@ class Channels:
         inputs, outputs = sum(self.widths[group] for group in groups), self._write(writes, width)
         geometry = {"stride": stride, "padding": padding, "dilation": dilation, "bias": bias}
         layer = Conv(inputs, outputs, kernel, **geometry).between(groups, writes)
-        return spectral_norm(layer) if spectral else layer
+        return _with_spectral_norm(layer) if spectral else layer
 
     def depthwise(
         self,
@@ -121,7 +123,7 @@ class Channels:
         inputs, outputs = sum(self.widths[group] for group in groups), self._write(writes, width)
         geometry = {"stride": stride, "padding": padding, "bias": bias}
         layer = TransposedConv(inputs, outputs, kernel, **geometry).between(groups, writes)
-        return spectral_norm(layer) if spectral else layer
+        return _with_spectral_norm(layer) if spectral else layer
 
     def norm(self, group: str, *, gate: bool = True) -> "Norm":
         """The BatchNorm of what was just written to `group`.
@@ -214,3 +216,48 @@ class Scale(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.weight[:, None, None]
+
+
+class SpectralNorm(nn.Module):
+    """W / (u . W v): the weight divided by its largest singular value (Miyato et al., ICLR 2018).
+
+    u and v follow W by one power iteration at each step of training.
+    In evaluation mode the stored ones serve unchanged. The first axis of W is the matrix's rows,
+    for transposed convolutions, too, as GCA has it. Autocast is kept out: on CUDA it would multiply
+    matrix and vector in half precision.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        matrix = weight.detach().flatten(1)
+        self.register_buffer("u", matrix.new_empty(matrix.shape[0]))
+        self.register_buffer("v", matrix.new_empty(matrix.shape[1]))
+        if not matrix.is_meta:  # which holds no numbers, and is slow at making none
+            self.u.normal_()
+            for _ in range(FIRST):
+                self._iterate(matrix)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        with without_autocast(weight):
+            matrix = weight.flatten(1)
+            if self.training:
+                self._iterate(matrix.detach())
+            # At unit length, which the mean of several steps and half precision do not keep.
+            u, v = F.normalize(self.u, dim=0), F.normalize(self.v, dim=0)
+            return weight / torch.dot(u, torch.mv(matrix, v))
+
+    @torch.no_grad()
+    def _iterate(self, matrix: Tensor) -> None:
+        self.v.copy_(F.normalize(torch.mv(matrix.t(), self.u), dim=0))
+        self.u.copy_(F.normalize(torch.mv(matrix, self.v), dim=0))
+
+
+def _with_spectral_norm(layer: nn.Module) -> nn.Module:
+    norm = SpectralNorm(layer.weight)
+    # It keeps shape and type; "unsafe" only leaves out a call that would test that.
+    return parametrize.register_parametrization(layer, "weight", norm, unsafe=True)
+
+
+def without_autocast(x: Tensor) -> torch.autocast:
+    """A context in which the device of `x` computes in the types that tensors have."""
+    return torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False)

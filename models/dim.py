@@ -10,13 +10,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.channels import Channels
-from models.errors import InputError
 from models.layers.basic import unit
 from models.layers.vgg import CONVOLUTIONS, WIDTHS, VggBlock, max_pool, vgg_encoder, vgg_groups
-from models.matting import MattingNetwork
-from models.network import Encoder, Stage, Stages
+from models.network import Encoder, MattingNetwork, Stage, Stages
 
-MOST = 20  # convolutions of a block; no VGG has more than 4
 SMALLEST = 32  # five poolings leave one pixel of it
 
 
@@ -35,7 +32,7 @@ class Dim(MattingNetwork):
     name = "dim"
 
     def __init__(self, channels: Channels, convolutions: Sequence[int] = CONVOLUTIONS) -> None:
-        convolutions = _checked(convolutions)
+        convolutions = list(convolutions)
         groups = vgg_groups(convolutions)
         pooled = [block[-1] for block in groups]
         stages = {f"encoder{k}": pooled[k - 1] for k in range(1, 6)}
@@ -95,13 +92,3 @@ class Dim(MattingNetwork):
         if self.structure["convolutions"] != list(CONVOLUTIONS):
             return None
         return vgg_encoder(norms=True)
-
-
-def _checked(convolutions: Sequence[int]) -> list[int]:
-    counts = list(convolutions) if isinstance(convolutions, (list, tuple)) else convolutions
-    right = isinstance(counts, list) and len(counts) == 5
-    if not right or not all(type(n) is int and 1 <= n <= MOST for n in counts):
-        raise InputError(
-            f"dim: convolutions is {counts!r}; give five whole numbers from 1 to {MOST}"
-        )
-    return counts

@@ -8,12 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.channels import Channels, Conv
-from models.errors import InputError
-from models.files.precision import without_autocast
-from models.layers.basic import scaled_unit
+from models.layers.basic import full_precision, scaled_unit
 from models.layers.vgg import CONVOLUTIONS, WIDTHS, VggBlock, max_pool, vgg_encoder, vgg_groups
-from models.matting import MattingNetwork
-from models.network import Encoder, Stage, Stages, pad_to_multiple
+from models.network import Encoder, MattingNetwork, Stage, Stages, pad_to_multiple
 
 NARROW, WIDE = (512, 3), (4096, 7)  # width and kernel of conv6
 REFINEMENT = ("refinement.1", "refinement.2", "refinement.3")
@@ -35,9 +32,6 @@ class DimVgg(MattingNetwork):
     name = "dim_vgg"
 
     def __init__(self, channels: Channels, refine: bool = True, wide: bool = False) -> None:
-        for key, value in (("refine", refine), ("wide", wide)):
-            if not isinstance(value, bool):
-                raise InputError(f"{self.name}: {key} is {value!r}; give true or false")
         groups = vgg_groups(CONVOLUTIONS)
         pooled = [block[-1] for block in groups]
         stages = {f"encoder{k}": pooled[k - 1] for k in range(1, 6)}
@@ -105,13 +99,13 @@ class DimVgg(MattingNetwork):
         x = F.relu(self.encoder6(x))
         x = F.relu(self.decoder6(x))
         for k in range(5, 0, -1):
-            x = getattr(self, f"decoder{k}")(_unpooled(x, *skips.pop()))
+            places, skip = skips.pop()
+            x = getattr(self, f"decoder{k}")(F.max_unpool2d(x, places, 2) + skip)
             if stages is not None:
                 stages[f"decoder{k}"] = Stage(x, F.relu(x), None)
             x = F.relu(x)
         # Near 1, half precision cannot tell neighbouring 8-bit alphas apart.
-        with without_autocast(x):
-            raw = self.matte(x.to(self.matte.weight.dtype))
+        raw = full_precision(self.matte, x)
         if self.structure["refine"]:
             coarse = torch.sigmoid(raw)
             if stages is not None and self.training:
@@ -119,8 +113,7 @@ class DimVgg(MattingNetwork):
             x = torch.cat([image, coarse], 1)
             for unit in self.refinement:
                 x = F.relu(unit(x))
-            with without_autocast(x):
-                raw = raw + self.refined(x.to(raw.dtype))
+            raw = raw + full_precision(self.refined, x)
         return torch.sigmoid(raw)[..., :height, :width]
 
     def encoder(self) -> Encoder:
@@ -130,7 +123,3 @@ class DimVgg(MattingNetwork):
                 {f"encoder6.conv.{entry}": f"classifier.0.{entry}" for entry in ("weight", "bias")}
             )
         return encoder
-
-
-def _unpooled(x: Tensor, places: Tensor, skip: Tensor) -> Tensor:
-    return F.max_unpool2d(x, places, 2) + skip

@@ -8,13 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.channels import Channels, Conv, Norm
-from models.errors import InputError
-from models.files.precision import without_autocast
 from models.layers.attention import GuidedAttention
-from models.layers.basic import Unit, unit
+from models.layers.basic import Unit, full_precision, unit
 from models.layers.residual import basic_blocks, upsampling_blocks
-from models.matting import MattingNetwork, one_hot
-from models.network import Stage, Stages, pad_to_multiple
+from models.network import MattingNetwork, Stage, Stages, one_hot, pad_to_multiple
 
 INPUT = ("image", "known")
 SLOPE = 0.2  # of the decoder's leaky ReLUs
@@ -46,8 +43,6 @@ class Gca(MattingNetwork):
     name = "gca"
 
     def __init__(self, channels: Channels, spectral: bool = True) -> None:
-        if not isinstance(spectral, bool):
-            raise InputError(f"{self.name}: spectral is {spectral!r}; give true or false")
         stages = {"encoder1": "conv2"} | {f"encoder{k}": f"layer{k - 1}" for k in range(2, 6)}
         stages |= {f"decoder{k}": f"decoder{k}" for k in (4, 3, 2, 1)}
         super().__init__(channels, {"spectral": spectral}, stages)
@@ -111,8 +106,7 @@ class Gca(MattingNetwork):
                 x = self.attention3(x, *guide)
         x = F.leaky_relu(self.decoder0(x), SLOPE) + self.shortcut0(skips.pop())
         # Near 1, half precision cannot tell neighbouring 8-bit alphas apart.
-        with without_autocast(x):
-            alpha = (torch.tanh(self.matte(x.to(self.matte.weight.dtype))) + 1) / 2
+        alpha = (torch.tanh(full_precision(self.matte, x)) + 1) / 2
         return alpha[..., :height, :width]
 
     def _guide(self, image: Tensor) -> Tensor:

@@ -9,13 +9,11 @@ from torch.nn import functional as F
 
 from models.channels import Channels
 from models.errors import InputError
-from models.files.precision import without_autocast
 from models.layers.aspp import Aspp
-from models.layers.basic import Unit, inverted_residuals, unit
+from models.layers.basic import Unit, full_precision, unit
 from models.layers.index_blocks import KINDS, IndexBlock
-from models.layers.mobilenet_v2 import LAYERS, STEM, imagenet_encoder
-from models.matting import MattingNetwork
-from models.network import Encoder, Stage, Stages, pad_to_multiple
+from models.layers.mobilenet_v2 import LAYERS, STEM, imagenet_encoder, inverted_residuals
+from models.network import Encoder, MattingNetwork, Stage, Stages, pad_to_multiple
 
 POOLED = (0, 2, 3, 4, 6)  # the layers whose map is pooled
 STAGES = {3: "encoder2", 4: "encoder3", 6: "encoder4", 7: "encoder5"}
@@ -63,9 +61,9 @@ class IndexNet(MattingNetwork):
             layout = (f"layer{k}", layer, width, expansion, blocks, 1)
             setattr(self, layer, inverted_residuals(channels, *layout, early_padding=True))
         if decoder == "indexed":
+            kind = {key: structure[key] for key in ("index", "nonlinear", "context")}
             for k in POOLED:
-                block = IndexBlock(channels, f"layer{k}", f"index{k}", **_of_blocks(structure))
-                setattr(self, f"index{k}", block)
+                setattr(self, f"index{k}", IndexBlock(channels, f"layer{k}", f"index{k}", **kind))
 
         # Each writes as many channels as the layer before its own; where it shares a group with
         # one, the width stands there.
@@ -112,9 +110,7 @@ class IndexNet(MattingNetwork):
                 stages[f"decoder{k}"] = Stage(pre, x, layer.norm)
         x = F.relu6(self.draft(x))
         # Near 1, half precision cannot tell neighbouring 8-bit alphas apart.
-        with without_autocast(x):
-            alpha = self.matte(x.to(self.matte.weight.dtype))
-        return alpha[..., :height, :width]
+        return full_precision(self.matte, x)[..., :height, :width]
 
     def _pool(self, x: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
         """What is skipped to the decoder, the pooled map, and where to upsample."""
@@ -133,39 +129,27 @@ class IndexNet(MattingNetwork):
         return imagenet_encoder(self)
 
 
-def _of_blocks(structure: dict) -> dict:
-    """What a structure says of index blocks."""
-    return {key: structure[key] for key in ("index", "nonlinear", "context")}
-
-
 def _checked(
-    decoder: object, index: object, nonlinear: object, context: object, aspp: object
-) -> dict:
+    decoder: object, index: object, nonlinear: object, context: object, aspp: bool
+) -> dict[str, object]:
     """The structure with all that was left open.
 
     Raises:
         InputError: a value of another kind, or index blocks where the decoder has none.
     """
-    structure = {"decoder": decoder, "index": index, "nonlinear": nonlinear, "context": context}
-    structure["aspp"] = aspp
     if decoder not in DECODERS:
         raise InputError(f"indexnet: decoder is {decoder!r}; give one of {', '.join(DECODERS)}")
-    inside = _of_blocks(structure)
-    if decoder != "indexed":
-        for key, value in inside.items():
-            if value is not None:
-                raise InputError(
-                    f"indexnet: {key} is {value!r}, but decoder {decoder} has no index blocks; "
-                    f"leave out {key}, or give decoder indexed"
-                )
-    else:
-        defaults = {"index": KINDS[0], "nonlinear": True, "context": True}
-        inside = {key: defaults[key] if v is None else v for key, v in inside.items()}
-        if inside["index"] not in KINDS:
-            raise InputError(f"indexnet: index is {index!r}; give one of {', '.join(KINDS)}")
-    structure |= inside
-    for key in ("nonlinear", "context", "aspp"):
-        absent = structure[key] is None and key != "aspp"  # of a decoder without index blocks
-        if not isinstance(structure[key], bool) and not absent:
-            raise InputError(f"indexnet: {key} is {structure[key]!r}; give true or false")
-    return structure
+    blocks = {"index": index, "nonlinear": nonlinear, "context": context}
+    for key, value in blocks.items():
+        if value is None and decoder == "indexed":
+            blocks[key] = KINDS[0] if key == "index" else True
+        elif value is not None and decoder != "indexed":
+            raise InputError(
+                f"indexnet: {key} is {value!r}, but decoder {decoder} has no index blocks; "
+                f"leave out {key}, or give decoder indexed"
+            )
+        elif value is not None and key != "index" and not isinstance(value, bool):
+            raise InputError(f"indexnet: {key} is {value!r}; give true or false")
+    if blocks["index"] not in (*KINDS, None):
+        raise InputError(f"indexnet: index is {index!r}; give one of {', '.join(KINDS)}")
+    return {"decoder": decoder, **blocks, "aspp": aspp}

@@ -10,12 +10,10 @@ from torch.nn import functional as F
 
 from models.channels import Channels
 from models.errors import InputError
-from models.files.precision import without_autocast
-from models.layers.basic import GlobalMean, inverted_residuals, laid_out_as, unit
-from models.layers.mobilenet_v2 import LAYERS, STEM, imagenet_encoder
+from models.layers.basic import GlobalMean, full_precision, laid_out_as, unit
+from models.layers.mobilenet_v2 import LAYERS, STEM, imagenet_encoder, inverted_residuals
 from models.layers.propagation import ColourGuess
-from models.matting import MattingNetwork, one_hot
-from models.network import Encoder, Stage, Stages, pad_to_multiple
+from models.network import Encoder, MattingNetwork, Stage, Stages, one_hot, pad_to_multiple
 
 STAGES = {1: "layer1", 2: "layer2", 3: "layer3", 4: "layer5", 5: "layer7"}
 WIDEST = 100  # times the decoder's widths
@@ -41,8 +39,6 @@ class MobileUnet(MattingNetwork):
             raise InputError(
                 f"{self.name}: decoder is {decoder!r}; give a number above 0, up to {WIDEST}"
             )
-        if not isinstance(guess, bool):
-            raise InputError(f"{self.name}: guess is {guess!r}; give true or false")
         stages = {f"encoder{k}": group for k, group in STAGES.items()}
         stages |= {name: name for name in ("decoder4", "decoder3", "decoder2", "decoder1")}
         super().__init__(channels, {"decoder": decoder, "guess": guess}, stages)
@@ -101,9 +97,7 @@ class MobileUnet(MattingNetwork):
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         x = F.relu(self.detail(x, picture), inplace=True)
         # Near 1, half precision cannot tell neighbouring 8-bit alphas apart.
-        with without_autocast(x):
-            alpha = self.matte(x.to(self.matte.weight.dtype))
-        return alpha[..., :height, :width]
+        return full_precision(self.matte, x)[..., :height, :width]
 
     def encoder(self) -> Encoder:
         return imagenet_encoder(self)

@@ -1,4 +1,4 @@
-"""What all networks have: a name, a plan, a structure, parts and stages."""
+"""What all networks have: a name, a plan, a structure, stages; matting and segmentation."""
 
 import copy
 from collections.abc import Mapping
@@ -9,10 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.channels import Axes, Channels, Norm, Plan
+from models.errors import InputError
 from models.layers.folding import fold
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+MOST_CLASSES = 255  # 8-bit label maps tell so many classes from "no label", which is 255
 
 
 class Stage(NamedTuple):
@@ -156,17 +158,14 @@ class Network(nn.Module):
         Raises:
             ValueError: a layer with parameters or statistics does not declare them.
         """
-        found: Axes = {}
-        for name, module in self.named_modules():
-            own = [*dict(module.named_parameters(recurse=False))]
-            buffers = dict(module.named_buffers(recurse=False))
-            own += [entry for entry in buffers if entry not in module._non_persistent_buffers_set]
-            declared = getattr(module, "axes", {})
-            for entry in own:
-                if entry not in declared:
-                    raise ValueError(f"{self.name}: {name}.{entry} declares no axes")
-                found[f"{name}.{entry}"] = declared[entry]
-        return found
+        axes: Axes = {}
+        for entry in self.state_dict():
+            place, _, own = entry.rpartition(".")
+            declared = getattr(self.get_submodule(place), "axes", {})
+            if own not in declared:
+                raise ValueError(f"{self.name}: {entry} declares no axes")
+            axes[entry] = declared[own]
+        return axes
 
     def folded(self, norms: bool = True) -> "Network":
         """A copy in evaluation mode that computes the same with plain layers.
@@ -190,6 +189,80 @@ class Network(nn.Module):
                 written = {axes[0] for axes in self.entry_axes().values() if axes}
                 self.plan = {group: self.plan[group] for group in self.plan if group in written}
         return self
+
+
+class MattingNetwork(Network):
+    """`network(image, trimap) -> alpha`."""
+
+    task = "matting"
+
+    def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
+        """The alpha matte; clamped to [0, 1] in evaluation mode, unclamped in training mode.
+
+        Args:
+            image: (N,3,H,W), RGB in [0, 1]; any size.
+            trimap: (N,1,H,W), 0 for background, 128/255 for unknown, 1 for foreground.
+
+        Returns:
+            (N,1,H,W).
+        """
+        alpha = self.compute(image, trimap, None)
+        return alpha if self.training else alpha.clamp(0, 1)
+
+    def compute(self, image: Tensor, trimap: Tensor, stages: Stages | None) -> Tensor:
+        """The unclamped alpha; fills `stages` where given."""
+        raise NotImplementedError
+
+    def example(self, batch: int = 1, height: int = 32, width: int = 32) -> tuple[Tensor, Tensor]:
+        image, trimap = (self.mean.new_zeros(batch, c, height, width) for c in (3, 1))
+        return image, trimap
+
+
+class SegmentationNetwork(Network):
+    """`network(image) -> scores`; the label of a pixel is the class of the highest score.
+
+    Its structure holds `classes`, how many there are; the group `classes` is of that width.
+    """
+
+    task = "segmentation"
+
+    def __init__(self, channels: Channels, structure: dict, stages: Mapping[str, str]) -> None:
+        super().__init__(channels, structure, stages)
+        classes = structure["classes"]
+        if type(classes) is not int or not 2 <= classes <= MOST_CLASSES:
+            raise InputError(
+                f"{self.name}: classes is {classes!r}; give a whole number from 2 to {MOST_CLASSES}"
+            )
+        channels.fix(image=3, classes=classes)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The scores of the classes, not normalised: a softmax makes probabilities of them.
+
+        Args:
+            image: (N,3,H,W), RGB in [0, 1].
+
+        Returns:
+            (N,classes,H,W).
+        """
+        return self.compute(image, None)
+
+    def compute(self, image: Tensor, stages: Stages | None) -> Tensor:
+        """The scores; fills `stages` where given."""
+        raise NotImplementedError
+
+    def example(self, batch: int = 1, height: int = 64, width: int = 64) -> tuple[Tensor]:
+        return (self.mean.new_zeros(batch, 3, height, width),)
+
+
+def unknown_region(trimap: Tensor) -> Tensor:
+    """Where the matte is to be found: bool, of a trimap (N,1,H,W) in [0, 1]."""
+    return (trimap > 0.25) & (trimap < 0.75)
+
+
+def one_hot(trimap: Tensor) -> Tensor:
+    """(N,3,H,W) of background, unknown and foreground, of a trimap (N,1,H,W) in [0, 1]."""
+    unknown = unknown_region(trimap)
+    return torch.cat([trimap <= 0.25, unknown, trimap >= 0.75], 1).to(trimap.dtype)
 
 
 def pad_to_multiple(x: Tensor, stride: int, more: int = 0) -> Tensor:

@@ -13,11 +13,9 @@ from models.channels import Channels
 from models.errors import InputError
 from models.layers.basic import unit
 from models.layers.residual import Bottleneck
-from models.network import Encoder, Stage, Stages, pad_to_multiple
-from models.segmentation import SegmentationNetwork
+from models.network import Encoder, SegmentationNetwork, Stage, Stages, pad_to_multiple
 
 RESNET50 = (3, 4, 6, 3)
-MOST = 100  # blocks of a layer; the largest ResNet has 36
 # Of each layer: width, stride, dilation.
 LAYERS = {
     "layer1": (256, 1, 1),
@@ -53,10 +51,7 @@ class PspNet(SegmentationNetwork):
         classes: int = 21,
         auxiliary: bool = True,
     ) -> None:
-        blocks = _checked(blocks)
-        if type(auxiliary) is not bool:
-            raise InputError(f"{self.name}: auxiliary is {auxiliary!r}; give true or false")
-        structure = {"blocks": blocks, "classes": classes, "auxiliary": auxiliary}
+        structure = {"blocks": list(blocks), "classes": classes, "auxiliary": auxiliary}
         super().__init__(channels, structure, {stage: stage for stage in STAGES})
         self.layer0 = nn.Sequential(
             unit(channels, "image", "layer0.1", 3, 64, stride=2),
@@ -155,13 +150,3 @@ def _require_size(image: Tensor, training: bool) -> None:
             f"{PspNet.name}: its global pooling leaves nothing to normalise over in a batch of one "
             "picture; train on two or more (train.batch_size)"
         )
-
-
-def _checked(blocks: Sequence[int]) -> list[int]:
-    counts = list(blocks) if isinstance(blocks, (list, tuple)) else blocks
-    right = isinstance(counts, list) and len(counts) == len(LAYERS)
-    if not right or not all(type(n) is int and 1 <= n <= MOST for n in counts):
-        raise InputError(
-            f"{PspNet.name}: blocks is {counts!r}; give four whole numbers from 1 to {MOST}"
-        )
-    return counts

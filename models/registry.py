@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from models.errors import InputError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from models.network import Network
 
 # By name, so that the names can be listed without importing PyTorch.
@@ -21,7 +23,9 @@ NETWORKS = {
     "mobile_unet": "models.mobile_unet.MobileUnet",
     "pspnet": "models.pspnet.PspNet",
 }
-FORMS = ("gates", "folded")  # of any network, see `Network.on_plan`
+FORMS = {"gates": False, "folded": False}  # of any network, see `Network.on_plan`
+MOST = 100  # layers of a block; the largest ResNet has 36
+COUNT = "num_batches_tracked"  # files of PyTorch before 0.4.1 have none
 
 
 def build(name: str, plan: Mapping[str, int] | None = None, **structure) -> Network:
@@ -47,7 +51,7 @@ def scaled_plan(name: str, width: float, **structure) -> dict[str, int]:
     """The full plan of a network with every width times `width`, rounded, at least 1."""
     import torch
 
-    with torch.device("meta"):  # only the plan is wanted, no weights
+    with torch.device("meta"):  # only the plan is needed, no weights
         full = blank(name, **structure).plan
     return {group: max(1, round(width * channels)) for group, channels in full.items()}
 
@@ -62,13 +66,57 @@ def checked(name: str, structure: Mapping[str, object]) -> type[Network]:
         raise InputError(f"no network named {name!r}; there are {', '.join(NETWORKS)}")
     module, _, kind = NETWORKS[name].rpartition(".")
     network = getattr(importlib.import_module(module), kind)
-    own = [key for key in inspect.signature(network).parameters if key != "channels"]
-    for key in structure:
-        if key not in own and key not in FORMS:
+    signature = inspect.signature(network).parameters.items()
+    own = {key: value.default for key, value in signature if key != "channels"}
+    for key, value in structure.items():
+        if key not in own | FORMS:
             known = f"it has {', '.join(own)}" if own else "it has none"
             raise InputError(f"{name}: no structure named {key!r}; {known}")
-    for key in FORMS:
-        value = structure.get(key, False)
-        if not isinstance(value, bool):
+        default = (own | FORMS)[key]
+        if isinstance(default, bool) and not isinstance(value, bool):
             raise InputError(f"{name}: {key} is {value!r}; give true or false")
+        if isinstance(default, tuple) and not _are_counts(value, len(default)):
+            raise InputError(
+                f"{name}: {key} is {value!r}; give {len(default)} whole numbers from 1 to {MOST}"
+            )
     return network
+
+
+def _are_counts(value: object, length: int) -> bool:
+    right = isinstance(value, (list, tuple)) and len(value) == length
+    return right and all(type(count) is int and 1 <= count <= MOST for count in value)
+
+
+def with_weights(
+    name: str, plan: Mapping[str, int], structure: Mapping, weights: Mapping[str, Tensor]
+) -> Network:
+    """The network that has these weights, in evaluation mode on the CPU.
+
+    Raises:
+        InputError: the weights are not those of the network described, or one is not finite.
+    """
+    import torch
+
+    with torch.device("meta"):
+        expected = blank(name, plan, **structure).state_dict()
+    counts = [entry for entry in expected if entry.endswith(COUNT)]
+    weights = dict.fromkeys(counts, torch.zeros((), dtype=torch.int64)) | dict(weights)
+    for entry in [*expected, *weights]:
+        if entry not in weights:
+            raise InputError(f"{entry!r} is missing")
+        if entry not in expected:
+            raise InputError(f"{entry!r} is none of its entries")
+        ours, theirs = expected[entry], weights[entry]
+        if ours.shape != theirs.shape:
+            raise InputError(f"{entry} is {tuple(theirs.shape)}, not {tuple(ours.shape)}")
+    check_finite(weights)
+    network = blank(name, plan, **structure)
+    network.load_state_dict(weights)
+    return network.eval()
+
+
+def check_finite(weights: Mapping[str, Tensor]) -> None:
+    """Raise an `InputError` that names the first entry with a value that is no finite number."""
+    for entry, value in weights.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise InputError(f"{entry} is not finite")

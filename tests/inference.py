@@ -6,8 +6,7 @@ from torch import Tensor, nn
 
 import models
 from models.channels import Channels
-from models.matting import MattingNetwork
-from models.network import Network
+from models.network import MattingNetwork, Network
 from tests.sets import picture
 from utils.infer.inference import Inference
 

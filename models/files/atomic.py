@@ -3,8 +3,6 @@
 import errno
 import os
 import re
-import socket
-import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,15 +23,14 @@ def atomic(path: Path | str) -> Iterator[Path]:
     replaced.
 
     Raises:
-        InputError: the disk is full, the folder cannot be written, or `path` is a folder, a pipe
-            or a device.
+        InputError: the disk is full, the folder cannot be written, or `path` is a folder.
     """
     temporary = None
     try:
         final = _final(path)
-        _check(final)
-        own = f".{os.getpid()}-{_machine()}{final.suffix}"
-        temporary = final.parent / fitting(f".{final.stem}", own)
+        if final.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        temporary = final.parent / f".{_key(final)}-{os.getpid()}{final.suffix}"
         final.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as file:
@@ -51,21 +48,24 @@ def atomic(path: Path | str) -> Iterator[Path]:
 def remove_leftovers(*paths: Path | str) -> None:
     """Remove what processes that were killed while they wrote `paths` have left beside them.
 
-    For large files, or many: it looks through their whole folders. Files of living processes stay,
-    and those of other machines, of which nobody knows here.
+    Files of living processes stay. It looks through whole folders.
     """
-    ours = re.compile(rf"\.(.+)\.(\d+)-{_machine()}(\..*)?")
-    names: dict[Path, set[tuple[str, str]]] = {}
-    for path in paths:
-        with suppress(OSError, RuntimeError):  # `atomic` says what is wrong with a path
-            final = _final(path)
-            names.setdefault(final.parent, set()).add((final.stem, final.suffix))
-    for folder, known in names.items():
-        with suppress(OSError):
-            for file in folder.iterdir():
-                match = ours.fullmatch(file.name)
-                if match and (match[1], match[3] or "") in known and not _lives(int(match[2])):
-                    file.unlink(missing_ok=True)
+    finals = [_final(path) for path in paths]
+    known = {(path.parent, _key(path), path.suffix) for path in finals}
+    for folder in {path.parent for path in finals if path.parent.is_dir()}:
+        for file in folder.iterdir():
+            match = re.fullmatch(r"\.([0-9a-f]{8})-(\d+)(\..*)?", file.name)
+            if match and (folder, match[1], match[3] or "") in known and not _lives(int(match[2])):
+                file.unlink(missing_ok=True)
+
+
+def shortened(stem: str, rest: str = "") -> str:
+    """The name `stem` + `rest`; of one that is too long, what fits and a checksum of the stem."""
+    if len(os.fsencode(stem + rest)) <= LONGEST:
+        return stem + rest
+    rest = f"-{zlib.crc32(os.fsencode(stem)):08x}{rest}"
+    room = LONGEST - len(os.fsencode(rest))
+    return os.fsencode(stem)[:room].decode(errors="ignore") + rest
 
 
 def _final(path: Path | str) -> Path:
@@ -73,20 +73,9 @@ def _final(path: Path | str) -> Path:
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
-def _check(path: Path) -> None:
-    with suppress(FileNotFoundError):
-        mode = path.lstat().st_mode
-        if stat.S_ISLNK(mode):
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.ENOTSUP, "is a pipe or a device")
-
-
-def _machine() -> str:
-    """Eight digits for this machine: a process number means nothing on another."""
-    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+def _key(final: Path) -> str:
+    """Tells the temporary files of one target from those of others, also where names are long."""
+    return f"{zlib.crc32(os.fsencode(final.name)):08x}"
 
 
 def _lives(process: int) -> bool:
@@ -97,19 +86,6 @@ def _lives(process: int) -> bool:
     except (OSError, OverflowError):
         return True  # of another user, or no number of a process
     return True
-
-
-def shortened(stem: str, rest: str = "") -> str:
-    """The name `stem` + `rest`; of one that is too long, what fits and a checksum of the stem."""
-    if len(os.fsencode(stem + rest)) <= LONGEST:
-        return stem + rest
-    return fitting(stem, f"-{zlib.crc32(os.fsencode(stem)):08x}{rest}")
-
-
-def fitting(stem: str, rest: str) -> str:
-    """The name `stem` + `rest`, of which as much of the stem is left out as is too long."""
-    room = LONGEST - len(os.fsencode(rest))
-    return os.fsencode(stem)[:room].decode(errors="ignore") + rest
 
 
 def _reason(path: Path, error: OSError) -> str:

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from models.errors import InputError
-from models.files import torch_file
+from models.files.reading import read
+from models.files.state_dict import state_dict
 from models.network import Encoder, Network
 
 CURE = "set network.pretrained=null"
@@ -28,7 +27,7 @@ def load_encoder(network: Network, source: str = "imagenet") -> None:
 
     Args:
         source: "imagenet" takes them from torchvision, which downloads them once; else a file of
-            the classifier's state dict, `.safetensors` or PyTorch's.
+            the classifier, in any wrapping that `models.files.state_dict` opens.
 
     Raises:
         InputError: the network has no such encoder, or not at full width; torchvision is absent; or
@@ -41,33 +40,39 @@ def load_encoder(network: Network, source: str = "imagenet") -> None:
             "and with its default structure only, if at all; leave out network.width and "
             f"network.structure, or {CURE}"
         )
-    downloads = source == "imagenet"
-    theirs = _downloaded(encoder.classifier) if downloads else _from_file(Path(source))
+    theirs = _downloaded(encoder.classifier) if source == "imagenet" else _from_file(source)
+    known = encoder.classifier in WEIGHTS
+    classifier = f"torchvision's {encoder.classifier}" if known else f"a {encoder.classifier}"
     ours = network.state_dict()
-    taken: dict[str, Tensor] = {}
     for entry, name in encoder.entries.items():
         if name not in theirs:
             raise InputError(
-                f"network.pretrained: {source} holds no {name}; give weights of {_named(encoder)}"
+                f"network.pretrained: {source} holds no {name}; give weights of {classifier}"
             )
-        value = theirs[name].to(ours[entry])
-        if value.ndim == 2 and value.numel() == ours[entry].numel():
-            value = value.reshape(ours[entry].shape)
-        if value.ndim == 4 and value.shape[1] < ours[entry].shape[1]:
-            more = ours[entry].shape[1] - value.shape[1]
-            value = torch.cat([value, value.new_zeros(len(value), more, *value.shape[2:])], 1)
-        if value.shape != ours[entry].shape:
+        try:
+            ours[entry] = _fitted(theirs[name], ours[entry])
+        except RuntimeError as error:
             raise InputError(
                 f"network.pretrained: {name} of {source} is {tuple(theirs[name].shape)}, not "
-                f"{tuple(ours[entry].shape)}; give weights of {_named(encoder)}"
-            )
-        taken[entry] = value
-    network.load_state_dict(taken, strict=False)
+                f"{tuple(ours[entry].shape)}; give weights of {classifier}"
+            ) from error
+    network.load_state_dict(ours)
 
 
-def _named(encoder: Encoder) -> str:
-    known = encoder.classifier in WEIGHTS
-    return f"torchvision's {encoder.classifier}" if known else f"a {encoder.classifier}"
+def _fitted(value: Tensor, like: Tensor) -> Tensor:
+    """The value in the shape of ours: a linear layer's as a convolution's, zeros for more inputs.
+
+    Raises:
+        RuntimeError: it has another shape.
+    """
+    if value.ndim == 4 and value.shape[1] < like.shape[1]:
+        more = like.shape[1] - value.shape[1]
+        value = torch.cat([value, value.new_zeros(len(value), more, *value.shape[2:])], 1)
+    if value.ndim == 2:
+        value = value.reshape(like.shape)
+    if value.shape != like.shape:
+        raise RuntimeError
+    return value.to(like)
 
 
 def _is_narrower(network: Network, encoder: Encoder) -> bool:
@@ -89,28 +94,27 @@ def _downloaded(classifier: str) -> dict[str, Tensor]:
             "network.pretrained: imagenet needs torchvision; pip install it"
         ) from error
     weights = getattr(classifiers, WEIGHTS[classifier]).IMAGENET1K_V1
+    folder = Path(torch.hub.get_dir(), "checkpoints")
+    file = folder / weights.url.rsplit("/", 1)[1]
+    there = file.is_file()
     try:
         return weights.get_state_dict(progress=True, check_hash=True)
-    except (OSError, RuntimeError) as error:
-        folder = f"{torch.hub.get_dir()}/checkpoints"
-        name = weights.url.rsplit("/", 1)[1]
+    except Exception as error:  # of the network, the disk, or bytes that make no sense
+        if there:
+            raise InputError(
+                f"network.pretrained: {file}: damaged, or no weights of a {classifier}; remove it "
+                "and run again, which downloads it"
+            ) from error
         raise InputError(
-            f"network.pretrained: {classifier} could not be downloaded ({error}); put {name} into "
-            f"{folder}, give its path as network.pretrained, or {CURE}"
+            f"network.pretrained: {classifier} could not be downloaded ({error}); put {file.name} "
+            f"into {folder}, give its path as network.pretrained, or {CURE}"
         ) from error
 
 
-def _from_file(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise InputError(f"network.pretrained: {path}: no such file; give its path, or imagenet")
+def _from_file(source: str) -> dict[str, Tensor]:
+    if not Path(source).is_file():
+        raise InputError(f"network.pretrained: {source}: no such file; give its path, or imagenet")
     try:
-        if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
-        content = torch_file.read(path)
-    except (SafetensorError, InputError) as error:
-        raise InputError(
-            f"network.pretrained: {path}: truncated, or no state dict; fetch it again"
-        ) from error
-    if not isinstance(content, dict):
-        raise InputError(f"network.pretrained: {path}: holds no state dict; give one")
-    return {name: value for name, value in content.items() if isinstance(value, Tensor)}
+        return state_dict(read(source), source)
+    except InputError as error:
+        raise InputError(f"network.pretrained: {error}") from error

@@ -10,17 +10,14 @@ from models.network import Network
 
 
 def mean(networks: Mapping[str, Network]) -> Network:
-    """The network whose weights and statistics of norms are the means of the given ones'.
+    """A new network in evaluation mode, whose weights and statistics are the means of the given.
 
     Networks that were trained on from one, on other samples or for another time, lie so close that
     their mean is often better than each (WiSE-FT, Wortsman et al., CVPR 2022; model soups, ICML
-    2022). Networks trained apart have no such mean.
+    2022). Networks trained apart have no such mean. Integers are those of the first.
 
     Args:
-        networks: at least one, under the names that errors call them; none is changed.
-
-    Returns:
-        A new network in evaluation mode; of integers it has those of the first.
+        networks: by the names that errors call them.
 
     Raises:
         InputError: networks of different names, structures or plans.
@@ -33,14 +30,9 @@ def mean(networks: Mapping[str, Network]) -> Network:
                     f"{name}: has another {what} than {first}; a mean needs networks that were "
                     "trained on from one"
                 )
-    states = [network.state_dict() for network in networks.values()]
     result = copy.deepcopy(one).eval()
-    result.load_state_dict(
-        {
-            key: torch.stack([state[key] for state in states]).mean(0)
-            if value.is_floating_point()
-            else value
-            for key, value in states[0].items()
-        }
-    )
+    states = [network.state_dict() for network in networks.values()]
+    for key, value in result.state_dict().items():
+        if value.is_floating_point():
+            value.copy_(torch.stack([state[key] for state in states]).mean(0))
     return result

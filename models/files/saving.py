@@ -9,21 +9,19 @@ today into theirs, so that damage cannot take the digest away unseen.
 import io
 import json
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
-from torch import Tensor
 
 from models import published
 from models.errors import InputError
-from models.files import torch_file
 from models.files.atomic import atomic, remove_leftovers
 from models.files.digest import digest
-from models.files.fitting import check_finite, check_types, fitted
+from models.files.reading import is_ours
+from models.files.reading import read as read_any
 from models.network import Network
+from models.registry import check_finite, with_weights
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +49,11 @@ def fingerprint(network: Network) -> str:
 def restore(content: dict, path: Path | str) -> Network:
     """The network of a `record`, in evaluation mode; `path` is named when it does not fit."""
     try:
-        return fitted(*_described(content))
-    except InputError as error:
-        raise _unfit(path, error) from error
+        return with_weights(*(content[key] for key in ("name", "plan", "structure", "weights")))
+    except (InputError, LookupError) as error:
+        raise InputError(
+            f"{path}: its weights do not fit its own description ({error}); copy or train it again"
+        ) from error
 
 
 def save(path: Path | str, content: dict) -> None:
@@ -65,7 +65,7 @@ def save(path: Path | str, content: dict) -> None:
     """
     # Serialised in memory first: PyTorch's writer hides a full disk behind a RuntimeError.
     buffer = io.BytesIO()
-    torch.save(_sealed(path, content), buffer)
+    torch.save(_with_digest(path, content), buffer)
     _write(path, buffer.getbuffer())
 
 
@@ -80,11 +80,14 @@ def save_network(path: Path | str, network: Network, half: bool = False) -> None
     """
     content = record(network)
     if half:
-        content["weights"] = {key: _halved(value) for key, value in content["weights"].items()}
+        content["weights"] = {
+            key: value.half() if value.is_floating_point() else value
+            for key, value in content["weights"].items()
+        }
     if Path(path).suffix != ".safetensors":
         save(path, content)
         return
-    content = _sealed(path, content)
+    content = _with_digest(path, content)
     weights = {key: value.contiguous() for key, value in content.pop("weights").items()}
     metadata = {key: json.dumps(value) for key, value in content.items()}
     _write(path, safetensors.torch.save(weights, metadata))
@@ -96,16 +99,8 @@ def read(path: Path | str) -> dict | None:
     Raises:
         InputError: no such file, truncated, damaged, or no checkpoint at all.
     """
-    content = _content(path)
-    if not _is_ours(content):
-        return None
-    try:
-        check_types(*_described(content))
-    except InputError as error:
-        raise _unfit(path, error) from error
-    if not isinstance(content.get("training", {}), dict):
-        raise _damaged(path)
-    return content
+    content = _checked(path)
+    return content if is_ours(content) else None
 
 
 def load(path: Path | str) -> Network:
@@ -118,19 +113,11 @@ def load(path: Path | str) -> Network:
         InputError: no such file, truncated, damaged, of another network, or unknown; the message
             names it.
     """
-    content = _content(path)
-    return restore(content, path) if _is_ours(content) else published.network(content, path)
+    content = _checked(path)
+    return restore(content, path) if is_ours(content) else published.network(content, path)
 
 
-def _described(content: dict) -> list:
-    return [content.get(key) for key in ("name", "plan", "structure", "weights")]
-
-
-def _halved(value: Tensor) -> Tensor:
-    return value.half() if value.is_floating_point() else value
-
-
-def _sealed(path: Path | str, content: dict) -> dict:
+def _with_digest(path: Path | str, content: dict) -> dict:
     try:
         check_finite(content["weights"])
     except InputError as error:
@@ -147,53 +134,19 @@ def _write(path: Path | str, data: bytes | memoryview) -> None:
         temporary.write_bytes(data)
 
 
-def _is_ours(content: object) -> bool:
-    kind = content.get("kind") if isinstance(content, Mapping) else None
-    return isinstance(kind, str) and kind in (KIND, WITHOUT_DIGEST)
-
-
-def _content(path: Path | str) -> object:
+def _checked(path: Path | str) -> object:
     """What is in a file, compared with its digest where it is one of ours."""
-    safe = Path(path).suffix == ".safetensors"
-    content = _read_safetensors(path) if safe else torch_file.read(path)
-    if not _is_ours(content):
+    content = read_any(path)
+    if not is_ours(content):
         return content
-    if content["kind"] == WITHOUT_DIGEST:
+    if content.get("kind") == WITHOUT_DIGEST:
         log.warning("%s: of an earlier version, without a digest; damage would go unseen", path)
         return content
     noted = content.pop("digest", None)
     try:
         same = noted == digest(content)
-    except (InputError, ValueError) as error:  # not what was saved, whatever it is
-        raise _damaged(path) from error
+    except InputError:  # not what was saved, whatever it is
+        same = False
     if not same:
-        raise _damaged(path)
+        raise InputError(f"{path}: damaged, it is not what was saved; copy or train it again")
     return content
-
-
-def _read_safetensors(path: Path | str) -> dict:
-    torch_file.check(path)
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        content = {key: json.loads(value) for key, value in metadata.items()}
-    except (SafetensorError, *torch_file.DAMAGE) as error:
-        raise torch_file.unreadable(path) from error
-    content["weights"] = weights
-    if not _is_ours(content):
-        raise InputError(
-            f"{path}: no description of its network in it; give a file of this project"
-        )
-    return content
-
-
-def _unfit(path: Path | str, error: InputError) -> InputError:
-    reason = " ".join(str(error).split())[:200]
-    return InputError(
-        f"{path}: its weights do not fit its own description ({reason}); copy or train it again"
-    )
-
-
-def _damaged(path: Path | str) -> InputError:
-    return InputError(f"{path}: damaged, it is not what was saved; copy or train it again")

@@ -4,8 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.channels import Channels
-from models.files.precision import without_autocast
+from models.channels import Channels, without_autocast
 from models.layers.basic import Unit
 
 CHUNK = 2**22  # scores held at once, 16 MiB

@@ -1,11 +1,11 @@
 """What only training needs, folded into plain weights: the same output from fewer layers."""
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from models.channels import Conv, Norm, Scale, TransposedConv
+from models.channels import Norm, Scale, TransposedConv
 from models.layers.basic import Unit
 
 
@@ -16,19 +16,14 @@ def fold(network: nn.Module, norms: bool) -> None:
     Statistics are those of evaluation mode. A BatchNorm that does not follow a convolution directly
     stays.
     """
-    modules = list(network.modules())
-    for module in modules:
+    for module in list(network.modules()):
         if parametrize.is_parametrized(module, "weight"):
             _make_plain(module)
-    for module in modules:
-        if not isinstance(module, Unit):
-            continue
-        if isinstance(module.norm, Scale):
-            _fold_scale(module.conv, module.norm.weight)
-            module.norm = nn.Identity()
-        elif isinstance(module.norm, Norm) and norms:
-            _fold_norm(module.conv, module.norm)
-            module.norm = nn.Identity()
+    for module in network.modules():
+        if isinstance(module, Unit) and isinstance(module.norm, Scale):
+            _fold_scale(module)
+        elif isinstance(module, Unit) and isinstance(module.norm, Norm) and norms:
+            _fold_norm(module)
 
 
 def _make_plain(module: nn.Module) -> None:
@@ -40,21 +35,18 @@ def _make_plain(module: nn.Module) -> None:
     module.weight = nn.Parameter(weight)
 
 
-def _fold_scale(conv: Conv | TransposedConv, factor: Tensor) -> None:
-    shape = (1, -1, 1, 1) if isinstance(conv, TransposedConv) else (-1, 1, 1, 1)
-    conv.weight.mul_(factor.reshape(shape))
-    if conv.bias is not None:
-        conv.bias.mul_(factor)
+def _fold_scale(unit: Unit) -> None:
+    shape = (1, -1, 1, 1) if isinstance(unit.conv, TransposedConv) else (-1, 1, 1, 1)
+    unit.conv.weight.mul_(unit.norm.weight.reshape(shape))
+    if unit.conv.bias is not None:
+        unit.conv.bias.mul_(unit.norm.weight)
+    unit.norm = nn.Identity()
 
 
-def _fold_norm(conv: Conv | TransposedConv, norm: Norm) -> None:
+def _fold_norm(unit: Unit) -> None:
+    conv, norm = unit.conv, unit.norm
+    statistics = (norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
     conv.weight, conv.bias = fuse_conv_bn_weights(
-        conv.weight,
-        conv.bias,
-        norm.running_mean,
-        norm.running_var,
-        norm.eps,
-        norm.weight,
-        norm.bias,
-        transpose=isinstance(conv, TransposedConv),
+        conv.weight, conv.bias, *statistics, transpose=isinstance(conv, TransposedConv)
     )
+    unit.norm = nn.Identity()

@@ -1,39 +1,30 @@
-"""Published checkpoints as networks of ours: recognise the layout, rename, drop what is none.
-
-A layout is a file here: `SIGNATURE`, an expression that some entry of such a state dict matches as
-a whole, and `convert(state)`, which gives name, plan, structure and weights of our network, or an
-`InputError` that names the first entry which the layout does not have.
-"""
+"""Published checkpoints as networks of ours: recognise the layout, rename, drop adapters."""
 
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from models.errors import InputError
-from models.files import torch_file
-from models.files.fitting import fitted
-from models.files.plain_pickle import Husk
+from models.files.reading import read
+from models.files.state_dict import state_dict
 from models.network import Network
-from models.published import dim, dim_vgg, gca, indexnet, ours, semseg, unknown
+from models.published.layouts import LAYOUTS
+from models.published.structure import name_of, plan_of, structure_of
+from models.registry import NETWORKS, blank, with_weights
 
 log = logging.getLogger(__name__)
 
-LAYOUTS = {
-    "DIM": dim,  # of foamliu, DCP and SPKD
-    "DIM without BatchNorm": dim_vgg,  # of huochaitiantang
-    "GCA": gca,
-    "IndexNet": indexnet,
-    "PSPNet of semseg": semseg,
-    "a network of ours": ours,
+ADAPTERS = re.compile(r"feature(_trans)?\d+\.")  # of DIM's distillation
+SPECTRAL = {  # GCA's entries of a convolution under spectral norm
+    "weight_bar": "parametrizations.weight.original",
+    "weight_u": "parametrizations.weight.0.u",
+    "weight_v": "parametrizations.weight.0.v",
 }
-# Under which keys a file holds its weights, and what is put before the names of all of them.
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network")
-PREFIXES = ("module.", *(f"{wrapper}." for wrapper in WRAPPERS))
-COMPILED = "_orig_mod."  # torch.compile puts it before the names of a whole network or of a part
-DEEPEST = 8  # wrappers in each other, and prefixes of a name; a pickle may hold itself
-MOST_ENTRIES, LONGEST_NAME = 100_000, 1000  # of a pickled module
+SHOWN = 3  # entries that differ
 
 
 def load(source: Path | str | Mapping[str, Tensor]) -> Network:
@@ -41,7 +32,7 @@ def load(source: Path | str | Mapping[str, Tensor]) -> Network:
 
     Args:
         source: a checkpoint file, or its state dict. A file may hold the state dict itself, wrap it
-            under one of `WRAPPERS`, or pickle the whole module; nothing of it is executed. What
+            (`{"model": ...}`), or pickle the whole module; nothing of it is executed. What
             DistributedDataParallel, torch.compile and the like put before names is dropped.
 
     Raises:
@@ -49,30 +40,18 @@ def load(source: Path | str | Mapping[str, Tensor]) -> Network:
     """
     if isinstance(source, Mapping):
         return network(source, "state dict")
-    return network(torch_file.read(source), source)
+    return network(read(source), source)
 
 
 def network(content: object, source: Path | str) -> Network:
     """The published network of a file's content; `source` is named when it is none."""
+    state = state_dict(content, source)
+    title, name, weights = _renamed(state, source)
     try:
-        state = _unwrapped(content)
-    except InputError as error:
-        raise InputError(f"{source}: {error}") from error
-    if not state:
-        raise InputError(f"{source}: no weights of a published network in it")
-    known = [
-        title
-        for title, layout in LAYOUTS.items()
-        if any(layout.SIGNATURE.fullmatch(entry) for entry in state)
-    ]
-    if not known:
-        raise InputError(f"{source}: {unknown.told(state, LAYOUTS, source)}")
-    title, layout = known[0], LAYOUTS[known[0]]
-    try:
-        name, plan, structure, weights = layout.convert(state)
-        found = fitted(name, plan, structure, weights)
-    except (InputError, LookupError) as error:
-        reason = " ".join(str(error).split())[:200]
+        structure = structure_of(name, weights)
+        found = with_weights(name, plan_of(name, structure, weights), structure, weights)
+    except (InputError, KeyError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{source}: looks like {title}, but does not fit it ({reason})") from error
     rest = len(state) - len(weights)
     left_out = f"; {rest} entries that only its training needs are left out" if rest else ""
@@ -80,55 +59,64 @@ def network(content: object, source: Path | str) -> Network:
     return found
 
 
-def _unwrapped(content: object) -> dict[str, Tensor]:
-    """The bare state dict inside the usual wrappers."""
-    for _ in range(DEEPEST):
-        if not isinstance(content, Mapping):
-            break
-        inner = (content.get(key) for key in WRAPPERS)
-        content = next((one for one in inner if isinstance(one, (Mapping, Husk))), content)
-    if isinstance(content, Husk):
-        content = _state_dict(content)
-    if not isinstance(content, Mapping):
-        return {}
-    state = {k: v for k, v in content.items() if isinstance(k, str) and isinstance(v, Tensor)}
-    return _without_prefixes({name.replace(COMPILED, ""): v for name, v in state.items()})
-
-
-def _without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The entries of layers, without what all of them begin with, as often as it stands there."""
-    # A name without a dot is no layer's: the counter of an averaged model.
-    state = {name: value for name, value in state.items() if "." in name}
-    for _ in range(DEEPEST):
-        common = [p for p in PREFIXES if state and all(name.startswith(p) for name in state)]
-        if not common:
-            break
-        state = {name.removeprefix(common[0]): value for name, value in state.items()}
-    return state
-
-
-def _state_dict(module: Husk) -> dict[str, Tensor]:
-    """Parameters and buffers of a pickled module, named as `nn.Module.state_dict` does.
+def _renamed(state: Mapping[str, Tensor], source: Path | str) -> tuple[str, str, dict[str, Tensor]]:
+    """The title of the layout that knows most entries, our network's name, and our entries.
 
     Raises:
-        InputError: it is nested without end, or all but.
+        InputError: there are entries that no layout knows, or not this one.
     """
-    state: dict[str, Tensor] = {}
-    waiting, seen = [("", module)], 0
-    while waiting:
-        prefix, module = waiting.pop()
-        own = {**_members(module, "_parameters"), **_members(module, "_buffers")}
-        children = _members(module, "_modules")
-        # A module may stand at many places, and so at more than can be visited.
-        seen += 1 + len(own) + len(children)
-        if seen > MOST_ENTRIES or len(prefix) > LONGEST_NAME:
-            raise InputError("its modules are nested without end; refused")
-        state |= {f"{prefix}{k}": value for k, value in own.items() if isinstance(value, Tensor)}
-        husks = [(f"{prefix}{k}.", c) for k, c in children.items() if isinstance(c, Husk)]
-        waiting += reversed(husks)
-    return state
+    if name := name_of(state):
+        return "a network of ours", name, dict(state)
+    entries = {
+        entry: entry.rpartition(".")[::2] for entry in state if not ADAPTERS.match(entry)
+    }  # of each its layer and what it is of that
+    known = [sum(layer in one.layers for layer, _ in entries.values()) for one in LAYOUTS]
+    title, name, layers = LAYOUTS[known.index(max(known))]
+    strange = [entry for entry, (layer, _) in entries.items() if layer not in layers]
+    if strange or not entries:
+        raise InputError(
+            f"{source}: {_difference(state, title if any(known) else None, strange, source)}"
+        )
+    if title == "DIM without BatchNorm":
+        _check_skips(state, source)
+    weights = {
+        f"{layers[layer]}.{SPECTRAL.get(what, what)}": state[entry]
+        for entry, (layer, what) in entries.items()
+    }
+    return title, name, weights
 
 
-def _members(module: Husk, kind: str) -> dict:
-    members = module.attributes.get(kind)
-    return members if isinstance(members, dict) else {}
+def _difference(
+    state: Mapping[str, Tensor], title: str | None, strange: list[str], source: Path | str
+) -> str:
+    """Why weights of no known layout cannot be loaded, and what they are good for."""
+    if takers := _encoders_from(state):
+        classifier, names = takers
+        return (
+            f"weights of the classifier {classifier}, not of a whole network; train one on them "
+            f"with network.name={' or '.join(names)} and network.pretrained={source}"
+        )
+    if title is None:
+        return f"no layout known here has an entry {next(iter(strange or state))[:100]!r}"
+    first = ", ".join(repr(entry[:100]) for entry in strange[:SHOWN])
+    more = f" and {len(strange) - SHOWN} more" if len(strange) > SHOWN else ""
+    return f"looks like {title}, but does not fit it (it has an entry {first}{more})"
+
+
+def _check_skips(state: Mapping[str, Tensor], source: Path | str) -> None:
+    if "conv6_1.weight" in state and state["conv6_1.weight"].shape[2:] == (1, 1):
+        raise InputError(
+            f"{source}: its conv6_1 is 1x1: a file from before September 2019, of a network "
+            "without skips, which is not known here; take a later one"
+        )
+
+
+def _encoders_from(state: Mapping[str, Tensor]) -> tuple[str, list[str]] | None:
+    """The classifier whose weights these are, and the networks whose encoders start from it."""
+    found: dict[str, list[str]] = {}
+    for name in NETWORKS:
+        with torch.device("meta"):
+            encoder = blank(name).encoder()
+        if encoder and all(entry in state for entry in encoder.entries.values()):
+            found.setdefault(encoder.classifier, []).append(name)
+    return next(iter(found.items()), None)

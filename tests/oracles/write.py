@@ -15,7 +15,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-NETWORK = "dim_segnet_pruned"  # the narrowest
+NETWORKS = (
+    *("dim_segnet_pruned", "dim_vgg_refine", "gca", "indexnet_holistic", "indexnet_m2o"),
+    "pspnet50",
+)
 KINDS = ("pred", "alpha", "trimap")
 SAMPLES = 128
 
@@ -32,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     shutil.copyfile(args.source / "fill.py", args.out / "fill.py")
     write_losses(args.source, args.out)
     write_metrics(args.source, args.out)
-    write_network(args.source, args.out)
+    for name in NETWORKS:
+        write_network(name, args.source, args.out)
 
 
 def write_losses(source: Path, out: Path) -> None:
@@ -50,12 +54,12 @@ def write_metrics(source: Path, out: Path) -> None:
     _write_json(out / "metrics.json", cases)
 
 
-def write_network(source: Path, out: Path) -> None:
-    """NETWORK.json: layout and recipe of the inputs. NETWORK.npz: samples of each output."""
-    _write_json(out / f"{NETWORK}.json", _read_json(source / "networks" / f"{NETWORK}.json"))
-    with np.load(source / "networks" / f"{NETWORK}.npz") as arrays:
-        samples = {name: sample(array) for name, array in arrays.items()}
-    np.savez_compressed(out / f"{NETWORK}.npz", **samples)
+def write_network(name: str, source: Path, out: Path) -> None:
+    """NAME.json: layout and recipe of the inputs. NAME.npz: samples of each output."""
+    _write_json(out / f"{name}.json", _read_json(source / "networks" / f"{name}.json"))
+    with np.load(source / "networks" / f"{name}.npz") as arrays:
+        samples = {key: sample(array) for key, array in arrays.items()}
+    np.savez_compressed(out / f"{name}.npz", **samples)
 
 
 def sample(array: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from models import Network
 from models.errors import InputError
-from models.matting import unknown_region
+from models.network import unknown_region
 from utils.config.options import Config
 from utils.data.crops.crop_set import Sample
 from utils.data.sources import Sources

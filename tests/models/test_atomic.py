@@ -1,0 +1,107 @@
+"""Atomic writing: the whole file or the old one, through links, and nothing left behind."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from models.files import saving as files
+from models.files.atomic import LONGEST, atomic, remove_leftovers, shortened
+from tests.refusals import refused
+from tests.trainings import tiny_network
+
+WRITER = """
+import os, signal, sys
+from models.files.atomic import atomic
+with atomic(sys.argv[1]) as temporary:
+    temporary.write_bytes(bytes(1000))
+    print(temporary, flush=True)
+    if sys.argv[2] == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdin.read()
+"""
+
+
+def write(path: Path, text: str) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(text)
+
+
+def writer(path: Path, then: str) -> tuple[subprocess.Popen, Path]:
+    """A process that writes `path`, and its temporary file."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(path), then], **pipes)
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "network.tar"
+    path.write_text("old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    line = refused(files.save_network, path, tiny_network())
+    assert "network.tar: the disk is full" in line
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_no_name_for_a_file_and_a_file_none_for_a_folder(tmp_path):
+    assert "is a folder; name a file" in refused(write, tmp_path, "new")
+    (tmp_path / "file").write_text("kept")
+    for name in ("file/a.tar", "file/new/a.tar"):
+        assert f"{name}: cannot be written" in refused(write, tmp_path / name, "new")
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_target_of_a_link_is_replaced_and_not_the_link(tmp_path, there):
+    (tmp_path / "disk").mkdir()
+    target, link = tmp_path / "disk" / "large.tar", tmp_path / "a.tar"
+    link.symlink_to(target.relative_to(tmp_path))
+    (tmp_path / "b.tar").symlink_to("a.tar")
+    if there:
+        target.write_text("old")
+    write(tmp_path / "b.tar", "new")
+    assert link.is_symlink() and (tmp_path / "b.tar").is_symlink()
+    assert target.read_text() == "new" and not target.is_symlink()
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_name_may_be_as_long_as_the_disk_takes_and_a_longer_one_is_shortened(tmp_path):
+    name = "n" * (LONGEST - 4) + ".txt"
+    write(tmp_path / name, "new")
+    assert (tmp_path / name).read_text() == "new"
+    assert shortened("n" * 10, ".txt") == "n" * 10 + ".txt"
+    names = {shortened("ä" * 300 + last, ".txt") for last in "ab"}
+    assert len(names) == 2 and all(len(os.fsencode(one)) <= LONGEST for one in names)
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.safetensors"])
+def test_the_next_save_removes_what_a_killed_one_left(tmp_path, name):
+    process, temporary = writer(tmp_path / name, "dies")
+    assert process.wait() == -signal.SIGKILL
+    assert temporary.stat().st_size == 1000 and temporary.parent == tmp_path
+    files.save_network(tmp_path / name, tiny_network())
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_what_others_are_writing_stays(tmp_path):
+    path, dead = tmp_path / "a.tar", 2**22 + 1
+    process, temporary = writer(path, "waits")
+    gone = temporary.with_name(f"{temporary.name.partition('-')[0]}-{dead}.tar")
+    other = tmp_path / f".00000000-{dead}.tar"
+    for file in (gone, other):
+        file.touch()
+    try:
+        remove_leftovers(path)
+        assert not gone.exists() and other.exists() and temporary.exists()
+    finally:
+        process.communicate()
+    assert path.stat().st_size == 1000 and not temporary.exists()

@@ -1,0 +1,62 @@
+"""convert.py: any checkpoint becomes the file of a network alone."""
+
+import torch
+
+import models
+from models.files import saving as files
+from tests import scripts
+from tests.trainings import tiny_config, tiny_network, tiny_training
+
+
+def test_a_training_checkpoint_becomes_a_shipped_file(data, tmp_path, capsys):
+    training = tiny_training(tiny_config(data, "train.epochs=1"), tmp_path)
+    training.fit()
+    scripts.main("convert.py", training.best, tmp_path / "one.safetensors", "--half")
+    assert f"{tmp_path / 'one.safetensors'}: 0." in capsys.readouterr().out
+    ours, theirs = models.load(tmp_path / "one.safetensors"), models.load(training.best)
+    assert ours.plan == theirs.plan and ours.structure == theirs.structure
+    torch.testing.assert_close(
+        ours.decoder1.conv.weight, theirs.decoder1.conv.weight, rtol=1e-3, atol=1e-6
+    )
+
+
+def test_what_is_no_checkpoint_is_refused_and_nothing_is_written(tmp_path):
+    (tmp_path / "no.tar").write_bytes(b"nothing")
+    line = scripts.refusal("convert.py", tmp_path / "no.tar", tmp_path / "out.safetensors")
+    assert "no.tar: truncated, or no checkpoint" in line
+    assert not (tmp_path / "out.safetensors").exists()
+    files.save_network(tmp_path / "yes.tar", tiny_network())
+    line = scripts.refusal("convert.py", tmp_path / "yes.tar", tmp_path)
+    assert "is a folder; name a file" in line
+
+
+def test_a_mean_has_the_means_of_weights_and_statistics_and_the_counts_of_the_first(
+    tmp_path, capsys
+):
+    states = []
+    for seed in (0, 1, 2):
+        network = tiny_network(seed)
+        network.decoder1.norm.running_var.fill_(seed + 1.0)
+        network.decoder1.norm.num_batches_tracked.fill_(seed + 5)
+        files.save_network(tmp_path / f"{seed}.tar", network)
+        states.append(network.state_dict())
+    others = [word for seed in (1, 2) for word in ("--mean", tmp_path / f"{seed}.tar")]
+    scripts.main("convert.py", tmp_path / "0.tar", tmp_path / "out.tar", *others)
+    found = models.load(tmp_path / "out.tar").state_dict()
+    assert found["decoder1.norm.running_var"].eq(2.0).all()
+    assert found["decoder1.norm.num_batches_tracked"] == 5
+    for key, value in found.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, sum(state[key] for state in states) / 3)
+
+
+def test_networks_of_which_there_is_no_mean_are_refused(tmp_path):
+    for width in (1 / 32, 1 / 16):
+        files.save_network(tmp_path / f"{round(1 / width)}.tar", tiny_network(width=width))
+    paths = [tmp_path / "32.tar", tmp_path / "out.tar", "--mean", tmp_path / "16.tar"]
+    assert f"{tmp_path / '16.tar'}: has another plan than {tmp_path / '32.tar'}" in scripts.refusal(
+        "convert.py", *paths
+    )
+    line = scripts.refusal("convert.py", *paths[:3], tmp_path / "32.tar")
+    assert f"--mean {tmp_path / '32.tar'}: stands twice" in line
+    assert not (tmp_path / "out.tar").exists()
