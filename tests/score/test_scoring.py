@@ -22,7 +22,7 @@ from utils.score.matting_test import run_networks
 from utils.score.pictures import match, match_saved
 from utils.score.saved_test import run_saved
 from utils.score.scores import Scores, summary
-from utils.score.scoring import FEW, Scoring, _Mattes, default_workers, score_matting
+from utils.score.scoring import FEW, Scoring, default_workers, score_matting
 from utils.score.sets import open_set
 from utils.score.sheets import error_map, write_worst
 
@@ -87,12 +87,15 @@ def test_processes_are_for_sets_that_are_worth_their_start(monkeypatch):
     assert default_workers({"Trimap1": few, "Trimap2": many}) == 5
 
 
-def test_a_network_runs_no_further_ahead_than_it_is_asked(pictures, tmp_path):
-    matting = Counting()
-    jobs = iter(_Mattes(pictures, matting, tmp_path, Scoring()))
-    assert matting.calls == 0
-    next(jobs)
-    assert matting.calls == 1
+def test_a_network_runs_no_further_ahead_than_it_is_asked(pictures, tmp_path, monkeypatch):
+    matting, ahead = Counting(), []
+
+    def run(function, jobs, *_):
+        return [ahead.append(matting.calls) or function(job) for job in jobs]
+
+    monkeypatch.setattr("utils.score.scoring.run", run)
+    score_matting("ours", pictures, matting, tmp_path, Scoring())
+    assert ahead == [1, 2, 3]
 
 
 def test_two_tests_that_write_to_one_folder_at_a_time_are_refused(saved, pictures, tmp_path):

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -22,24 +22,24 @@ AHEAD = 4  # jobs for each worker that wait or run; a hundred thousand at once w
 
 
 def run(
-    function: Callable[[Job], Result], jobs: Sequence[Job], workers: int, place: Path | str
+    function: Callable[[Job], Result], jobs: Iterable[Job], workers: int, place: Path | str
 ) -> Iterator[Result]:
     """Yield `function(job)` for each job, in the order in which they are done.
 
     Args:
         function: of the top level of a module, so that a process can find it.
+        jobs: each is asked for when it can soon be done.
         workers: processes; 0 does the jobs in this one.
         place: what is worked on, for the error.
 
     Raises:
         InputError: what a job raises, or a worker was killed.
     """
-    if workers < 1 or not jobs:
+    if workers < 1:
         yield from map(function, jobs)
         return
     # Spawned, since a forked child may inherit a lock of OpenCV's or PyTorch's threads.
     context = multiprocessing.get_context("spawn")
-    workers = min(workers, len(jobs))
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker)
     left = iter(jobs)
     try:

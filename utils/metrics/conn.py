@@ -8,8 +8,6 @@ LEVELS = 10  # thresholds 0.1, 0.2 ... 1
 # point 153 / 255 falls short of Matlab's 0.6.
 REACHED = np.array([LEVELS * value // 255 for value in range(256)], np.uint8)
 FLOODED = 2  # what the ones of a mask become
-CRUMBS = 1 / 3  # ends of runs a pixel; with more of them labelling is faster than flooding
-SAMPLED = 8  # every so many rows are looked at for that
 
 
 def conn_over(pred: np.ndarray, alpha: np.ndarray, unknown: np.ndarray) -> float:
@@ -109,25 +107,12 @@ def _largest_region(passing: np.ndarray, count: int, rival: int) -> tuple[np.nda
     Returns:
         The region as uint8 0 or 1 (H, W), and a bound on the size of the others.
     """
-    seed = _middle(passing)
-    rows = passing[::SAMPLED]
-    ends = cv2.countNonZero((rows[:, 1:] != rows[:, :-1]).view(np.uint8))
-    if SAMPLED * ends < CRUMBS * count:
-        size = cv2.floodFill(passing, None, seed, FLOODED, flags=4)[0]
-        if size > max(count - size, rival):
-            return (passing == FLOODED).view(np.uint8), count - size
-        np.minimum(passing, 1, out=passing)
-    _, labels = cv2.connectedComponents(passing, connectivity=4)
-    x, y = seed
-    region = (labels == labels[y, x]).view(np.uint8)
-    size = cv2.countNonZero(region)
+    size = cv2.floodFill(passing, None, _middle(passing), FLOODED, flags=4)[0]
     if size > max(count - size, rival):
-        return region, count - size
-    sizes = _sizes(labels)
-    largest = int(sizes.argmax())
-    size, sizes[largest] = int(sizes[largest]), 0
-    second = int(sizes.max())
-    return ((labels == largest).view(np.uint8), second) if size > max(second, rival) else None
+        return (passing == FLOODED).view(np.uint8), count - size
+    np.minimum(passing, 1, out=passing)
+    region, second = _largest_label(passing)
+    return (region, second) if cv2.countNonZero(region) > max(second, rival) else None
 
 
 def _largest_label(passing: np.ndarray) -> tuple[np.ndarray, int]:

@@ -1,7 +1,7 @@
 """Score the pictures of a set in several processes, in bounded memory."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -100,39 +100,26 @@ def score_matting(
     Raises:
         InputError: a file cannot be used, or the sizes of a picture's files differ.
     """
-    return _rows(label, pictures, _Mattes(pictures, matting, folder, scoring, keep), scoring)
+    return _rows(label, pictures, _matted(pictures, matting, folder, scoring, keep), scoring)
 
 
-class _Mattes(Sequence):
+def _matted(
+    pictures: Sequence[Picture], matting: Matting, folder: Path, scoring: Scoring, keep: bool
+) -> Iterator[_Job]:
     """Jobs that are made when they are asked for: the network runs no further ahead than that."""
-
-    def __init__(
-        self,
-        pictures: Sequence[Picture],
-        matting: Matting,
-        folder: Path,
-        scoring: Scoring,
-        keep: bool = False,
-    ) -> None:
-        self._pictures, self._matting, self._folder = pictures, matting, folder
-        self._scoring, self._keep = scoring, keep
-
-    def __len__(self) -> int:
-        return len(self._pictures)
-
-    def __getitem__(self, index: int) -> _Job:
-        picture = self._pictures[index]
-        output = self._folder / f"{picture.name}.png"
-        if self._keep and _is_made(output, picture):
-            return _Job(replace(picture, matte=output), self._scoring)
+    for picture in pictures:
+        output = folder / f"{picture.name}.png"
+        if keep and _is_made(output, picture):
+            yield _Job(replace(picture, matte=output), scoring)
+            continue
         image, trimap = read_image(picture.image), trimap_of(picture)
         check_same_size(picture.image, image, picture.outline, trimap)
         require_unknown(picture.outline, trimap)
         with naming(picture.image):
-            matte = self._matting(image, trimap)
-        if not self._scoring.exact:
+            matte = matting(image, trimap)
+        if not scoring.exact:
             matte = to_8_bits(matte)  # a quarter of the way to the worker
-        return _Job(picture, self._scoring, matte, output)
+        yield _Job(picture, scoring, matte, output)
 
 
 def _is_made(matte: Path, picture: Picture) -> bool:
@@ -143,7 +130,7 @@ def _is_made(matte: Path, picture: Picture) -> bool:
 
 
 def _rows(
-    label: str, pictures: Sequence[Picture], jobs: Sequence[_Job], scoring: Scoring
+    label: str, pictures: Sequence[Picture], jobs: Iterable[_Job], scoring: Scoring
 ) -> list[dict]:
     """Do the jobs; the rows of all pictures in their order."""
     rows = {}
