@@ -26,7 +26,7 @@ from utils.images.reading import (
     to_float,
 )
 from utils.images.writing import write_image
-from utils.score.pictures import match_saved
+from utils.score.pictures import match
 
 
 def test_the_package_offers_what_reads_and_writes():
@@ -272,7 +272,7 @@ def test_arrays_and_pictures_pair_with_truth_in_either_form_of_their_names(tmp_p
     for folder in ("alpha", "trimap"):
         save(tmp_path / folder / "\u00e4.png", VALUES)
         save(tmp_path / folder / "\u00f6.png", VALUES)
-    found = match_saved(*(tmp_path / folder for folder in ("ours", "alpha", "trimap")))
+    found = match(*(tmp_path / folder for folder in ("ours", "alpha", "trimap")), saved=True)
     assert [picture.name for picture in found] == ["\u00e4", "\u00f6"]
     assert all(file.exists() for picture in found for file in picture.files)
 

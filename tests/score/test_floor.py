@@ -14,7 +14,7 @@ from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
 from utils.metrics import sad
 from utils.score.floor import fill_by_distance
-from utils.score.pictures import match_saved
+from utils.score.pictures import match
 from utils.score.saved_test import run_saved
 from utils.score.scores import Scores, remarks, summary
 
@@ -54,7 +54,7 @@ def test_it_is_exact_wherever_the_trimap_lies_in_memory():
 @pytest.mark.parametrize(("trimaps", "expected"), [("trimap1", 15.28), ("trimap2", 23.17)])
 def test_on_the_photographs_it_is_what_was_measured(trimaps, expected):
     data = SHARED / "data" / "alphamatting"
-    pictures = match_saved(data / "gt", data / "gt", data / trimaps)
+    pictures = match(data / "gt", data / "gt", data / trimaps, saved=True)
     floor = run_saved(pictures, "truth").floor
     assert floor.means()["SAD"] == pytest.approx(expected, abs=0.005)
 
@@ -78,7 +78,7 @@ def test_every_table_of_scores_has_it_and_says_what_does_not_beat_it(tmp_path, c
 
 def test_the_floor_is_that_of_the_same_trimaps(tmp_path):
     folders = write_test_set(tmp_path)
-    pictures = match_saved(folders["pred"], folders["alpha"], folders["trimap"])
+    pictures = match(folders["pred"], folders["alpha"], folders["trimap"], saved=True)
     expected = []
     for one in pictures:
         alpha, trimap = disc(*read_trimap(one.trimap).shape), read_trimap(one.trimap)

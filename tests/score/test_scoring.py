@@ -19,7 +19,7 @@ from utils.images.writing import write_image
 from utils.infer.inference import Inference
 from utils.metrics import mse, sad, score_exact
 from utils.score.matting_test import run_networks
-from utils.score.pictures import match, match_saved
+from utils.score.pictures import match
 from utils.score.saved_test import run_saved
 from utils.score.scores import Scores, summary
 from utils.score.scoring import FEW, Scoring, default_workers, score_matting
@@ -43,7 +43,7 @@ def pictures(folders):
 
 @pytest.fixture
 def saved(folders):
-    return match_saved(folders["pred"], folders["alpha"], folders["trimap"])
+    return match(folders["pred"], folders["alpha"], folders["trimap"], saved=True)
 
 
 def tiny(width: float = 1 / 32) -> models.Network:
@@ -137,7 +137,7 @@ def test_float_mattes_are_rounded_unless_they_are_asked_for(folders, tmp_path):
     for name in NAMES:
         values = read_alpha(folders["alpha"] / f"{name}.png") / 255 * 0.9985
         np.save(tmp_path / "arrays" / f"{name}.npy", values)
-    arrays = match_saved(tmp_path / "arrays", folders["alpha"], folders["trimap"])
+    arrays = match(tmp_path / "arrays", folders["alpha"], folders["trimap"], saved=True)
     rounded = run_saved(arrays, "ours", tmp_path / "rounded")
     exact = run_saved(arrays, "ours", tmp_path / "exact", Scoring(exact=True))
     alpha, trimap = (read_alpha(folders[kind] / "c.png") for kind in ("alpha", "trimap"))

@@ -9,7 +9,7 @@ from tests.sets import TEST_SIZES, disc, picture, write_test_set
 from utils.config.options import Config
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
-from utils.score.pictures import made_rule, match, match_saved, sizes, trimap_of
+from utils.score.pictures import made_rule, match, sizes, trimap_of
 from utils.score.sets import find_sets, open_set, saved_in
 
 ALPHA = disc(40, 50)
@@ -212,9 +212,7 @@ def test_a_set_does_not_become_smaller_unseen(tmp_path, kind, caplog):
     folders = write_test_set(tmp_path)
 
     def files():
-        return (match if kind == "image" else match_saved)(
-            folders[kind], folders["alpha"], folders["trimap"]
-        )
+        match(folders[kind], folders["alpha"], folders["trimap"], saved=kind == "pred")
 
     (one,) = folders[kind].glob("b.*")
     one.rename(one.with_suffix(".jfif"))

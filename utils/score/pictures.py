@@ -67,10 +67,12 @@ def match(
     trimaps: Path | None,
     shared: bool = False,
     radius: int = RADIUS,
+    saved: bool = False,
 ) -> list[Picture]:
     """The pictures of a folder with their mattes and trimaps, by name without suffix.
 
     Args:
+        images: photographs, or with `saved` the mattes to score.
         alphas: None for pictures whose truth is not known.
         trimaps: None makes them from the truth, with this `radius`.
         shared: NAME_k, k = 0, 1 ..., takes the matte or trimap NAME where it has none of its own.
@@ -80,32 +82,26 @@ def match(
             trimap, or one of these its picture. A mean over some pictures is not that of the set.
     """
     problems: list[str] = []
-    photographs = list_images(images, problems)
-    truth = _partners(photographs, images, alphas, problems, shared) if alphas else {}
-    known = _partners(photographs, images, trimaps, problems, shared) if trimaps else {}
+    files = (list_mattes if saved else list_images)(images, problems)
+
+    def partners(folder: Path | None) -> dict[str, Path]:
+        others = list_images(folder, problems) if folder else {}
+        if not files or not others:  # of which an empty folder is a problem already
+            return {}
+        return find_partners(files, others, folder, problems, shared, own=images)
+
+    truth, known = partners(alphas), partners(trimaps)
     refuse(problems)
     return [
-        Picture(name, path, truth.get(name), known.get(name), radius=radius)
-        for name, path in photographs.items()
-    ]
-
-
-def match_saved(
-    mattes: Path, alphas: Path, trimaps: Path | None, radius: int = RADIUS
-) -> list[Picture]:
-    """Saved mattes with their truth.
-
-    Raises:
-        InputError: as `match`.
-    """
-    problems: list[str] = []
-    saved = list_mattes(mattes, problems)
-    truth = _partners(saved, mattes, alphas, problems)
-    known = _partners(saved, mattes, trimaps, problems) if trimaps else {}
-    refuse(problems)
-    return [
-        Picture(name, None, truth[name], known.get(name), path, radius)
-        for name, path in saved.items()
+        Picture(
+            name,
+            image=None if saved else path,
+            alpha=truth.get(name),
+            trimap=known.get(name),
+            matte=path if saved else None,
+            radius=radius,
+        )
+        for name, path in files.items()
     ]
 
 
@@ -115,9 +111,9 @@ def with_mattes(pictures: Sequence[Picture], mattes: Path) -> list[Picture]:
     Raises:
         InputError: the folder cannot be used; a matte is missing, or one too many.
     """
-    wanted = {one.name: one.files[0] for one in pictures}
-    own = next(iter(wanted.values())).parent
-    saved = find_partners(wanted, list_mattes(mattes), mattes, own=own)
+    files = {one.name: one.files[0] for one in pictures}
+    own = next(iter(files.values())).parent
+    saved = find_partners(files, list_mattes(mattes), mattes, own=own)
     return [replace(picture, matte=saved[picture.name]) for picture in pictures]
 
 
@@ -138,13 +134,3 @@ def sizes(pictures: Sequence[Picture]) -> dict[str, tuple[int, int]]:
             check_sizes(first, known[first], file, known[file])
         found[picture.name] = known[first]
     return found
-
-
-def _partners(
-    files: dict[str, Path], own: Path, folder: Path, problems: list[str], shared: bool = False
-) -> dict[str, Path]:
-    """The partners of all files of the folder `own` in `folder`, which has no other files."""
-    others = list_images(folder, problems)
-    if not files or not others:  # which is a problem already, one
-        return {}
-    return find_partners(files, others, folder, problems, shared, own)

@@ -8,7 +8,7 @@ from utils.cli.advice import command
 from utils.config.options import RESULT, Config
 from utils.images.layouts import LAYOUTS, TRIMAP_KINDS, Layout, child, children, descend, folder_key
 from utils.images.trimap_values import LARGEST_RADIUS
-from utils.score.pictures import RADIUS, Picture, match, match_saved, with_mattes
+from utils.score.pictures import RADIUS, Picture, match, with_mattes
 
 SAMPLE = "sample"  # the data set that pre_process.py renders
 Sets = dict[str, list[Picture]]  # by the name of their trimaps; "" where there is one kind alone
@@ -38,7 +38,7 @@ def find_sets(
     Raises:
         InputError: folders that do not go together, or cannot be used; no composed test set.
     """
-    check_folders(image, alpha, trimap, pred, whole, layout, radius, region)
+    _check_folders(image, alpha, trimap, pred, whole, layout, radius, region)
     made = RADIUS if radius is None else radius
     if whole:
         sets = open_set(whole, layout, made)
@@ -48,17 +48,15 @@ def find_sets(
                 f"{first.trimap.parent}: the set has trimaps; leave out --trimap-radius"
             )
         return saved_in(sets, pred) if pred else sets
-    if pred:
-        return {"": match_saved(pred, alpha, trimap, made)}
-    if image:
-        return {"": match(image, alpha, trimap, radius=made)}
+    if pred or image:
+        return {"": match(pred or image, alpha, trimap, radius=made, saved=pred is not None)}
     composed = config.data.folder / "test" / "composed"
     if not composed.is_dir():
         raise InputError(f"{composed}: no test set; {_how_to_compose(config)}")
     return {"": match(*(composed / name for name in ("image", "alpha", "trimap")))}
 
 
-def check_folders(
+def _check_folders(
     image: Path | None,
     alpha: Path | None,
     trimap: Path | None,
