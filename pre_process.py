@@ -39,7 +39,7 @@ from utils.render.scenes import render_scenes
 
 SAMPLE, SCENES = "sample", "sample_voc"  # what is rendered here
 IMPORTING = ("kind", "part", "link")
-PREPARING = ("backgrounds", "per_foreground", "trimap_radius", "snap", "seed")
+PREPARING = ("backgrounds", "per_foreground", "trimap_radius", "photographic", "snap", "seed")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -104,6 +104,7 @@ def _prepare(args: argparse.Namespace, root: Path) -> None:
             radius=tuple(args.trimap_radius or (1, 30)),
             seed=args.seed or 0,
             workers=args.workers,
+            photographic=bool(args.photographic),
         )
         print(f"{composed}: {len(foregrounds(root, 'test')) * count} composites")
     if "train" in present:
@@ -141,6 +142,13 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         nargs=2,
         metavar=("LOW", "HIGH"),
         help="width of the unknown region in pixels, where the data set has no trimaps (1 30)",
+    )
+    add(
+        "--photographic",
+        action="store_true",
+        default=None,
+        help="test composites that look like photographs: at most 800 pixels, defocus, light, "
+        "noise, sharpening, JPEG, trimaps with painted gaps",
     )
     add(
         "--snap",

@@ -1,6 +1,7 @@
 """Compose a test set as Composition-1k is composed, with trimaps; can be resumed."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -14,13 +15,14 @@ from utils.cli.progress import progress_bar
 from utils.data.compose.arithmetic import compose, fit_background
 from utils.data.compose.composites import Composition, compositions, read_pair
 from utils.data.compose.manifest import pending
+from utils.data.compose.photographic import painted_trimap, photograph
 from utils.data.folders import Foreground
 from utils.disk.lock import folder_lock
 from utils.disk.room import MATTE, PHOTOGRAPH
 from utils.images.names import list_images
 from utils.images.pairing import belongs_to_none, by_owner
 from utils.images.reading import check_same_size, read_image, read_trimap, require_unknown
-from utils.images.trimap import draw_radius, require_agreement, trimap_from_radius, unknown_radius
+from utils.images.trimap import draw_radius, make_trimap, require_agreement
 from utils.images.trimap_values import UNKNOWN
 from utils.images.writing import write_image
 
@@ -34,6 +36,7 @@ def compose_test_set(
     radius: tuple[int, int] = (1, 30),
     seed: int = 0,
     workers: int = 0,
+    photographic: bool = False,
 ) -> Path:
     """Compose every test foreground of `root` over backgrounds.
 
@@ -46,6 +49,8 @@ def compose_test_set(
         backgrounds, per_foreground: as for `compositions`.
         radius: smallest and largest radius of the trimaps that are made, in pixels.
         workers: processes; 0 composes in this one.
+        photographic: pictures by `photograph`, which shrinks them, and by `painted_trimap`; the
+            set's own trimaps do not fit them.
 
     Returns:
         The folder `root/test/composed`.
@@ -60,7 +65,9 @@ def compose_test_set(
     if seed < 0:
         raise InputError(f"seed {seed}: choose 0 or more")
     wanted = compositions(root, "test", backgrounds, per_foreground)
-    trimaps = _given_trimaps(root, wanted)
+    trimaps = {} if photographic else _given_trimaps(root, wanted)
+    settings = {"radius": list(radius), "seed": seed}
+    settings |= {"photographic": True} if photographic else {}
     composed = root / "test" / "composed"
     with folder_lock(composed, "composing the test set"):
         left = pending(
@@ -68,12 +75,12 @@ def compose_test_set(
             root,
             wanted,
             [path for folder in FOLDERS for path in (composed / folder).glob("*.png")],
-            {"radius": list(radius), "seed": seed},
+            settings,
             bytes_per_pixel=PHOTOGRAPH[".png"] + 2 * MATTE,
             trimaps=trimaps,
             copies=len(FOLDERS),
         )
-        jobs = [_Job(composed, one, trimaps, radius, seed) for one in left]
+        jobs = [_Job(composed, one, trimaps, radius, seed, photographic) for one in left]
         total = sum(len(one.composites) for one in left)
         with progress_bar(total=total, desc="composing", unit="image", disable=not total) as bar:
             for count in run(_compose_foreground, jobs, workers, composed):
@@ -87,6 +94,7 @@ class _Job(NamedTuple):
     trimaps: dict[str, Path]  # those that the set brings, by NAME_k
     radius: tuple[int, int]
     seed: int
+    photographic: bool
 
 
 def _given_trimaps(root: Path, wanted: list[Composition]) -> dict[str, Path]:
@@ -106,25 +114,28 @@ def _given_trimaps(root: Path, wanted: list[Composition]) -> dict[str, Path]:
 
 
 def _compose_foreground(job: _Job) -> int:
-    composed, (foreground, composites), trimaps, radius, seed = job
-    fg, alpha = read_pair(foreground)
-    to_unknown = unknown_radius(alpha)
-    for one in composites:
-        if one.name in trimaps:
-            trimap = _given_trimap(trimaps[one.name], foreground, alpha)
+    foreground, composites = job.composition
+    fg, matte = read_pair(foreground)
+    for name, path in composites:
+        rng = np.random.default_rng((job.seed, crc32(name.encode())))
+        background, alpha = read_image(path), matte
+        if job.photographic:
+            image, alpha = photograph(fg, alpha, background, rng)
         else:
-            rng = np.random.default_rng((seed, crc32(one.name.encode())))
-            drawn = draw_radius(rng, *radius)
-            trimap = trimap_from_radius(alpha, to_unknown, drawn)
+            image = compose(fg, alpha, fit_background(background, *alpha.shape))
+        if name in job.trimaps:
+            trimap = _given_trimap(job.trimaps[name], foreground, alpha)
+        else:
+            radius = draw_radius(rng, *job.radius)
+            paint = partial(painted_trimap, rng=rng) if job.photographic else make_trimap
+            trimap = paint(alpha, radius)
             if not np.any(trimap == UNKNOWN):
                 raise InputError(
-                    f"{foreground.alpha}: this matte has nothing unknown at radius {drawn}; "
+                    f"{foreground.alpha}: this matte has nothing unknown at radius {radius}; "
                     "remove the foreground, or choose a larger radius"
                 )
-        background = fit_background(read_image(one.background), *alpha.shape)
-        write_image(composed / "trimap" / f"{one.name}.png", trimap)
-        write_image(composed / "alpha" / f"{one.name}.png", alpha)
-        write_image(composed / "image" / f"{one.name}.png", compose(fg, alpha, background))
+        for folder, picture in (("trimap", trimap), ("alpha", alpha), ("image", image)):
+            write_image(job.composed / folder / f"{name}.png", picture)
     return len(composites)
 
 
