@@ -28,14 +28,13 @@ from utils.cli.arguments import at_most, refuse_given
 from utils.cli.command import run
 from utils.disk.files import require_target
 from utils.figures import examples as shown
-from utils.figures.figure import Row, check_name, write_figure
+from utils.figures.figure import Row, check_backdrop, check_name, write_figure
 from utils.figures.insets import parse_inset, place_insets
-from utils.figures.over import check_backdrop
 from utils.figures.widths import read_pruned, write_widths
 
 OF_MATTES = (
     *("image", "trimap", "alpha", "pred", "picture", "rows", "inset"),
-    *("scores", "font", "over", "beside"),
+    *("scores", "over", "beside"),
 )
 
 
@@ -46,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         given = [name for name in OF_MATTES if getattr(args, name)]
         refuse_given(args, given, "figure.py", "--widths")
         require_target("--out", args.out, args.widths)
-        write_widths(args.out, [read_pruned(path) for path in args.widths], args.inches)
+        pruned = [read_pruned(path) for path in args.widths]
+        write_widths(args.out, pruned, args.inches, args.font)
         print(args.out)
         return
     methods = shown.parse_methods(args.pred)

@@ -14,9 +14,8 @@ from models.errors import InputError
 from tests.scripts import main, refused
 from tests.sets import disc, picture
 from utils.figures.examples import Mattes, find_examples, most_different
-from utils.figures.figure import Row, write_figure
+from utils.figures.figure import Row, put_over, write_figure
 from utils.figures.insets import COLOURS, Inset, choose_insets, parse_inset
-from utils.figures.over import put_over
 from utils.images.reading import read_alpha, read_image
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image

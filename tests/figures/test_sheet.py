@@ -1,11 +1,12 @@
 """What TensorBoard shows: mattes as a user gets them, of different pictures, under titles."""
 
 import numpy as np
+import pytest
 import torch
 
 from tests.trainings import tiny_config
 from utils.data.loader import validation_loader
-from utils.figures.sheet import sheet
+from utils.figures.sheet import HEIGHT, WIDEST, scaled, sheet
 from utils.networks.device import choose
 from utils.tasks import Matting
 from utils.train.validate import spread, validate
@@ -40,3 +41,12 @@ def test_a_sheet_has_a_title_above_each_column():
     black = np.zeros((40, 40), np.uint8)
     drawn = sheet({"truth": [black], "matte": [black]})
     assert (drawn[:28].min(axis=(0, 2))[:60] < 128).any()  # letters
+
+
+@pytest.mark.parametrize("size", [(1, 20_000), (1, 1_200), (20_000, 1), (3, 5)])
+def test_a_picture_of_any_shape_takes_little_of_a_sheet(size):
+    picture = np.full(size, 100, np.uint8)
+    cell = scaled(picture)
+    assert cell.shape[0] == HEIGHT and 1 <= cell.shape[1] <= WIDEST
+    assert (cell[0] == 100).all() and np.array_equal(scaled(cell), cell)
+    assert sheet({"image": [picture], "matte": [picture]}).size < 1e7

@@ -76,3 +76,9 @@ def test_options_of_mattes_do_nothing_with_widths(pruned, option):
 def test_a_pdf_prints_as_wide_as_asked_for(pruned, tmp_path):
     main("figure.py", "--widths", str(pruned), "--inches", "5", "--out", "widths.pdf")
     assert b"/MediaBox [ 0 0 360" in (tmp_path / "widths.pdf").read_bytes()
+
+
+def test_a_folder_with_letters_that_the_font_lacks_is_refused(pruned, tmp_path):
+    folder = pruned.parent.rename(tmp_path / "λ")
+    line = refusal("figure.py", "--widths", folder / "pruned.tar", "--out", "widths.png")
+    assert "Pillow's own font: it has no letter λ; name another with --font" in line

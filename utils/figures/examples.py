@@ -104,24 +104,18 @@ def find_examples(
         if name is None:
             raise InputError(f"{image}: no picture {text}; --picture takes a name without suffix")
         chosen[name] = images[name]
-    own = None if names else image
 
     def partners(files: dict[str, Path], folder: Path) -> dict[str, Path]:
-        return find_partners(chosen, files, folder, own=own)
+        return find_partners(chosen, files, folder, own=None if names else image)
 
     trimaps = partners(list_images(trimap), trimap)
     alphas = partners(list_images(alpha), alpha) if alpha else dict.fromkeys(chosen)
     mattes = {title: partners(list_mattes(folder), folder) for title, folder in methods.items()}
-    return [
-        Example(
-            name,
-            path,
-            trimaps[name],
-            alphas[name],
-            {title: files[name] for title, files in mattes.items()},
-        )
-        for name, path in chosen.items()
-    ]
+    examples = []
+    for name, path in chosen.items():
+        files = {title: found[name] for title, found in mattes.items()}
+        examples.append(Example(name, path, trimaps[name], alphas[name], files))
+    return examples
 
 
 def spread(examples: Sequence[Example], count: int) -> list[Example]:

@@ -1,20 +1,21 @@
 """The qualitative figure of a paper: a row a picture, a column a method, details enlarged."""
 
+import importlib.util
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from models.errors import InputError
 from models.files.atomic import atomic
+from utils.data.compose.arithmetic import compose
 from utils.figures.examples import Mattes
 from utils.figures.insets import COLOURS, Inset
-from utils.figures.over import put_over
 from utils.metrics import sad
 
 TEXT = 8  # printed points, as in a caption
@@ -22,6 +23,8 @@ GAP, LINE = 1 / 60, 1 / 130  # of a cell's width
 OUTLINE = 160  # grey
 SMALLEST = 64
 LARGEST = 65_500  # pixels of a side of a JPEG
+CHECKER = "checker"
+SQUARES, LIGHT, DARK = 24, 230, 160  # of the checker: across a picture, and their greys
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,27 @@ class Row:
     insets: Sequence[Inset]
 
 
+class _Cell(NamedTuple):
+    title: str
+    picture: np.ndarray
+    enlarge: int = cv2.INTER_CUBIC
+    note: str = ""
+
+
 def check_name(path: Path, inches: float = 6.9) -> None:
     """Raise an `InputError` unless `path` ends as a figure does and `inches` can be printed."""
     if path.suffix.lower() not in (".png", ".pdf"):
         raise InputError(f"{path}: a figure is saved as .png or .pdf; choose one of these")
     if not 1 <= inches <= 100:
         raise InputError(f"--inches {inches}: choose more than 0, from 1 to 100")
+
+
+def check_backdrop(over: str) -> None:
+    """Raise an `InputError` unless `over` is a backdrop and foregrounds can be estimated."""
+    if importlib.util.find_spec("pymatting") is None:
+        raise InputError("--over: estimates foregrounds with pymatting; run pip install pymatting")
+    if over != CHECKER:
+        _colour(over)
 
 
 def write_figure(
@@ -71,8 +89,7 @@ def write_figure(
     if width < SMALLEST:
         raise InputError(f"--width {width}: choose {SMALLEST} or more pixels for a cell")
     cells = [_cells(row, scores, over, beside) for row in rows]
-    figure = _draw(cells, rows, width, inches, font)
-    save_figure(path, figure, inches)
+    save_figure(path, _draw(cells, rows, width, inches, font), inches)
 
 
 def save_figure(path: Path, figure: Image.Image, inches: float) -> None:
@@ -87,31 +104,76 @@ def save_figure(path: Path, figure: Image.Image, inches: float) -> None:
         temporary.write_bytes(data.getvalue())
 
 
-class _Cell(NamedTuple):
-    title: str
-    picture: np.ndarray
-    enlarge: int = cv2.INTER_CUBIC
-    note: str = ""
+def put_over(image: np.ndarray, alpha: np.ndarray, over: str) -> np.ndarray:
+    """The foreground of a photograph over a backdrop, uint8 (H, W, 3).
+
+    Its colours are estimated from the photograph and the matte (Germer et al., Fast Multi-Level
+    Foreground Estimation, ICPR 2020): alpha times the photograph would bring its background along.
+
+    Args:
+        image: uint8 (H, W, 3).
+        alpha: uint8 (H, W).
+        over: "checker", or a colour as CSS writes it: "green", "#00b140".
+
+    Raises:
+        InputError: `over` is none of these.
+    """
+    from pymatting import estimate_foreground_ml  # optional, and slow to import
+
+    height, width = alpha.shape
+    if over == CHECKER:
+        side = max(1, round(width / SQUARES))
+        y, x = np.ogrid[:height, :width]
+        grey = np.where((y // side + x // side) % 2, DARK, LIGHT).astype(np.uint8)
+        backdrop = np.repeat(grey[..., None], 3, axis=2)
+    else:
+        backdrop = np.full_like(image, _colour(over))
+    colours = estimate_foreground_ml(image / np.float32(255), alpha / np.float32(255))
+    return compose(np.rint(colours * 255).clip(0, 255).astype(np.uint8), alpha, backdrop)
+
+
+def load_font(path: Path | None, size: float, texts: Iterable[str]) -> ImageFont.FreeTypeFont:
+    """A font, None for Pillow's own, of `size` pixels.
+
+    Raises:
+        InputError: it is no font, or lacks a letter of `texts`.
+    """
+    pixels = max(1, int(size))
+    try:
+        letters = ImageFont.truetype(path, pixels) if path else ImageFont.load_default(pixels)
+    except OSError:
+        raise InputError(f"{path}: no TrueType or OpenType font; check the name") from None
+    unknown = bytes(letters.getmask("\uffff"))  # what is drawn for a letter that the font has not
+    for letter in sorted(set("".join(texts))):
+        if not letter.isspace() and bytes(letters.getmask(letter)) == unknown:
+            name = path or "Pillow's own font"
+            raise InputError(f"{name}: it has no letter {letter}; name another with --font")
+    return letters
+
+
+def _colour(text: str) -> tuple[int, ...]:
+    try:
+        return ImageColor.getrgb(text)[:3]
+    except ValueError:
+        raise InputError(
+            f"--over {text}: no colour; write {CHECKER}, a name like green or #RRGGBB"
+        ) from None
 
 
 def _cells(row: Row, scores: bool, over: str | None, beside: bool) -> list[_Cell]:
     """What a row shows, from left to right."""
-
-    def seen(title: str, matte: np.ndarray, note: str = "") -> list[_Cell]:
-        if not over:
-            return [_Cell(title, matte, note=note)]
-        foreground = put_over(row.image, matte, over)
-        if not beside:
-            return [_Cell(title, foreground, note=note)]
-        return [_Cell(title, matte, note=note), _Cell("Foreground", foreground)]
-
     trimap, alpha = row.mattes.trimap, row.mattes.alpha
+    truth = [] if alpha is None else [("Ground truth", alpha)]
     cells = [_Cell("Image", row.image), _Cell("Trimap", trimap, cv2.INTER_NEAREST)]
-    if alpha is not None:
-        cells += seen("Ground truth", alpha)
-    for title, matte in row.mattes.methods.items():
-        note = f"SAD {sad(matte, alpha, trimap):.2f}" if scores else ""
-        cells += seen(title, matte, note)
+    for title, matte in [*truth, *row.mattes.methods.items()]:
+        scored = scores and matte is not alpha
+        note = f"SAD {sad(matte, alpha, trimap):.2f}" if scored else ""
+        if not over or beside:
+            cells.append(_Cell(title, matte, note=note))
+        if over:
+            foreground = put_over(row.image, matte, over)
+            named = ("Foreground", "") if beside else (title, note)
+            cells.append(_Cell(named[0], foreground, note=named[1]))
     return cells
 
 
@@ -123,7 +185,11 @@ def _draw(
     across = max(len(row.insets) for row in rows)  # one enlargement in all rows
     _require_possible(cells, whole, width)
     texts = [text for row in cells for cell in row for text in (cell.title, cell.note)]
-    letters = _letters(font, TEXT * whole / (72 * inches), texts, width)
+    size = TEXT * whole / (72 * inches)
+    letters = load_font(font, size, texts)
+    widest, room = max(letters.getlength(text) for text in texts), (1 - GAP) * width
+    if widest > room:
+        letters = load_font(font, size * room / widest, texts)
     line = round(1.5 * letters.size)
 
     bands, written = [_white(line, whole)], [(0, [cell.title for cell in cells[0]])]
@@ -161,7 +227,8 @@ def _panel(cell: _Cell, insets: Sequence[Inset], across: int, width: int, gap: i
     line = max(1, round(LINE * width))
     scale = width / cell.picture.shape[1]
     whole = _resized(cell.picture, width, max(1, round(scale * len(cell.picture))), cell.enlarge)
-    _outline(whole)
+    for edge in (whole[0], whole[-1], whole[:, 0], whole[:, -1]):
+        edge[:] = OUTLINE  # for a white matte would run out into the page
     if not across:
         return whole
     side = (width - (across - 1) * gap) // across
@@ -177,12 +244,6 @@ def _panel(cell: _Cell, insets: Sequence[Inset], across: int, width: int, gap: i
     return np.vstack([whole, _white(gap, width), beneath])
 
 
-def _outline(picture: np.ndarray) -> None:
-    """A grey hairline, for a white matte would run out into the page."""
-    for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
-        edge[:] = OUTLINE
-
-
 def _frame(
     picture: np.ndarray, inner: tuple[slice, slice], line: int, colour: tuple[int, int, int]
 ) -> None:
@@ -194,37 +255,10 @@ def _frame(
 
 
 def _resized(picture: np.ndarray, width: int, height: int, enlarge: int) -> np.ndarray:
-    shrinks = width < picture.shape[1]
-    resized = cv2.resize(
-        picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else enlarge
-    )
+    interpolation = cv2.INTER_AREA if width < picture.shape[1] else enlarge
+    resized = cv2.resize(picture, (width, height), interpolation=interpolation)
     return resized if resized.ndim == 3 else cv2.cvtColor(resized, cv2.COLOR_GRAY2RGB)
 
 
 def _white(height: int, width: int) -> np.ndarray:
     return np.full((height, width, 3), 255, np.uint8)
-
-
-def _letters(
-    path: Path | None, size: float, texts: Sequence[str], width: int
-) -> ImageFont.FreeTypeFont:
-    """The font at a size in pixels, or as much smaller as the widest text needs."""
-    letters = _font(path, size)
-    unknown = bytes(letters.getmask("\uffff"))  # what is drawn for a letter that the font has not
-    for letter in sorted(set("".join(texts))):
-        if not letter.isspace() and bytes(letters.getmask(letter)) == unknown:
-            name = path or "Pillow's own font"
-            raise InputError(f"{name}: it has no letter {letter}; name another with --font")
-    widest = max(letters.getlength(text) for text in texts)
-    room = (1 - GAP) * width
-    return letters if widest <= room else _font(path, size * room / widest)
-
-
-def _font(path: Path | None, size: float) -> ImageFont.FreeTypeFont:
-    pixels = max(1, int(size))
-    if path is None:
-        return ImageFont.load_default(pixels)
-    try:
-        return ImageFont.truetype(path, pixels)
-    except OSError:
-        raise InputError(f"{path}: no TrueType or OpenType font; check the name") from None

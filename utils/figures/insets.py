@@ -35,10 +35,10 @@ def parse_inset(text: str) -> tuple[str | None, Inset]:
     Raises:
         InputError: it reads otherwise.
     """
-    found = re.fullmatch(r"(?:(.+):)?(\d{1,9}),(\d{1,9}),(\d{1,9})", text)
-    if not found or not int(found[4]):
+    match = re.fullmatch(r"(?:(.+):)?(\d{1,9}),(\d{1,9}),(\d{1,9})", text)
+    if not match or not int(match[4]):
         raise InputError(f"--inset {text}: write NAME:X,Y,SIZE or X,Y,SIZE, in whole pixels")
-    return found[1] and composed(found[1]), Inset(int(found[2]), int(found[3]), int(found[4]))
+    return match[1] and composed(match[1]), Inset(int(match[2]), int(match[3]), int(match[4]))
 
 
 def place_insets(
@@ -95,9 +95,8 @@ def choose_insets(name: str, mattes: Mattes, count: int) -> list[Inset]:
     height, width = mattes.trimap.shape
     size = min(height, width, max(1, round(SHARE * max(height, width))))
     unknown = (mattes.trimap == UNKNOWN).astype(np.float64)
-    sums = _sums(mattes.difference(), size)
-    # Less than one matte one level off at one pixel: it decides between equals only.
-    sums += 1e-3 * _sums(unknown, size) / size**2
+    # Unknown pixels weigh less than one matte one level off at one pixel: they decide ties only.
+    sums = _sums(mattes.difference(), size) + 1e-3 * _sums(unknown, size) / size**2
     apart = size + size // 2
     insets = []
     for _ in range(count):

@@ -1,4 +1,4 @@
-"""A sheet of pictures: one row a picture, one column a thing to compare."""
+"""Sheets of pictures: one row a picture, one column a thing to compare."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 from utils.images.writing import write_image
 
 HEIGHT = 240
+WIDEST = 10 * HEIGHT  # a picture of 20,000 x 1 becomes no wider
 MARGIN = 6
 TITLE = 28
 
@@ -28,25 +29,31 @@ def sheet(columns: dict[str, list[np.ndarray]]) -> np.ndarray:
     return np.concatenate([part for column in parts for part in (column, gap)], 1)
 
 
+def scaled(picture: np.ndarray) -> np.ndarray:
+    """A picture as a sheet shows it, uint8 (HEIGHT, W, 3), W at most WIDEST; white below if less.
+
+    One of that size is not touched.
+    """
+    if picture.ndim == 2:
+        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
+    height, width = HEIGHT, max(1, round(picture.shape[1] * HEIGHT / picture.shape[0]))
+    if width > WIDEST:
+        height, width = max(1, round(HEIGHT * WIDEST / width)), WIDEST
+    smooth = cv2.INTER_AREA if picture.shape[0] > height else cv2.INTER_LINEAR
+    return _padded(cv2.resize(picture, (width, height), interpolation=smooth), HEIGHT, width)
+
+
 def _column(title: str, pictures: list[np.ndarray]) -> np.ndarray:
     rows = [scaled(picture) for picture in pictures]
     width = max(row.shape[1] for row in rows)
-    cells = [_padded(row, width) for row in rows]
     band = np.full((TITLE, width, 3), 255, np.uint8)
     cv2.putText(band, title, (2, TITLE - 9), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 0, 1, cv2.LINE_AA)
-    return np.concatenate([band, *cells])
+    return np.concatenate([band, *(_padded(row, HEIGHT + MARGIN, width) for row in rows)])
 
 
-def scaled(picture: np.ndarray) -> np.ndarray:
-    """A picture as a sheet shows it, uint8 (HEIGHT, W, 3); one of that height is not touched."""
-    if picture.ndim == 2:
-        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
-    width = max(1, round(picture.shape[1] * HEIGHT / picture.shape[0]))
-    smooth = cv2.INTER_AREA if picture.shape[0] > HEIGHT else cv2.INTER_LINEAR
-    return cv2.resize(picture, (width, HEIGHT), interpolation=smooth)
-
-
-def _padded(picture: np.ndarray, width: int) -> np.ndarray:
-    right = width - picture.shape[1]
-    white = [255] * 3
-    return cv2.copyMakeBorder(picture, 0, MARGIN, 0, right, cv2.BORDER_CONSTANT, value=white)
+def _padded(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A picture with white below and at its right."""
+    missing = height - picture.shape[0], width - picture.shape[1]
+    return cv2.copyMakeBorder(
+        picture, 0, missing[0], 0, missing[1], cv2.BORDER_CONSTANT, value=[255] * 3
+    )

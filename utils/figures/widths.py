@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from models.errors import InputError
 from models.files import saving as files
-from utils.figures.figure import check_name, save_figure
+from utils.figures.figure import check_name, load_font, save_figure
 
 FULL, LEFT = (214, 214, 214), (60, 110, 170)
 INK, GRID = (0, 0, 0), (235, 235, 235)
@@ -42,24 +42,27 @@ def read_pruned(path: Path) -> Pruned:
     return Pruned(label, full, content["plan"], content.get("gates", ()))
 
 
-def write_widths(path: Path, pruned: Sequence[Pruned], inches: float = 6.9) -> None:
-    """Write the figure, a panel for each cut, as PNG or PDF that prints `inches` wide."""
+def write_widths(
+    path: Path, pruned: Sequence[Pruned], inches: float = 6.9, font: Path | None = None
+) -> None:
+    """Write the figure, a panel for each cut, as PNG or PDF that prints `inches` wide.
+
+    Raises:
+        InputError: another suffix, a font that cannot be used or lacks a letter of a label.
+    """
     check_name(path, inches)
-    letters = ImageFont.load_default(SIZE)
-    panels = [panel for one in pruned for panel in _panels(one, letters)]
+    letters = load_font(font, SIZE, [one.label for one in pruned])
+    panels = []
+    for one in pruned:
+        panels.append(_bars(one, letters))
+        if one.gates:
+            panels.append(_strips(one.gates, letters))
     whole = Image.new("RGB", (max(p.width for p in panels), sum(p.height for p in panels)), "white")
     top = 0
     for panel in panels:
         whole.paste(panel, (0, top))
         top += panel.height
     save_figure(path, whole, inches)
-
-
-def _panels(one: Pruned, letters: ImageFont.FreeTypeFont) -> list[Image.Image]:
-    panels = [_bars(one, letters)]
-    if one.gates:
-        panels.append(_strips(one.gates, letters))
-    return panels
 
 
 def _bars(one: Pruned, letters: ImageFont.FreeTypeFont) -> Image.Image:
@@ -79,7 +82,10 @@ def _bars(one: Pruned, letters: ImageFont.FreeTypeFont) -> Image.Image:
         for count, colour in ((full, FULL), (one.plan[group], LEFT)):
             top = floor - max(1, round(count / most * PLOT))
             pen.rectangle([(left, top), (left + BAR, floor)], colour)
-        _turned(picture, group, (left + BAR // 2, floor + 6), letters)
+        size = round(letters.getlength(group)) + 2, 2 * SIZE
+        label = Image.new("RGB", size, "white")
+        ImageDraw.Draw(label).text((size[0], SIZE), group, INK, letters, anchor="rm")
+        picture.paste(label.rotate(90, expand=True), (left + BAR // 2 - SIZE, floor + 6))
     return picture
 
 
@@ -102,18 +108,7 @@ def _strips(rows: Sequence[Mapping], letters: ImageFont.FreeTypeFont) -> Image.I
         for value, y in ((1, SPACE), (0, floor)):
             pen.text((left - 8, y), f"{value}", INK, letters, anchor="rm")
         zero, total = rows[-1][part]["zero"], int(counts[:, -1].sum())
-        told = f"{part} gates to step {rows[-1]['step']}", f"{zero} of {total} are zero"
-        for line, text in enumerate(told):
+        texts = f"{part} gates to step {rows[-1]['step']}", f"{zero} of {total} are zero"
+        for line, text in enumerate(texts):
             pen.text((left, floor + SPACE * (line + 0.6)), text, INK, letters, anchor="lm")
     return picture
-
-
-def _turned(
-    picture: Image.Image, text: str, top: tuple[int, int], letters: ImageFont.FreeTypeFont
-) -> None:
-    """Write a text downwards from the middle of its top."""
-    size = round(letters.getlength(text)) + 2, 2 * SIZE
-    label = Image.new("RGB", size, "white")
-    ImageDraw.Draw(label).text((size[0], SIZE), text, INK, letters, anchor="rm")
-    label = label.rotate(90, expand=True)
-    picture.paste(label, (top[0] - SIZE, top[1]))
