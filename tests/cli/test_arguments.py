@@ -127,7 +127,7 @@ def test_numbers_have_upper_bounds(line):
 def test_a_name_list_of_endless_numbers_is_one_of_other_names():
     Path("data/set/train_names.txt").write_text(f"train0_{'9' * 5000}\n")
     Path("data/set/valid_names.txt").write_text("train1\n")
-    assert "1 problems" in refusal("pre_process.py", "--dataset", "set", "--check", "--workers", 0)
+    assert "2 problems" in refusal("pre_process.py", "--dataset", "set", "--check", "--workers", 0)
 
 
 def test_advised_commands_name_the_data_root_and_the_set(tmp_path, capsys):

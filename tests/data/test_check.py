@@ -1,6 +1,7 @@
 """A check finds every fault of a data set in one go, each in one line, and none where none is."""
 
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from utils.images.writing import write_image
 @pytest.fixture
 def root(tmp_path) -> Path:
     root = write_set(tmp_path / "mine", train=3, test=2)
+    for index in range(2):
+        write_image(root / "test" / "fg" / f"test{index}.png", picture(50 + index, 72, 88))
     write_split(root, 0.4, seed=0)
     return root
 
@@ -125,6 +128,12 @@ def test_trimaps_that_contradict_their_matte_are_listed(root):
     (problem,) = found(root)
     said = "test0.png: 100 % of its known pixels contradict test/alpha/test0.png"
     assert problem.replace(f"{folder}/", "").startswith(f"test/trimap/{said}")
+
+
+def test_a_test_foreground_that_is_trained_on_is_listed(root):
+    shutil.copy(root / "train" / "fg" / "train1.png", root / "test" / "fg" / "test0.png")
+    (problem,) = found(root, workers=2)
+    assert problem.startswith("test/fg/test0.png: the same picture as train/fg/train1.png, so ")
 
 
 def test_files_of_kinds_that_are_not_read_are_listed(root):

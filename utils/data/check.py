@@ -1,5 +1,6 @@
 """Look at every file of a data set and list everything that is wrong with it."""
 
+import hashlib
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -38,7 +39,8 @@ def check_set(
     """All that is wrong with a data set, one line each, sorted.
 
     Decodes every foreground, matte, trimap and background of the parts (train, test) that there
-    are, and compares their names, their sizes and the lists of names. What is made of them
+    are, and compares their names, their sizes, the lists of names, and the foregrounds of both
+    parts: no test foreground may be trained on. What is made of them
     (`composed`, `merged`, `store`) is not looked at. A summary is logged.
 
     Args:
@@ -69,11 +71,20 @@ def check_set(
     jobs = list(dict.fromkeys(jobs))
     counts = Counter(path.parent for job in jobs for path in job.files)
     pixels = 0
+    contents: dict[Path, bytes] = {}
     with progress_bar(total=sum(counts.values()), desc="checking", unit="file") as bar:
         for found in run(_check, jobs, workers, root):
             problems += found.problems
             pixels += found.pixels
+            contents |= found.content
             bar.update(found.files)
+    trained = {content: path for path, content in contents.items() if _part(path) == "train"}
+    problems += [
+        f"{path}: the same picture as {trained[content]}, so the test is on what was trained on; "
+        "remove one of them"
+        for path, content in contents.items()
+        if _part(path) == "test" and content in trained
+    ]
     problems = sorted(set(problems))
     log.info(
         "%s: %.0f megapixels, %d problems",
@@ -99,6 +110,11 @@ class _Found(NamedTuple):
     files: int
     pixels: int
     problems: list[str]
+    content: dict[Path, bytes]  # what tells the colours of a foreground from those of others
+
+
+def _part(path: Path) -> str:
+    return path.parent.parent.name
 
 
 def _pair_jobs(root: Path, part: Part, problems: list[str]) -> list[_Job]:
@@ -166,4 +182,7 @@ def _check(job: _Job) -> _Found:
             tell(check_same_size, one, trimap, path, picture)
         if matte is not None and matte.shape == trimap.shape and UNKNOWN in trimap:
             tell(require_agreement, one, trimap, job.matte, matte)
-    return _Found(len(job.files), pixels, problems)
+    content = {}
+    if colour is not None and job.matte is not None:
+        content[job.colour] = hashlib.sha256(colour).digest()
+    return _Found(len(job.files), pixels, problems, content)
