@@ -21,10 +21,9 @@ from models.errors import InputError
 from utils.cli.arguments import at_most, parser, path
 from utils.cli.command import run
 from utils.tables import rows
-from utils.tables.listed import listed
+from utils.tables.report import states, write
 from utils.tables.running import fill
 from utils.tables.workers import share_of_threads, workers
-from utils.tables.written import write
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -56,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise InputError(f"--jobs {args.jobs}: choose 1 or more")
     table = rows.load(args.config, args.overrides)
     if args.list:
-        print(listed(table, args.rows))
+        print(states(table, args.rows))
         return
     share = share_of_threads(args.jobs) if args.jobs > 1 else None
     scorers = share and (share if share > 1 else 0)

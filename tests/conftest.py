@@ -16,11 +16,11 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def tabled(tmp_path, monkeypatch) -> Path:
-    """A working folder with the config and the table of `tests.tables`; nothing is timed."""
-    from tests import tables  # here, since it imports what few tests need
+    """A working folder with the config and the table of `tests.tables.stub`; nothing is timed."""
+    from tests.tables import stub  # here, since it imports what few tests need
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("utils.tables.running.time", tables.timed)
-    Path("config.yaml").write_text(yaml.safe_dump(tables.CONFIG))
-    tables.put()
+    monkeypatch.setattr("utils.tables.running.time", stub.timed)
+    Path("config.yaml").write_text(yaml.safe_dump(stub.CONFIG))
+    stub.put()
     return tmp_path

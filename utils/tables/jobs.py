@@ -16,6 +16,7 @@ from models.files.atomic import atomic
 from utils import config as configs
 from utils.config.options import Config
 from utils.disk.files import record
+from utils.score.scores import METRICS
 from utils.tables.rows import Row, Table
 
 DONE, CONFIG = "done.json", "config.yaml"
@@ -31,11 +32,11 @@ class Job:
     Args:
         name: in `done.json` of its folder.
         content: of the config that is written there for it.
-        words: what the script gets beside `--config`.
-        last: the checkpoint from which a training goes on.
         outcome: the file that is there when it is done.
         inputs: files that it is made from, by what they are.
-        takes: a file that is copied into the folder first.
+        last: the checkpoint from which a training goes on.
+        words: what the script gets beside `--config`.
+        copied: a file that is copied into the folder first.
     """
 
     name: str
@@ -46,7 +47,7 @@ class Job:
     inputs: Mapping[str, Path]
     last: str | None = None
     words: tuple[str, ...] = ()
-    takes: Path | None = None
+    copied: Path | None = None
 
     def command(self, scorers: int | None = None) -> list[str]:
         """The words of the command line.
@@ -54,30 +55,32 @@ class Job:
         Args:
             scorers: processes in which a test scores; None leaves the choice to test.py.
         """
-        there = ()
+        words = ["--config", str(self.folder / CONFIG), *self.words]
         if self.script == "test.py" and scorers is not None:
-            there = ("--workers", str(scorers))
-        if self.last:
-            going = (self.folder / self.last).exists()
-            there = ("--resume",) if going else ("--overwrite",)
-        return ["--config", str(self.folder / CONFIG), *self.words, *there]
+            words += ["--workers", str(scorers)]
+        if self.last:  # one that was done, and whose network is gone, has nothing to go on with
+            is_begun = (self.folder / self.last).exists() and not self._noted()
+            words.append("--resume" if is_begun else "--overwrite")
+        return words
 
     def done(self) -> bool:
-        """Whether its outcome is there, made as it would be now.
+        """Whether its outcome is there and whole, made as it would be now.
 
         Raises:
             InputError: it was made with other options, or from other files.
         """
-        noted = _read(self.folder / DONE).get(self.name)
-        if noted is None or not self.outcome.is_file():
+        noted = self._noted()
+        if not noted or not self.outcome.is_file():
+            return False
+        if self.script == "test.py" and METRICS[0] not in read_json(self.outcome):
             return False
         now, plain = self._identity(), _flat(Config().model_dump(mode="json"))
         for key in {**now, **noted}:
             before = noted.get(key, plain.get(key))
             if before != now.get(key, plain.get(key)):
-                told = "another file" if key in self.inputs else f"{before}, not {now.get(key)}"
+                what = "another file" if key in self.inputs else f"{before}, not {now.get(key)}"
                 raise InputError(
-                    f"{self.folder}: {self.name} was done with other options ({key}: {told}); "
+                    f"{self.folder}: {self.name} was done with other options ({key}: {what}); "
                     "restore them, or remove this folder to do it anew"
                 )
         return True
@@ -86,29 +89,30 @@ class Job:
         """Write the config, and take the file that it needs."""
         with atomic(self.folder / CONFIG) as temporary:
             temporary.write_text(yaml.safe_dump(dict(self.content), sort_keys=False))
-        if self.takes:
-            with atomic(self.folder / self.takes.name) as temporary:
-                shutil.copyfile(self.takes, temporary)
+        if self.copied:
+            with atomic(self.folder / self.copied.name) as temporary:
+                shutil.copyfile(self.copied, temporary)
 
     def note(self) -> None:
         """Note that it is done."""
-        noted = _read(self.folder / DONE) | {self.name: self._identity()}
+        noted = read_json(self.folder / DONE) | {self.name: self._identity()}
         with atomic(self.folder / DONE) as temporary:
             temporary.write_text(json.dumps(noted, indent=1))
+
+    def _noted(self) -> dict[str, Any]:
+        """What it was done with; empty where it was not."""
+        noted = read_json(self.folder / DONE).get(self.name)
+        return noted if isinstance(noted, dict) else {}
 
     def _identity(self) -> dict[str, Any]:
         files = {name: _digest(str(record(path)), path) for name, path in self.inputs.items()}
         if self.script == "test.py":
             dataset = self.content.get("data", {}).get("dataset")
             return files | {"data.dataset": dataset, "pictures": list(self.words)}
-        options = _flat(
-            configs.validated(Config, dict(self.content), self.folder).model_dump(mode="json")
-        )
-        return files | {
-            key: value
-            for key, value in options.items()
-            if key not in FREE and not key.endswith(LOGGING)
-        }
+        config = configs.validated(Config, dict(self.content), self.folder)
+        options = _flat(config.model_dump(mode="json"))
+        free = {key for key in options if key in FREE or key.endswith(LOGGING)}
+        return files | {key: value for key, value in options.items() if key not in free}
 
 
 @dataclass(frozen=True)
@@ -130,15 +134,12 @@ class Run:
     @property
     def trained(self) -> bool:
         """Whether its jobs make the network."""
-        return bool(self._making)
+        return any(job.outcome == self.network for job in self.jobs)
 
     def ready(self) -> bool:
         """Whether its network is there and no training of it is left; raises as `Job.done`."""
-        return self.network.is_file() and all(job.done() for job in self._making)
-
-    @property
-    def _making(self) -> list[Job]:
-        return [job for job in self.jobs if job.outcome == self.network]
+        training = [job for job in self.jobs if job.outcome == self.network]
+        return self.network.is_file() and all(job.done() for job in training)
 
 
 def teacher_runs(table: Table) -> dict[str, Run]:
@@ -146,10 +147,10 @@ def teacher_runs(table: Table) -> dict[str, Run]:
     runs = {}
     for name in dict.fromkeys(row.teacher for row in table.rows):
         folder = table.folder / "teachers" / name
-        content = table.options(table.config.teachers[name], save_dir=_below(folder))
-        file, jobs = content.get("teacher"), []
-        if file:
-            network = Path(file)
+        content = table.options(table.config.teachers[name], save_dir=_save_dir(folder))
+        jobs = []
+        if content.get("teacher"):
+            network = Path(content["teacher"]).expanduser()
         else:
             network = folder / "BEST_checkpoint.tar"
             jobs = [Job("train", "train.py", folder, content, network, {}, "checkpoint.tar")]
@@ -167,20 +168,37 @@ def _row(table: Table, row: Row, seed: int, teachers: Mapping[str, Run]) -> Run:
     teacher = teachers[row.teacher].network
     folder = table.folder.joinpath("rows", *row.arms.values(), f"seed{seed}")
     shared = {"teacher": str(teacher), "seed": seed}
-    content = table.options(row.training, save_dir=_below(folder), **shared)
-    jobs, inputs = [], {"teacher": teacher}
+    content = table.options(row.training, save_dir=_save_dir(folder), **shared)
+    inputs = {"teacher": teacher}
     if not table.config.pruning:
-        network, last = folder / "BEST_checkpoint.tar", "checkpoint.tar"
-        jobs.append(Job("train", "train.py", folder, content, network, inputs, last))
+        network = folder / "BEST_checkpoint.tar"
+        jobs = [Job("train", "train.py", folder, content, network, inputs, "checkpoint.tar")]
     else:
-        arms = [row.teacher] + [row.arms[axis] for axis in table.config.pruning]
+        arms = [row.teacher, *(row.arms[axis] for axis in table.config.pruning)]
         cut = table.folder.joinpath("pruned", *arms, f"seed{seed}")
-        pruning = table.options(row.pruning, save_dir=_below(cut), **shared)
-        pruned, last = cut / "pruned.tar", "checkpoint_prune.tar"
-        jobs.append(Job("train_prune", "train_prune.py", cut, pruning, pruned, inputs, last))
-        network, last = folder / "BEST_pruned.tar", "checkpoint_pruned.tar"
-        inputs, how = inputs | {"pruned": pruned}, {"last": last, "takes": pruned}
-        jobs.append(Job("train_pruned", "train_pruned.py", folder, content, network, inputs, **how))
+        pruning = table.options(row.pruning, save_dir=_save_dir(cut), **shared)
+        pruned, network = cut / "pruned.tar", folder / "BEST_pruned.tar"
+        jobs = [
+            Job(
+                "train_prune",
+                "train_prune.py",
+                cut,
+                pruning,
+                pruned,
+                inputs,
+                "checkpoint_prune.tar",
+            ),
+            Job(
+                "train_pruned",
+                "train_pruned.py",
+                folder,
+                content,
+                network,
+                inputs | {"pruned": pruned},
+                "checkpoint_pruned.tar",
+                copied=pruned,
+            ),
+        ]
     jobs += _tests(table, folder, content, network)
     return Run(row.name, seed, folder, tuple(jobs), network, teacher)
 
@@ -199,17 +217,17 @@ def _tests(table: Table, folder: Path, content: Mapping[str, Any], network: Path
     return jobs
 
 
-def _below(folder: Path) -> str:
-    """The save_dir of a folder in result/."""
+def _save_dir(folder: Path) -> str:
     return str(folder.relative_to("result"))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The object of a JSON file; empty where none is there, or something else."""
     try:
-        noted = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return noted if isinstance(noted, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _flat(content: Mapping[str, Any], before: str = "") -> dict[str, Any]:

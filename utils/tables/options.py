@@ -2,12 +2,16 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from utils.config.options import Config, File, KeysOf, Name, Section, Weight
 
 Arm = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$", max_length=60)]
-Options = dict[Name, Annotated[Any, KeysOf(Config)]]  # as in a config: sections and their keys
+# As in a config, sections and their keys; an arm without keys has no options.
+Options = Annotated[
+    dict[Name, Annotated[Any, KeysOf(Config)]],
+    BeforeValidator(lambda content: {} if content is None else content),
+]
 Axes = dict[Arm, Annotated[dict[Arm, Options], Field(min_length=1)]]  # {axis: {arm: its options}}
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 CHOSEN = "best"  # in `rows`, the arms that the key `best` names
@@ -57,24 +61,10 @@ class TableConfig(Section):
     # Which arms go together, {axis: arms}; an axis that is left out gives all of its arms.
     rows: Annotated[tuple[dict[Arm, tuple[Arm, ...]], ...], Field(min_length=1)] = ({},)
     best: dict[Arm, Arm] = Field({})  # {axis: arm}, which rows call `best`
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0, 1, 2)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=1000)] = (0, 1, 2)
     tests: Annotated[dict[Arm, TestSet], Field(min_length=1)] = Field({"composed": TestSet()})
     keep_mattes: bool = False  # of the tests; for figure.py
     published: Published | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_arms(cls, content: Any) -> Any:
-        """An arm without keys has no options, and a test without keys is the config's own."""
-        if not isinstance(content, dict):
-            return content
-        content = dict(content)
-        for key in ("teachers", "tests"):
-            content |= {key: _filled(content[key])} if key in content else {}
-        for key in ("pruning", "training"):
-            if isinstance(content.get(key), dict):
-                content[key] = {axis: _filled(arms) for axis, arms in content[key].items()}
-        return content
 
     @model_validator(mode="after")
     def _distinct(self) -> "TableConfig":
@@ -83,17 +73,9 @@ class TableConfig(Section):
                 raise ValueError(f"training: {axis} is an axis of pruning, too; rename one")
         if "teacher" in {**self.pruning, **self.training} and len(self.teachers) > 1:
             raise ValueError("teachers: their axis is called teacher; rename the other one")
-        for axis, arms in {"teachers": self.teachers, **self.pruning, **self.training}.items():
-            known: dict[str, str] = {}
-            for arm in arms:
-                other = known.setdefault(arm.lower(), arm)
-                if other != arm:
-                    raise ValueError(
-                        f"{axis}: rename {other} or {arm}, which are one folder on some disks"
-                    )
-        twice = [seed for seed in self.seeds if self.seeds.count(seed) > 1]
-        if twice:
-            raise ValueError(f"seeds: {twice[0]} stands twice; leave one out")
+        for seed in self.seeds:
+            if self.seeds.count(seed) > 1:
+                raise ValueError(f"seeds: {seed} stands twice; leave one out")
         return self
 
     @property
@@ -101,9 +83,3 @@ class TableConfig(Section):
         """Those of the teachers, where there are several, of the pruning and of the training."""
         several = {"teacher": self.teachers} if len(self.teachers) > 1 else {}
         return several | self.pruning | self.training
-
-
-def _filled(arms: Any) -> Any:
-    if not isinstance(arms, dict):
-        return arms
-    return {name: {} if arm is None else arm for name, arm in arms.items()}

@@ -1,5 +1,6 @@
 """Read a table's file: its rows, and the config of each training and test."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,8 +14,8 @@ from utils.config.options import RESULT, Config
 from utils.tables.options import CHOSEN, TableConfig
 
 BETWEEN = " / "  # the arms of a row's name
-EXTENDS = "extends"
-OWN = {  # options that are no arm's
+LARGEST = 10_000  # rows
+SET_BY_TABLE = {  # options that are no arm's
     **dict.fromkeys(("options", "teacher"), ("save_dir", "seed")),
     **dict.fromkeys(("pruning", "training"), ("save_dir", "seed", "teacher")),
 }
@@ -33,17 +34,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table that has been read.
+    """A table that has been read; `base` holds the options that all rows share."""
 
-    Args:
-        name: of its file, and of its folder in result/tables.
-        base: the options that all rows share.
-    """
-
-    name: str
+    file: Path
     config: TableConfig
     base: dict[str, Any]
     rows: tuple[Row, ...]
+
+    @property
+    def name(self) -> str:
+        """Of its file, and of its folder in result/tables."""
+        return self.file.stem
 
     @property
     def folder(self) -> Path:
@@ -74,18 +75,26 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Table:
     """
     path = Path(path)
     content = _read(path)
+    if "extends" in content:
+        other = path.parent / Path(str(content.pop("extends"))).expanduser()
+        extended = _read(other)
+        if "extends" in extended:
+            raise InputError(f"{path}: extends {other}, which extends another; name that one")
+        if "teachers" in content:
+            extended.pop("teachers", None)
+        content = merged(extended, content)
     configs.override(TableConfig, content, overrides)
-    table = configs.validated(TableConfig, content, path, overrides)
-    base = merged(configs.read(Path(table.config)), table.options)
-    made = Table(path.stem, table, base, tuple(_rows(table, path)))
-    _check(made, "options", table.options, f"{path}, options")
-    for name, options in table.teachers.items():
-        _check(made, "teacher", options, f"{path}, teacher {name}")
-    for row in made.rows:
-        for stage, options in (("pruning", row.pruning), ("training", row.training)):
-            _check(made, stage, options, f"{path}, {stage} of {row.name}")
-    _check_published(table, path)
-    return made
+    config = configs.validated(TableConfig, content, path, overrides)
+    base = merged(configs.read(Path(config.config)), config.options)
+    table = Table(path, config, base, tuple(_rows(config, path)))
+    _check(table, "options", config.options, f"{path}, options")
+    for name, options in config.teachers.items():
+        _check(table, "teacher", options, f"{path}, teacher {name}")
+    for row in table.rows:
+        for stage in ("pruning", "training"):
+            _check(table, stage, getattr(row, stage), f"{path}, {stage} of {row.name}")
+    _check_published(config, path)
+    return table
 
 
 def matching(table: Table, patterns: Sequence[str]) -> list[Row]:
@@ -94,18 +103,14 @@ def matching(table: Table, patterns: Sequence[str]) -> list[Row]:
     Raises:
         InputError: no row is like a pattern.
     """
-    found: dict[str, Row] = {}
+    names: set[str] = set()
     for pattern in patterns or ("*",):
-        like = [row for row in table.rows if fnmatchcase(_tight(row.name), _tight(pattern))]
+        like = {row.name for row in table.rows if fnmatchcase(_tight(row.name), _tight(pattern))}
         if not like:
-            names = "; ".join(row.name for row in table.rows)
-            raise InputError(f"--rows {pattern!r}: no row is like that; there are {names}")
-        found |= {row.name: row for row in like}
-    return [row for row in table.rows if row.name in found]
-
-
-def _tight(name: str) -> str:
-    return "/".join(part.strip() for part in name.split("/"))
+            known = "; ".join(row.name for row in table.rows)
+            raise InputError(f"--rows {pattern!r}: no row is like that; there are {known}")
+        names |= like
+    return [row for row in table.rows if row.name in names]
 
 
 def merged(content: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
@@ -118,56 +123,49 @@ def merged(content: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def _tight(name: str) -> str:
+    return "/".join(part.strip() for part in name.split("/"))
+
+
 def _read(path: Path) -> dict[str, Any]:
-    content = _placed(path)
-    if EXTENDS in content:
-        other = path.parent / str(content.pop(EXTENDS))
-        under = _placed(other)
-        if EXTENDS in under:
-            raise InputError(f"{path}: extends {other}, which extends another; name that one")
-        if "teachers" in content:
-            under.pop("teachers", None)
-        content = merged(under, content)
-    return content
-
-
-def _placed(path: Path) -> dict[str, Any]:
     """What a file holds; the path of its config as it is seen from here."""
     content = configs.read(path)
     if isinstance(content.get("config"), str):
-        content["config"] = str(path.parent / content["config"])
+        content["config"] = str(path.parent / Path(content["config"]).expanduser())
     return content
 
 
-def _rows(table: TableConfig, path: Path) -> list[Row]:
-    axes = table.axes
-    for axis, arm in table.best.items():
-        _require_arms(axes, axis, (arm,), f"{path}: best")
+def _rows(config: TableConfig, path: Path) -> list[Row]:
+    for axis, arm in config.best.items():
+        _require_arms(config.axes, axis, (arm,), f"{path}: best")
     rows: dict[tuple[str, ...], Row] = {}
-    for block in table.rows:
-        chosen = dict(axes)
+    for block in config.rows:
+        chosen = dict(config.axes)
         for axis, arms in block.items():
-            if CHOSEN in arms and axis in table.best:
-                arms = tuple(table.best[axis] if arm == CHOSEN else arm for arm in arms)
-            _require_arms(axes, axis, arms, f"{path}: rows")
+            if axis in config.best:
+                arms = tuple(config.best[axis] if arm == CHOSEN else arm for arm in arms)
+            _require_arms(config.axes, axis, arms, f"{path}: rows")
             chosen[axis] = arms
+        count = math.prod(map(len, chosen.values()))
+        if count > LARGEST:
+            raise InputError(f"{path}: rows: {count} rows, and {LARGEST} are the most; name arms")
         for names in product(*chosen.values()):
-            rows.setdefault(names, _row(table, dict(zip(axes, names, strict=True))))
+            arms = dict(zip(config.axes, names, strict=True))
+            rows.setdefault(names, _row(config, arms))
     return list(rows.values())
 
 
-def _row(table: TableConfig, arms: dict[str, str]) -> Row:
+def _row(config: TableConfig, arms: dict[str, str]) -> Row:
     stages = []
-    for of_stage in (table.pruning, table.training):
+    for axes in (config.pruning, config.training):
         options: dict[str, Any] = {}
-        for axis, known in of_stage.items():
+        for axis, known in axes.items():
             options = merged(options, known[arms[axis]])
         stages.append(options)
-    shown = [arm for axis, arm in arms.items() if len(table.axes[axis]) > 1]
-    teacher = arms.get("teacher") if len(table.teachers) > 1 else next(iter(table.teachers))
-    return Row(
-        arms, teacher, *stages, name=BETWEEN.join(shown or list(arms.values()) or ["student"])
-    )
+    shown = [arm for axis, arm in arms.items() if len(config.axes[axis]) > 1]
+    teacher = arms["teacher"] if len(config.teachers) > 1 else next(iter(config.teachers))
+    name = BETWEEN.join(shown or list(arms.values()) or ["student"])
+    return Row(arms, teacher, *stages, name)
 
 
 def _require_arms(axes: dict, axis: str, arms: Sequence[str], place: str) -> None:
@@ -179,18 +177,18 @@ def _require_arms(axes: dict, axis: str, arms: Sequence[str], place: str) -> Non
 
 
 def _check(table: Table, stage: str, options: dict[str, Any], place: str) -> None:
-    for key in OWN[stage]:
+    for key in SET_BY_TABLE[stage]:
         if key in options:
             raise InputError(f"{place}: {key}: the table sets it; leave it out")
     configs.validated(Config, table.options(options), place)
 
 
-def _check_published(table: TableConfig, path: Path) -> None:
+def _check_published(config: TableConfig, path: Path) -> None:
     """Refuse values of rows that the table's arms cannot make: a name that is mistyped."""
-    shown = [arms for arms in table.axes.values() if len(arms) > 1]
-    for name in table.published.rows if table.published else ():
+    shown = [arms for arms in config.axes.values() if len(arms) > 1]
+    for name in config.published.rows if config.published and shown else ():
         parts = name.split(BETWEEN)
-        whole = len(parts) == len(shown) and all(map(lambda one, arms: one in arms, parts, shown))
-        if name not in table.teachers and shown and not whole:
+        is_row = len(parts) == len(shown) and all(map(lambda one, arms: one in arms, parts, shown))
+        if name not in config.teachers and not is_row:
             known = BETWEEN.join("|".join(arms) for arms in shown)
             raise InputError(f"{path}: published.rows: no row {name}; write {known}, or a teacher")

@@ -1,6 +1,7 @@
 """Fill a table: call its scripts, for one row after the other or for several side by side."""
 
 import logging
+import os
 import shlex
 import shutil
 from collections.abc import Callable, Sequence
@@ -12,14 +13,18 @@ from typing import Protocol
 
 from models.errors import InputError
 from models.files.atomic import atomic
+from utils import config as configs
+from utils.config.options import Config
 from utils.disk.lock import folder_lock
-from utils.tables.jobs import Job, Run, row_runs, teacher_runs
+from utils.networks.loading import network_class, open_network
+from utils.tables.jobs import Job, Run, read_json, row_runs, teacher_runs
+from utils.tables.pending import Pending
 from utils.tables.rows import Table, matching
-from utils.tables.turns import Turns
+from utils.tables.timing import Known, note_times
 
 log = logging.getLogger(__name__)
 
-ERROR, LOG, LATENCY = "error.txt", "log.txt", "latency.json"
+ERROR, LOG, LATENCY, FILE = "error.txt", "log.txt", "latency.json", "table.txt"
 
 
 class Call(Protocol):
@@ -65,8 +70,18 @@ def fill(
             f"{teacher.network}: no teacher there; train it, name another with teachers.{name}"
             ".teacher=FILE, or null to train one"
         )
+    for name in teachers:
+        config = configs.validated(Config, table.options(table.config.teachers[name]), name)
+        file = config.teacher
+        task = open_network(file).task if file else network_class(config).task
+        if task != "matting":
+            raise InputError(
+                f"{table.file}: teacher {name} is for {task}, and tables score mattes; run "
+                "train.py, train_prune.py and train_pruned.py for it"
+            )
     for row in rows if jobs > 1 else ():
-        if (table.options(row.pruning).get("prune", {}).get("budget") or {}).get("milliseconds"):
+        budget = (table.options(row.pruning).get("prune") or {}).get("budget") or {}
+        if budget.get("milliseconds"):
             raise InputError(
                 f"--jobs {jobs}: {row.name} has a budget in milliseconds, and what runs beside it "
                 "would change them; leave out --jobs, or this row with --rows"
@@ -75,8 +90,21 @@ def fill(
     runs = [*teachers.values(), *(run for run in row_runs(table, every) if run.name in names)]
     filling = _Filling(runs, after, call, scorers, table.config.keep_mattes)
     with folder_lock(table.folder, "filling a table"):
+        _require_own(table)
         filling.all(jobs)
     return [filling.errors[run.folder] for run in runs if run.folder in filling.errors]
+
+
+def _require_own(table: Table) -> None:
+    """Note the table's file in its folder; refuse the folder of another file of the same name."""
+    note, file = table.folder / FILE, os.path.relpath(table.file)
+    if note.is_file() and (other := note.read_text(encoding="utf-8").strip()) != file:
+        raise InputError(
+            f"{table.folder}: holds the results of {other}; rename {table.file}, or remove {note} "
+            "if it was moved"
+        )
+    with atomic(note) as temporary:
+        temporary.write_text(f"{file}\n", encoding="utf-8")
 
 
 class _Filling:
@@ -91,11 +119,11 @@ class _Filling:
         keep_mattes: bool,
     ) -> None:
         self.errors: dict[Path, str] = {}  # by folder: several rows need what was not made
-        self._runs, self._turns = runs, Turns(runs)
+        self._runs, self._pending = runs, Pending(runs)
         self._after, self._call = after, call
         self._scorers, self._keep_mattes = scorers, keep_mattes
         self._writing, self._unwritten = Lock(), False
-        self._times: dict[tuple, dict[str, float]] = {}
+        self._times: Known = {}
 
     def all(self, jobs: int) -> None:
         """Do all runs, `jobs` of them side by side.
@@ -109,7 +137,7 @@ class _Filling:
                 for thread in as_completed(threads):
                     thread.result()
             except BaseException:
-                self._turns.stop()
+                self._pending.stop()
                 while not all(thread.done() for thread in threads):
                     self._call.stop()
                     with suppress(KeyboardInterrupt, SystemExit):
@@ -123,13 +151,13 @@ class _Filling:
             self._after()
 
     def _work(self, step: Callable[[Run], None]) -> None:
-        while run := self._turns.next():
+        while run := self._pending.next():
             log.info("%d of %d: %s", self._runs.index(run) + 1, len(self._runs), run.title)
             try:
                 self._take(run, step)
             finally:
-                self._turns.over(*run.jobs)
-            if not self._turns.stopped:
+                self._pending.finish(*run.jobs)
+            if not self._pending.stopped:
                 self._write()
 
     def _write(self) -> None:
@@ -147,7 +175,7 @@ class _Filling:
         try:
             step(run)
         except InputError as error:
-            if self._turns.stopped:  # its script was asked to end
+            if self._pending.stopped:  # its script was asked to end
                 return
             self.errors[run.folder] = str(error)
             log.error("%s: %s", run.title, error)
@@ -168,7 +196,7 @@ class _Filling:
             try:
                 self._do(job, run.title)
             finally:
-                self._turns.over(job)
+                self._pending.finish(job)
 
     def _do(self, job: Job, title: str) -> None:
         if job.folder in self.errors:
@@ -184,7 +212,7 @@ class _Filling:
         code = self._call(job.script, words, file)
         if code or not job.outcome.is_file():
             line = f"{job.script}: {_last_word(file, start, code)} (see {file})"
-            if not self._turns.stopped:
+            if not self._pending.stopped:
                 self.errors[job.folder] = line
             raise InputError(line)
         job.note()
@@ -197,19 +225,16 @@ class _Filling:
         time(run, self._times)
 
 
-def time(run: Run, known: dict[tuple, dict[str, float]]) -> None:
+def time(run: Run, known: Known) -> None:
     """Note the milliseconds of a network and of its teacher, unless that is done.
 
     Args:
         known: what was measured of networks with the same widths.
     """
     file = run.folder / LATENCY
-    if file.is_file() or run.network == run.teacher:
-        return
-    from utils.tables.timing import note_times  # which imports PyTorch
-
-    device = run.jobs[-1].content.get("device", "auto")
-    note_times(file, run.network, run.teacher, device, known)
+    if run.network != run.teacher and "network" not in read_json(file):
+        device = run.jobs[-1].content.get("device", "auto")
+        note_times(file, run.network, run.teacher, device, known)
 
 
 def _last_word(file: Path, start: int, code: int) -> str:
@@ -217,9 +242,7 @@ def _last_word(file: Path, start: int, code: int) -> str:
     with file.open("rb") as said:
         said.seek(start)
         lines = said.read().decode(errors="replace").splitlines()
-    told = [line for line in lines if line.startswith("error: ")] or [
-        line for line in lines if line.strip()
-    ]
     if code < 0 or code > 128:
         return f"ended by signal {-code if code < 0 else code - 128}"
-    return told[-1].removeprefix("error: ").strip()[:300] if told else f"exit code {code}"
+    last = [line for line in lines if line.startswith("error: ")] or list(filter(str.strip, lines))
+    return last[-1].removeprefix("error: ").strip()[:300] if last else f"exit code {code}"

@@ -8,10 +8,10 @@ import pytest
 
 from tests import scripts
 from tests.scripts import REPOSITORY
-from tests.tables import Scripts, filled, line_of, put, told
+from tests.tables.stub import Scripts, filled, line_of, put, told
 from utils.tables import rows, running
+from utils.tables.report import _number, _points
 from utils.tables.results import collect
-from utils.tables.written import _number, _points
 
 
 def test_the_table_has_means_spreads_costs_and_what_is_published(tabled):

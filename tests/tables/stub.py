@@ -7,8 +7,8 @@ import yaml
 
 from utils.score.scores import METRICS
 from utils.tables import rows, running
+from utils.tables.report import write
 from utils.tables.running import fill
-from utils.tables.written import write
 
 CONFIG = {"device": "cpu", "data": {"dataset": "tiny"}, "train": {"epochs": 1}}
 TABLE = {

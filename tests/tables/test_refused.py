@@ -9,7 +9,7 @@ import yaml
 from models.errors import InputError
 from tests import scripts
 from tests.refusals import refused
-from tests.tables import TABLE, Scripts, filled, put
+from tests.tables.stub import TABLE, Scripts, filled, put
 from utils.tables import rows
 from utils.tables.rows import BETWEEN
 
@@ -22,10 +22,6 @@ from utils.tables.rows import BETWEEN
         ({"rows": [{"kid": ["AT"]}]}, r"table\.yaml: rows: no axis kid; there are criterion, kind"),
         ({"best": {"kind": "X"}}, r"table\.yaml: best: kind has no arm X"),
         ({"seeds": [1, 1]}, r"table\.yaml: seeds: 1 stands twice"),
-        (
-            {"training": {"kind": {"AT": {}, "at": {}}}, "rows": [{}]},
-            r"table\.yaml: kind: rename AT or at, which are one folder on some disks",
-        ),
         ({"seeds": []}, r"table\.yaml: seeds: too few values"),
         ({"tests": {"p": {"image": "i"}}}, r"tests\.p\.image: goes with alpha and trimap"),
         ({"tests": {"p": {"img": "i"}}}, r"tests\.p\.img: unknown key; did you mean image\?"),
@@ -41,6 +37,14 @@ from utils.tables.rows import BETWEEN
         (
             {"published": {"of": "x", "rows": {"NS / ATT": {}}}},
             r"published\.rows: no row NS / ATT; write UNI\|NS / none\|AT, or a teacher",
+        ),
+        ({"published": {}}, r"published\.of: is missing; add it"),
+        (
+            {"training": {f"a{i}": {f"b{j}": {} for j in range(9)} for i in range(9)}, "rows": [{}]},
+                "training": {f"a{i}": {f"b{j}": {} for j in range(10)} for i in range(9)},
+                "rows": [{}],
+            },
+            r"rows: \d+ rows, and 10000 are the most; name arms",
         ),
         ({"config": "nowhere.yaml"}, r"nowhere\.yaml: no such config"),
         ({"training": {"kind": {"a/b": {}}}}, r"table\.yaml: training\.kind\.a/b"),
@@ -69,6 +73,34 @@ def test_a_missing_teacher_is_told_before_any_work(tabled):
     with pytest.raises(InputError, match=r"^nowhere\.tar: no teacher there; .*teachers\.big\.teac"):
         filled(stub)
     assert stub.calls == []
+
+
+def test_a_table_of_segmentation_is_refused_before_any_work(tabled):
+    put(teachers={"big": {"network": {"name": "pspnet"}}}, published=None)
+    stub = Scripts()
+    with pytest.raises(InputError, match=r"^table\.yaml: teacher big is for segmentation, and"):
+        filled(stub)
+    assert stub.calls == []
+
+
+def test_another_table_of_the_same_name_replaces_nothing(tabled):
+    filled(Scripts())
+    before = Path("result/tables/table/table.md").read_bytes()
+    Path("other").mkdir()
+    Path("table.yaml").rename("other/table.yaml")
+    Path("other/config.yaml").write_text(Path("config.yaml").read_text())
+    line = refused(scripts.main, "tables.py", "--config", "other/table.yaml", "seeds=[7]")
+    assert line.startswith("result/tables/table: holds the results of table.yaml; rename other/")
+    assert Path("result/tables/table/table.md").read_bytes() == before
+
+
+def test_overrides_have_the_types_of_the_options_they_set(tabled):
+    put(published=None)
+    overrides = ("options.save=1",)
+    assert "unknown key" in refused(rows.load, "table.yaml", overrides)
+    table = rows.load("table.yaml", ["options.data.dataset=646", "teachers.a.train.betas=0.5,0.9"])
+    assert table.base["data"]["dataset"] == "646"
+    assert table.config.teachers["a"] == {"train": {"betas": (0.5, 0.9)}}
 
 
 def test_a_table_extends_another_key_by_key_but_has_its_own_teachers(tabled):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import tables
-from tests.tables import Scripts, filled, told
+from tests.tables.stub import Scripts, filled, told
+from tests.tables.stub import timed as note
 from utils.tables import running
 
 
@@ -93,7 +93,7 @@ def test_networks_are_timed_when_nothing_else_runs(tabled, monkeypatch):
 
     def timed(run, known) -> None:
         beside.append(stub.now)
-        tables.timed(run, known)
+        note(run, known)
 
     monkeypatch.setattr(running, "time", timed)
     filled(stub, jobs=3)

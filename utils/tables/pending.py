@@ -7,7 +7,7 @@ from threading import Condition
 from utils.tables.jobs import Job, Run
 
 
-class Turns:
+class Pending:
     """Runs in their order, for several threads; one that needs what is just being made waits."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
@@ -29,7 +29,7 @@ class Turns:
                 self._changed.wait()
             return None
 
-    def over(self, *jobs: Job) -> None:
+    def finish(self, *jobs: Job) -> None:
         """They are made, or went wrong: who needs them may go on."""
         with self._changed:
             self._making -= {job.outcome for job in jobs}

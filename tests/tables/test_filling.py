@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.tables import TABLE, Scripts, filled, put, told
-from utils.tables import rows
+from tests.tables.stub import TABLE, Scripts, filled, put, told
+from utils.tables import rows, running
 
 
 def test_the_first_seed_of_each_row_comes_before_the_second_of_any(tabled):
@@ -156,3 +156,27 @@ def test_where_data_lie_and_how_often_it_is_told_may_change(tabled):
     stub = Scripts()
     free = ("options.data.root=elsewhere", "options.train.print_every=3", "options.device=auto")
     assert filled(stub, *free) == [] and stub.calls == []
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"other": 1}'])
+def test_damaged_scores_and_notes_are_made_again(tabled, content):
+    filled(Scripts())
+    row = Path("result/tables/table/rows/NS/AT/seed0")
+    before = told()
+    (row / "tests/composed.json").write_text(content)
+    (row / running.LATENCY).write_text(content)
+    stub = Scripts()
+    assert filled(stub) == [] and stub.calls == ["test.py rows/NS/AT/seed0"]
+    assert told() == before
+    (row / "done.json").write_text(content)
+    stub = Scripts()
+    assert filled(stub) == [] and len(stub.calls) == 2
+
+
+def test_a_row_whose_network_is_gone_is_trained_anew(tabled):
+    filled(Scripts())
+    Path("result/tables/table/rows/NS/AT/seed0/BEST_pruned.tar").unlink()
+    stub = Scripts()
+    assert filled(stub) == []
+    assert stub.calls[0] == "train_pruned.py rows/NS/AT/seed0"
+    assert stub.words[0][-1] == "--overwrite"

@@ -1,16 +1,19 @@
-"""Write a table: Markdown, CSV and plots, of what is known so far."""
+"""Report a table: Markdown, CSV and plots of what is known so far, and the state of its rows."""
 
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from models.errors import InputError
 from models.files.atomic import atomic
 from utils.cli.table import table as aligned
 from utils.score.scores import METRICS
+from utils.tables.jobs import Run, row_runs, teacher_runs
 from utils.tables.options import PublishedRow
 from utils.tables.plot import Point, write_dots, write_plot
 from utils.tables.results import Line, collect, write_csv, write_seeds
-from utils.tables.rows import Table
+from utils.tables.rows import Table, matching
+from utils.tables.running import ERROR
 
 PLOTS = {
     "MACs": ("MACs at 224, G", 1e9),
@@ -46,14 +49,43 @@ def write(table: Table) -> list[Path]:
     return files
 
 
+def states(table: Table, patterns: Sequence[str] = ()) -> str:
+    """A line for each teacher and for each row and seed: its state, its folder.
+
+    Args:
+        patterns: of the names of rows; the others are left out.
+    """
+    teachers = teacher_runs(table)
+    names = {row.name for row in matching(table, patterns)}
+    rows = [run for run in row_runs(table, teachers) if run.name in names]
+    cells = [
+        (run.name, "" if run.seed is None else run.seed, _state(run), run.folder)
+        for run in (*teachers.values(), *rows)
+    ]
+    return aligned(("row", "seed", "state", "folder"), cells)
+
+
+def _state(run: Run) -> str:
+    try:
+        done = [job.done() for job in run.jobs]
+    except InputError:
+        return "other options"
+    if (run.folder / ERROR).is_file():
+        return "failed"
+    if all(done):
+        return "done"
+    begun = any(done) or any(job.last and (job.folder / job.last).exists() for job in run.jobs)
+    return "begun" if begun else "to do"
+
+
 def markdown(table: Table, lines: Sequence[Line], floor: Mapping[str, float]) -> str:
     """The table, what it means, and the errors of rows."""
     published = table.config.published
     heads = [*(table.axes or ["row"]), "seeds", *METRICS, "parameters", "MACs 224", "ms 320"]
     shown = []
     if published:
-        told = {m for row in published.rows.values() for m in row.model_dump(exclude_none=True)}
-        shown = [m for m in PublishedRow.model_fields if m in told]
+        known = {m for row in published.rows.values() for m in row.model_dump(exclude_none=True)}
+        shown = [m for m in PublishedRow.model_fields if m in known]
         heads += [f"published {m}" for m in shown]
     rows = [_cells(line, shown, bool(table.axes)) for line in lines]
     if floor:
@@ -75,9 +107,9 @@ def markdown(table: Table, lines: Sequence[Line], floor: Mapping[str, float]) ->
 
 
 def _cells(line: Line, shown: Sequence[str], has_axes: bool) -> list[str]:
-    named = any(line.arms) and has_axes
-    cells = list(line.arms) if named else [line.name, *[""] * (len(line.arms) - 1)]
-    seeds = f"{len(line.values)} of {line.wanted}" if line.wanted else ""
+    by_arms = any(line.arms) and has_axes
+    cells = list(line.arms) if by_arms else [line.name, *[""] * (len(line.arms) - 1)]
+    seeds = f"{len(line.values)} of {line.seeds}" if line.seeds else ""
     cells.append(f"{seeds}, {len(line.errors)} failed" if line.errors else seeds)
     for value in (*METRICS, "parameters", "MACs", "milliseconds"):
         cells.append(_number(value, line.mean(value), line.spread(value)))
@@ -94,10 +126,10 @@ def _number(value: str, mean: float | None, spread: float | None = None) -> str:
     decimals = 4 if value == "MSE" else 2
     if value in UNITS and mean:  # three digits
         decimals = max(0, 2 - math.floor(math.log10(mean / unit)))
-    told = f"{mean / unit:.{decimals}f}"
+    text = f"{mean / unit:.{decimals}f}"
     if spread and round(spread / unit, decimals):
-        told += f" ± {spread / unit:.{decimals}f}"
-    return f"{told}{letter}"
+        text += f" ± {spread / unit:.{decimals}f}"
+    return f"{text}{letter}"
 
 
 def _points(table: Table, lines: Sequence[Line], value: str, unit: float) -> list[Point]:

@@ -7,7 +7,7 @@ import torch
 import yaml
 
 from tests import scripts
-from tests.tables import Scripts, timed
+from tests.tables.stub import Scripts, timed
 from utils.tables import rows, running
 from utils.tables.running import fill
 from utils.train.objective import Objective
