@@ -40,7 +40,7 @@ from utils.tables.rows import BETWEEN
         ),
         ({"published": {}}, r"published\.of: is missing; add it"),
         (
-            {"training": {f"a{i}": {f"b{j}": {} for j in range(9)} for i in range(9)}, "rows": [{}]},
+            {
                 "training": {f"a{i}": {f"b{j}": {} for j in range(10)} for i in range(9)},
                 "rows": [{}],
             },
