@@ -147,6 +147,20 @@ def test_a_disk_without_locks_is_warned_of_and_used(tmp_path, monkeypatch, caplo
     assert "has no locks" in caplog.text
 
 
+def test_a_lock_that_is_of_others_or_a_link_to_nothing_is_named(tmp_path):
+    (tmp_path / ".lock").symlink_to(tmp_path / "none" / "such")
+    with pytest.raises(InputError, match=r"\.lock: cannot be made"), folder_lock(tmp_path, "x"):
+        pass
+    (tmp_path / ".lock").unlink()
+    (tmp_path / ".lock").write_text("of another program")
+    with (
+        pytest.raises(InputError, match=r"\.lock: is a file of others"),
+        folder_lock(tmp_path, "x"),
+    ):
+        pass
+    assert (tmp_path / ".lock").read_text() == "of another program"
+
+
 def test_where_the_system_has_no_locks_nothing_is_locked(tmp_path, monkeypatch):
     monkeypatch.setattr(lock, "fcntl", None)
     with folder_lock(tmp_path / "new", "writing"), folder_lock(tmp_path / "new", "again"):

@@ -4,7 +4,6 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,7 +71,7 @@ def require_target(option: str, path: Path | None, read: Iterable[Path] = ()) ->
     """
     if path is None:
         return
-    final = _final(option, path)
+    final = Path(os.path.realpath(path))
     if final.is_dir():
         raise InputError(f"{option} {path}: is a folder; name a file")
     require_regular(path)
@@ -86,21 +85,10 @@ def require_folder(option: str, path: Path | None) -> None:
     """Raise an `InputError` where a folder cannot be written; a missing one will be made."""
     if path is None:
         return
-    final = _final(option, path)
+    final = Path(os.path.realpath(path))
     if final.is_file():
         raise InputError(f"{option} {path}: is a file; name a folder")
     _require_writable(option, path, final)
-
-
-def _final(option: str, path: Path) -> Path:
-    """What a path stands for, where it is a link."""
-    final = Path(os.path.realpath(path))
-    try:
-        with suppress(FileNotFoundError, NotADirectoryError):
-            final.lstat()
-    except OSError as error:
-        raise InputError(f"{option} {path}: {error.strerror}; choose another path") from None
-    return final
 
 
 def _require_writable(option: str, path: Path, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Is somebody else writing here? One process at a time writes into a folder."""
+"""One process at a time writes into a folder."""
 
 import errno
 import logging
@@ -64,7 +64,7 @@ def folder_lock(folder: Path | str, doing: str) -> Iterator[None]:
                 path.rmdir()
 
 
-def _let_go() -> None:
+def _release_in_child() -> None:
     """In a forked process, such as a loader's: it would hold the lock when its parent has died."""
     for file in _held:
         nothing = os.open(os.devnull, os.O_RDWR)
@@ -74,10 +74,11 @@ def _let_go() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
+    os.register_at_fork(after_in_child=_release_in_child)
 
 
 def _locked(folder: Path) -> IO[str]:
+    """The file `.lock` of a folder, opened and locked."""
     path = folder / NAME
     for _ in range(TRIES):
         try:
@@ -86,8 +87,6 @@ def _locked(folder: Path) -> IO[str]:
         except FileNotFoundError:  # removed by who was inside before
             continue
         except OSError as error:
-            if error.errno == errno.ENAMETOOLONG:
-                raise InputError(f"{folder}: this name is too long for the disk") from None
             raise InputError(
                 f"{folder}: cannot be written ({error.strerror}); choose another folder"
             ) from None

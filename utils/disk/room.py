@@ -1,6 +1,5 @@
 """Is there room on the disk? Asked before many files are written."""
 
-import math
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,13 +32,10 @@ def require_room(
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free + sum(path.stat().st_size for path in replaced)
     if needed > free:
-        told = format_bytes(needed), format_bytes(free)
-        if len(set(told)) == 1:
-            told = f"{math.ceil(needed):,} bytes", f"{free:,} bytes"
         disk = f"the disk of {folder}" if source else "its disk"
         raise InputError(
-            f"{source or folder}: needs {told[0]}, but {told[1]} are free on "
-            f"{disk}; free some space, or {instead}"
+            f"{source or folder}: needs {format_bytes(needed)}, but {format_bytes(free)} are free "
+            f"on {disk}; free some space, or {instead}"
         )
 
 
