@@ -61,9 +61,9 @@ from utils.render.backgrounds import background
 
 KINDS = ("hair", "fur", "smoke", "glass", "net", "leaves")
 STEPS = {
-    "open the foreground": "CropSet._read",
+    "open the foreground": "Store.open",
     "find the place": "unknown_place",
-    "cut and resize the foreground": "look",
+    "cut and resize the foreground": "sample_view",
     "trimap": "trimap_through",
     "background": "Backgrounds.behind",
     "compose": "compose",

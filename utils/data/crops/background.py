@@ -1,11 +1,12 @@
 """The part of a background that lies behind a sample, read at the scale that is needed."""
 
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from utils.data.crops.cache import Cache
 from utils.data.crops.view import View
 from utils.images.reading import image_size, read_image
 
@@ -45,7 +46,7 @@ class Backgrounds:
                 self._sizes[path] = image_size(path)
             needed = side / _enlargement(view, self._sizes[path]) / crop
             shrink = next((one for one in SHRINKS if needed >= one), 1)
-        (picture,) = self._cache.get((path, shrink), lambda: (read_image(path, shrink),))
+        picture = self._cache.get((path, shrink), lambda: read_image(path, shrink))
         size = self._sizes[path] if shrink > 1 else picture.shape[:2]
         scale = _enlargement(view, size) * size[0] / len(picture)
         count = max(1, round(side / scale))
@@ -66,3 +67,25 @@ class Backgrounds:
 def _enlargement(view: View, size: tuple[int, int]) -> float:
     """How much a background of this (height, width) is enlarged to cover the view's canvas."""
     return max(1.0, *(a / b for a, b in zip(view.canvas, size, strict=True)))
+
+
+class Cache:
+    """Arrays by key; the least recently used go when `limit` bytes are exceeded."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._size = limit, 0
+        self._arrays: OrderedDict[Hashable, np.ndarray] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """What is kept under `key`, made now if it is not there."""
+        if key in self._arrays:
+            self._arrays.move_to_end(key)
+            return self._arrays[key]
+        array = make()
+        if array.nbytes > self._limit:  # it would only push out all others
+            return array
+        self._arrays[key] = array
+        self._size += array.nbytes
+        while self._size > self._limit:
+            self._size -= self._arrays.popitem(last=False)[1].nbytes
+        return array

@@ -16,17 +16,10 @@ from utils.data.augment.colour import jitter, jitter_foreground
 from utils.data.augment.degrade import defocus, degraded
 from utils.data.augment.layers import fuse, fuse_exactly, hide, hide_foreground, thin
 from utils.data.compose.arithmetic import compose, compose_light
+from utils.data.crops import view as views
 from utils.data.crops.background import Backgrounds
 from utils.data.crops.radii import Radii, draw_radii, trimap_through, unknown_place
-from utils.data.crops.view import (
-    INTERPOLATIONS,
-    View,
-    affine_canvas,
-    plain_canvas,
-    sample_view,
-    stretched,
-    view_at,
-)
+from utils.data.crops.view import View, sample_view
 from utils.data.folders import Foreground
 from utils.data.samples import SampleResult, first_usable, planes
 from utils.data.store.files import Store, Stored
@@ -61,16 +54,11 @@ class CropSet(Dataset):
     """Samples by (epoch, index): `index` is the item, the rest is drawn.
 
     The random draws of a sample come from the seed, the epoch and the index alone, so that
-    neither the number of workers nor an interruption changes what a network sees. A picture that
-    cannot be used is replaced by another, drawn.
+    neither the number of workers nor an interruption changes what a network sees.
 
     Args:
-        store: the decoded foregrounds.
-        items: what an epoch is made of.
-        backgrounds: pictures to compose over.
-        data: crop and trimap options.
-        augment: what is changed at random; None for validation.
-        seed: of all draws.
+        items: what an epoch is made of; others stand in for what cannot be used.
+        options: what is changed at random; None for validation.
         layers: whether samples carry their foreground and background. Colours are then jittered
             before composing, so that the image is made of them but for blur, noise and the like.
     """
@@ -81,21 +69,17 @@ class CropSet(Dataset):
         items: Sequence[Item],
         backgrounds: Sequence[Path],
         data: DataConfig,
-        augment: AugmentConfig | None,
+        options: AugmentConfig | None,
         seed: int,
         layers: bool = False,
     ) -> None:
-        self._layers = layers
-        self._store = store
-        self._items = items
+        self._store, self._items, self._backgrounds = store, items, backgrounds
         self._foregrounds = list(dict.fromkeys(item.foreground for item in items))
-        self._backgrounds = backgrounds
-        self._data = data
-        self._augment = augment or AugmentConfig(flip=False, jitter=0.0)
-        self._bends = self._augment.affine or self._augment.squash > 0
-        self._in_sample = self._bends or self._augment.fuse > 0
-        self._seed = seed
-        self._kind = VALIDATION if augment is None else TRAINING
+        self._data, self._seed, self._layers = data, seed, layers
+        self._options = options or AugmentConfig(flip=False, jitter=0.0)
+        self._kind = VALIDATION if options is None else TRAINING
+        self._bends = self._options.affine or self._options.squash > 0
+        self._radii_of_sample = self._bends or self._options.fuse > 0
         self._behind = Backgrounds(data.cache_mb)
         self._told: set[str] = set()
 
@@ -106,66 +90,54 @@ class CropSet(Dataset):
         epoch, index = key
         rng = np.random.default_rng([self._kind, self._seed, epoch, index])
         problems: list[str] = []
-        item, augment = self._items[index], self._augment
+        item, options = self._items[index], self._options
         usable = partial(first_usable, rng=rng, problems=problems)
-        source, stored = usable(item.foreground, self._foregrounds, self._read)
-        interpolation = _drawn(rng) if augment.random_interpolation else None
+        open_stored = self._store.open
+        source, stored = usable(
+            item.foreground, self._foregrounds, lambda one: (one, open_stored(one))
+        )
+        interpolation = None
+        if options.random_interpolation:
+            interpolation = views.INTERPOLATIONS[rng.integers(len(views.INTERPOLATIONS))]
         radii = draw_radii(self._data.trimap, self._data.trimap_radius, rng)
         view = self._view(source, stored, radii, rng)
         layer, trimap = self._layer(stored, radii, view, interpolation, rng)
-        if augment.fuse and rng.random() < augment.fuse:
-            _, other = usable(None, self._foregrounds, self._read)
-            behind = stretched(view, stored.unknown_radius.shape, other.unknown_radius.shape)
-            second, second_trimap = self._layer(other, radii, behind, interpolation, rng)
-            fused = (fuse_exactly if augment.fuse_exact else fuse)(layer, second)
-            if fused is not layer:
-                if augment.hide_fused and rng.random() < augment.hide_fused:
-                    second_trimap = hide_foreground(second_trimap)
-                # Known foreground in either is known; what is background is so in both.
-                layer, trimap = fused, np.maximum(trimap, second_trimap)
-        if augment.hide and rng.random() < augment.hide:
+        if _chance(options.fuse, rng):
+            other = usable(None, self._foregrounds, open_stored)
+            behind = views.stretched(view, stored.unknown_radius.shape, other.unknown_radius.shape)
+            second = self._layer(other, radii, behind, interpolation, rng)
+            layer, trimap = self._fused(layer, trimap, *second, rng)
+        if _chance(options.hide, rng):
             trimap = hide(trimap, rng)
         colour, alpha = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB), cv2.extractChannel(layer, 3)
-        if augment.jitter_foreground:
+        if options.jitter_foreground:
             colour = jitter_foreground(colour, alpha, rng)
-        scenery = usable(
-            item.background,
-            self._backgrounds,
-            lambda path: self._behind.behind(path, view, rng, interpolation),
-        )
-        if augment.defocus and rng.random() < augment.defocus:
+        read = partial(self._behind.behind, view=view, rng=rng, interpolation=interpolation)
+        scenery = usable(item.background, self._backgrounds, read)
+        if _chance(options.defocus, rng):
             scenery = defocus(scenery, rng)
         if self._layers:
-            both = jitter(np.concatenate([colour, scenery]), augment.jitter, rng)
+            both = jitter(np.concatenate([colour, scenery]), options.jitter, rng)
             colour, scenery = both[: len(colour)], both[len(colour) :]
             image = compose(colour, alpha, scenery)
         else:
-            image = jitter(self._composed(colour, alpha, scenery, rng), augment.jitter, rng)
-        image = degraded(image, augment, rng)
-        flipped = augment.flip and rng.random() < 0.5
+            image = jitter(self._composed(colour, alpha, scenery, rng), options.jitter, rng)
+        image = degraded(image, options, rng)
+        flipped = options.flip and rng.random() < 0.5
         parts = [image, trimap, alpha, *((colour, scenery) if self._layers else ())]
         return SampleResult(Sample(*planes(parts, flipped)), tuple(problems))
-
-    def _composed(
-        self, colour: np.ndarray, alpha: np.ndarray, scenery: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
-        if self._augment.linear_light and rng.random() < self._augment.linear_light:
-            return compose_light(colour, alpha, scenery, rng.uniform(*TONES))
-        return compose(colour, alpha, scenery)
-
-    def _read(self, source: Foreground) -> tuple[Foreground, Stored]:
-        return source, self._store.open(source)
 
     def _view(
         self, source: Foreground, stored: Stored, radii: Radii, rng: np.random.Generator
     ) -> View:
-        data, augment, size = self._data, self._augment, stored.unknown_radius.shape
+        """What the sample shows: a square around a drawn unknown pixel."""
+        data, options, size = self._data, self._options, stored.unknown_radius.shape
         if self._bends:
-            canvas = affine_canvas(size, data.crop, augment.affine, augment.squash, rng)
+            canvas = views.affine_canvas(size, data.crop, options.affine, options.squash, rng)
         else:
-            canvas = plain_canvas(size)
+            canvas = views.plain_canvas(size)
         if min(canvas.size) < data.crop:
-            self._tell_once(source, size)
+            self._warn_of_small(source, size)
         scale = data.crop_scales[rng.integers(len(data.crop_scales))]
         side = max(1, min(round(data.crop * scale), *canvas.size))
         radii = self._in_pixels(radii, canvas.scale * side / data.crop)
@@ -173,7 +145,7 @@ class CropSet(Dataset):
             place = unknown_place(stored, radii, rng)
         except IndexError:
             raise self._store.damaged(source) from None
-        return view_at(canvas, place, side, data.crop)
+        return views.view_at(canvas, place, side, data.crop)
 
     def _layer(
         self,
@@ -187,24 +159,45 @@ class CropSet(Dataset):
         layer = sample_view(stored.rgba, view, interpolation)
         radii = self._in_pixels(radii, view.scale)
         trimap = trimap_through(stored, radii, view, layer[..., 3])
-        if self._augment.thin and rng.random() < self._augment.thin:
-            layer = thin(layer, rng)
-        return layer, trimap
+        return (thin(layer, rng) if _chance(self._options.thin, rng) else layer), trimap
 
     def _in_pixels(self, radii: Radii, scale: float) -> Radii:
         """Radii in pixels of the foreground's picture, `scale` of which are one of the sample."""
-        return radii.scaled(scale) if self._in_sample else radii
+        return radii.scaled(scale) if self._radii_of_sample else radii
 
-    def _tell_once(self, source: Foreground, size: tuple[int, int]) -> None:
+    def _fused(
+        self,
+        layer: np.ndarray,
+        trimap: np.ndarray,
+        second: np.ndarray,
+        second_trimap: np.ndarray,
+        rng: np.random.Generator,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Over a second foreground, with the trimap of both; unchanged where all is opaque."""
+        fused = (fuse_exactly if self._options.fuse_exact else fuse)(layer, second)
+        if fused is layer:
+            return layer, trimap
+        if _chance(self._options.hide_fused, rng):
+            second_trimap = hide_foreground(second_trimap)
+        # Known foreground in either is known; what is background is so in both.
+        return fused, np.maximum(trimap, second_trimap)
+
+    def _composed(
+        self, colour: np.ndarray, alpha: np.ndarray, scenery: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        if _chance(self._options.linear_light, rng):
+            return compose_light(colour, alpha, scenery, rng.uniform(*TONES))
+        return compose(colour, alpha, scenery)
+
+    def _warn_of_small(self, source: Foreground, size: tuple[int, int]) -> None:
         worker = get_worker_info()
         # Every worker meets every foreground, sooner or later; one is enough to tell.
         if source.name not in self._told and (worker is None or worker.id == 0):
             self._told.add(source.name)
-            height, width = size
-            log.warning(
-                f"{source.fg}: {width} x {height} is smaller than a crop; its crops are enlarged"
-            )
+            small = f"{source.fg}: {size[1]} x {size[0]} is smaller than a crop"
+            log.warning("%s; its crops are enlarged", small)
 
 
-def _drawn(rng: np.random.Generator) -> int:
-    return INTERPOLATIONS[rng.integers(len(INTERPOLATIONS))]
+def _chance(probability: float, rng: np.random.Generator) -> bool:
+    """Whether it happens; what never does draws nothing."""
+    return probability > 0 and rng.random() < probability

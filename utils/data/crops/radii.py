@@ -57,10 +57,8 @@ def unknown_place(stored: Stored, radii: Radii, rng: np.random.Generator) -> tup
         row = int(until.searchsorted(number, "right"))
         inside = number - (until[row - 1] if row else 0)
         column = int(np.flatnonzero(stored.unknown_radius[row] <= radius)[inside])
-        if radii.kind == "varied":
-            return row, column
         pixel = slice(row, row + 1), slice(column, column + 1)
-        if _trimap(stored, radii, pixel)[0, 0] == UNKNOWN:
+        if radii.kind == "varied" or _trimap(stored, radii, pixel)[0, 0] == UNKNOWN:
             return row, column
     if until[-1]:  # few of those that may be are; then look at them all
         whole = _trimap(stored, radii, (slice(0, height), slice(0, width)))
@@ -77,36 +75,35 @@ def trimap_through(stored: Stored, radii: Radii, view: View, alpha: np.ndarray) 
         alpha: the matte as the view shows it; where that is neither 0 nor 255 is unknown.
     """
     if radii.kind in ("varied", "independent"):
-        reach = sample_view(stored.unknown_radius, view, cv2.INTER_NEAREST, border=255)
-        trimap = _from_reach(alpha, reach, radii)
+        unknown_radius = sample_view(stored.unknown_radius, view, cv2.INTER_NEAREST, border=255)
+        trimap = _within_radii(alpha, unknown_radius, radii)
     else:
         window = box(view, stored.unknown_radius.shape)
-        trimap = sample_view(
-            _trimap(stored, radii, window), within(view, window), cv2.INTER_NEAREST
-        )
+        part = _trimap(stored, radii, window)
+        trimap = sample_view(part, within(view, window), cv2.INTER_NEAREST)
     # Interpolation can make a pixel fractional that the nearest one calls known.
     return np.where(trimap == UNKNOWN, np.uint8(UNKNOWN), cv2.LUT(alpha, LEVELS))
 
 
 def _trimap(stored: Stored, radii: Radii, window: Window) -> np.ndarray:
+    """A window of the trimap of the whole picture."""
     if radii.kind in ("varied", "independent"):
-        return _from_reach(stored.rgba[window][..., 3], stored.unknown_radius[window], radii)
+        alpha = stored.rgba[window][..., 3]
+        return _within_radii(alpha, stored.unknown_radius[window], radii)
     rows, columns = window
     margin = max(radii.foreground, radii.background) + 1
     top, left = max(0, rows.start - margin), max(0, columns.start - margin)
     around = stored.rgba[top : rows.stop + margin, left : columns.stop + margin, 3]
     make = distance_trimap if radii.kind == "distance" else narrow_trimap
     trimap = make(np.ascontiguousarray(around), radii.foreground)
-    height, width = rows.stop - rows.start, columns.stop - columns.start
-    top, left = rows.start - top, columns.start - left
-    return trimap[top : top + height, left : left + width]
+    return trimap[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
 
 
-def _from_reach(alpha: np.ndarray, reach: np.ndarray, radii: Radii) -> np.ndarray:
+def _within_radii(alpha: np.ndarray, unknown_radius: np.ndarray, radii: Radii) -> np.ndarray:
     if radii.foreground == radii.background:
-        return trimap_from_radius(alpha, reach, radii.foreground)
+        return trimap_from_radius(alpha, unknown_radius, radii.foreground)
     radius = np.where(alpha, np.uint8(radii.foreground), np.uint8(radii.background))
-    return np.where(reach <= radius, np.uint8(UNKNOWN), alpha)
+    return np.where(unknown_radius <= radius, np.uint8(UNKNOWN), alpha)
 
 
 LEVELS = np.full(256, UNKNOWN, np.uint8)

@@ -58,10 +58,9 @@ def plain_canvas(size: tuple[int, int]) -> Canvas:
 def affine_canvas(
     size: tuple[int, int], crop: int, affine: bool, squash: float, rng: np.random.Generator
 ) -> Canvas:
-    """A canvas as GCA draws it (Li and Lu, AAAI 2020): squashed, turned, enlarged to hold a crop.
+    """A canvas for a picture of (height, width), drawn as GCA does (Li and Lu, AAAI 2020).
 
     Args:
-        size: (height, width) of the picture.
         crop: the canvas is no smaller.
         affine: flipped either way, scaled by 0.8 to 1.25 along each side, turned by up to 30
             degrees (where the longer side is 1024 or more), sheared by up to 10, about the centre.
@@ -109,7 +108,9 @@ def stretched(view: View, size: tuple[int, int], other: tuple[int, int]) -> View
     return view._replace(matrix=matrix)
 
 
-def sample_view(picture: np.ndarray, view: View, interpolation: int | None = None, border: int = 0):
+def sample_view(
+    picture: np.ndarray, view: View, interpolation: int | None = None, border: int = 0
+) -> np.ndarray:
     """What a view shows of a picture.
 
     Args:
@@ -121,7 +122,7 @@ def sample_view(picture: np.ndarray, view: View, interpolation: int | None = Non
     Returns:
         uint8 (crop, crop) or (crop, crop, C).
     """
-    rows, columns = window = box(view, picture.shape)
+    window = box(view, picture.shape)
     part = picture[window]
     crop = view.crop, view.crop
     if not part.size:
@@ -135,19 +136,18 @@ def sample_view(picture: np.ndarray, view: View, interpolation: int | None = Non
             interpolation = cv2.INTER_AREA if a >= 2 else cv2.INTER_LINEAR
         return cv2.resize(part, crop, interpolation=interpolation)
 
-    matrix = within(view, window).matrix
-    shrunk = int(view.scale)
+    seen = within(view, window)
     if interpolation is None:
         interpolation = cv2.INTER_LINEAR
+        shrunk = int(view.scale)
         if shrunk > 1:
             # Linear interpolation sees two pixels only; of several to one it would drop most.
-            height, width = (math.ceil(side / shrunk) for side in part.shape[:2])
-            part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
-            whole = _resized(*(columns.stop - columns.start, rows.stop - rows.start), width, height)
-            matrix = whole[:2] @ np.vstack([matrix, (0, 0, 1)])
+            size = tuple(math.ceil(side / shrunk) for side in part.shape[:2])
+            seen = stretched(seen, part.shape[:2], size)
+            part = cv2.resize(part, size[::-1], interpolation=cv2.INTER_AREA)
     return cv2.warpAffine(
         part,
-        matrix,
+        seen.matrix,
         crop,
         flags=interpolation | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
@@ -155,18 +155,15 @@ def sample_view(picture: np.ndarray, view: View, interpolation: int | None = Non
     )
 
 
-def box(view: View, size: tuple[int, ...], margin: int = 0) -> Window:
-    """The rows and columns of a picture that a view needs, and `margin` more where there are.
-
-    Args:
-        size: height and width of the picture come first in it.
-    """
+def box(view: View, size: tuple[int, ...]) -> Window:
+    """The rows and columns that a view needs of a picture of (height, width, ...) `size`."""
     spans = []
     for (along_x, along_y, shift), length in zip(view.matrix[::-1].tolist(), size, strict=False):
         middle = shift + (along_x + along_y) * (view.crop - 1) / 2
         half = (abs(along_x) + abs(along_y)) * view.crop / 2
         low, high = middle - half + 0.5, middle + half + 0.5
-        around = margin if _whole(low) and _whole(high) else margin + 3  # what a kernel reads
+        whole = all(abs(edge - round(edge)) < 1e-6 for edge in (low, high))
+        around = 0 if whole else 3  # what a kernel reads
         start = min(max(math.floor(low + 1e-6) - around, 0), length)
         stop = max(min(math.ceil(high - 1e-6) + around, length), start)
         spans.append(slice(start, stop))
@@ -180,28 +177,20 @@ def within(view: View, window: Window) -> View:
     return view._replace(matrix=matrix)
 
 
-def _whole(number: float) -> bool:
-    return abs(number - round(number)) < 1e-6
-
-
 def _resized(width: int, height: int, new_width: int, new_height: int) -> np.ndarray:
     x, y = new_width / width, new_height / height
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
 
 
 def _drawn_map(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    """Flipped and scaled, then turned, then sheared about the centre."""
     turn = math.radians(rng.uniform(-DEGREES, DEGREES) * (max(height, width) >= TURNED_FROM))
     shear = math.radians(rng.uniform(-SHEAR, SHEAR))
     x, y = rng.uniform(*SCALE, 2) * (1 - 2 * rng.integers(0, 2, 2))
-    centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
-    # Flipped and scaled, then turned, then sheared.
-    linear = np.array(
-        [
-            [math.cos(turn + shear) * x, -math.sin(turn + shear) * y, 0],
-            [math.sin(turn) * x, math.cos(turn) * y, 0],
-            [0, 0, 1],
-        ]
-    )
-    to = np.array([[1, 0, centre_x], [0, 1, centre_y], [0, 0, 1]])
-    back = np.array([[1, 0, -centre_x], [0, 1, -centre_y], [0, 0, 1]])
+    linear = np.eye(3)
+    linear[0, :2] = math.cos(turn + shear) * x, -math.sin(turn + shear) * y
+    linear[1, :2] = math.sin(turn) * x, math.cos(turn) * y
+    to, back = np.eye(3), np.eye(3)
+    to[:2, 2] = (width - 1) / 2, (height - 1) / 2
+    back[:2, 2] = -to[:2, 2]
     return to @ linear @ back
