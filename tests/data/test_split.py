@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.refusals import refused
-from utils.data.split import Split, read_split, split, split_problems, write_split
+from utils.data.split import Split, read_split, split, write_split
 from utils.disk.lock import folder_lock
 
 
@@ -121,11 +121,12 @@ def test_composite_on_both_sides_is_refused(tmp_path):
 
 
 def test_all_problems_of_the_lists_are_found(tmp_path):
-    assert split_problems(tmp_path, ["a", "b"]) == []
     (tmp_path / "train_names.txt").write_text("a\nq\nz\nb\n")
-    assert len(split_problems(tmp_path, ["a", "b"])) == 3  # q, z and no other list
+    read_split(tmp_path, ["a", "b"], problems := [])
+    assert len(problems) == 3  # q, z and no other list
     (tmp_path / "valid_names.txt").write_text("b\na\n")
-    assert len(split_problems(tmp_path, ["a", "b"])) == 4
+    read_split(tmp_path, ["a", "b"], problems := [])
+    assert len(problems) == 4
 
 
 def test_missing_split_says_to_run_data_gen(tmp_path):

@@ -14,7 +14,7 @@ from utils.cli.processes import run
 from utils.cli.progress import progress_bar
 from utils.data.compose.composites import too_long
 from utils.data.folders import Part, backgrounds, foregrounds, parts
-from utils.data.split import split_problems
+from utils.data.split import TRAIN_NAMES, VALID_NAMES, read_split
 from utils.images.names import list_images
 from utils.images.pairing import belongs_to_none, by_owner, partners
 from utils.images.reading import (
@@ -40,44 +40,39 @@ def check_set(
 
     Decodes every foreground, matte, trimap and background of the parts (train, test) that there
     are, and compares their names, their sizes, the lists of names, and the foregrounds of both
-    parts: no test foreground may be trained on. What is made of them
-    (`composed`, `merged`, `store`) is not looked at. A summary is logged.
+    parts: no test foreground may be trained on. What is made of them (`composed`, `merged`,
+    `store`) is not looked at. A summary is logged.
 
     Args:
-        root: the folder of the data set.
         workers: processes; 0 does all in this one.
         background_folder: checked too; with it, the set needs no backgrounds of its own.
         per_foreground: how many test composites each foreground will have.
-
-    Returns:
-        The problems; none when all is well.
 
     Raises:
         InputError: there is neither `root/train` nor `root/test`, or a worker was killed.
     """
     root = Path(root)
     problems: list[str] = []
-    jobs: list[_Job] = []
+    jobs: dict[_Job, None] = {}
     for part in parts(root):
-        there = foregrounds(root, part, problems)
+        present = foregrounds(root, part, problems)
         if part == "test":
-            problems += filter(None, (too_long(one, per_foreground) for one in there))
-        jobs += _pair_jobs(root, part, problems)
-        jobs += _background_jobs(root, part, background_folder, problems)
+            problems += filter(None, (too_long(one, per_foreground) for one in present))
+        jobs |= dict.fromkeys(_pair_jobs(root, part, problems))
+        jobs |= dict.fromkeys(_background_jobs(root, part, background_folder, problems))
     names = list(list_images(root / "train" / "fg", []))
-    if names:
-        problems += split_problems(root, names)
+    if names and any((root / file).exists() for file in (TRAIN_NAMES, VALID_NAMES)):
+        read_split(root, names, problems)
 
-    jobs = list(dict.fromkeys(jobs))
     counts = Counter(path.parent for job in jobs for path in job.files)
     pixels = 0
     contents: dict[Path, bytes] = {}
     with progress_bar(total=sum(counts.values()), desc="checking", unit="file") as bar:
-        for found in run(_check, jobs, workers, root):
-            problems += found.problems
-            pixels += found.pixels
-            contents |= found.content
-            bar.update(found.files)
+        for result in run(_check, list(jobs), workers, root):
+            problems += result.problems
+            pixels += result.pixels
+            contents |= result.content
+            bar.update(result.files)
     trained = {content: path for path, content in contents.items() if _part(path) == "train"}
     problems += [
         f"{path}: the same picture as {trained[content]}, so the test is on what was trained on; "
@@ -86,11 +81,8 @@ def check_set(
         if _part(path) == "test" and content in trained
     ]
     problems = sorted(set(problems))
-    log.info(
-        "%s: %.0f megapixels, %d problems",
-        ", ".join(f"{folder} {count}" for folder, count in counts.items()),
-        *(pixels / 1e6, len(problems)),
-    )
+    folders = ", ".join(f"{folder} {count}" for folder, count in counts.items())
+    log.info("%s: %.0f megapixels, %d problems", folders, pixels / 1e6, len(problems))
     return problems
 
 
@@ -106,7 +98,7 @@ class _Job(NamedTuple):
         return [path for path in (self.colour, self.matte, *self.trimaps) if path is not None]
 
 
-class _Found(NamedTuple):
+class _Result(NamedTuple):
     files: int
     pixels: int
     problems: list[str]
@@ -125,17 +117,15 @@ def _pair_jobs(root: Path, part: Part, problems: list[str]) -> list[_Job]:
     paired = set(partner.values())
     own |= {name: path for name, path in mattes.items() if name not in paired}
     trimaps: dict[str, list[Path]] = defaultdict(list)
-    strays = []
+    strays: list[Path] = []
     folder = root / part / "trimap"
     if part == "test" and folder.is_dir():
-        found, others = by_owner(list_images(folder, problems), own, problems)
-        for (name, _), path in found.items():
+        owned, strays = by_owner(list_images(folder, problems), own, problems)
+        for (name, _), path in owned.items():
             trimaps[name].append(path)
-        for path in others:
-            problems.append(belongs_to_none(path))
-            strays.append(_Job(trimaps=(path,)))
+        problems += map(belongs_to_none, strays)
     jobs = [_Job(colours.get(name), own[name], tuple(trimaps[name])) for name in own]
-    return jobs + strays
+    return jobs + [_Job(trimaps=(path,)) for path in strays]
 
 
 def _background_jobs(
@@ -150,7 +140,7 @@ def _background_jobs(
     return [_Job(path) for folder in folders for path in list_images(folder, problems).values()]
 
 
-def _check(job: _Job) -> _Found:
+def _check(job: _Job) -> _Result:
     """Decode the files of one job and compare them."""
     problems: list[str] = []
 
@@ -185,4 +175,4 @@ def _check(job: _Job) -> _Found:
     content = {}
     if colour is not None and job.matte is not None:
         content[job.colour] = hashlib.sha256(colour).digest()
-    return _Found(len(job.files), pixels, problems, content)
+    return _Result(len(job.files), pixels, problems, content)

@@ -1,8 +1,21 @@
-"""Pictures that turned out bad during a training: each is named once, and too many are an error."""
+"""What goes wrong while samples are made: pictures that turn out bad, workers that end."""
 
-from collections.abc import Iterable
+import errno
+import multiprocessing
+import signal
+import tempfile
+from collections.abc import Iterable, Sequence
+from multiprocessing.connection import Listener
 
+from models.errors import InputError
 from utils.cli.problems import tolerate
+
+SHM = "raise the room in /dev/shm (docker run --shm-size=1g), or lower data.workers"
+FILES = "too many open files; raise their limit (ulimit -n 4096), or lower data.workers"
+KILLED = (
+    "one was killed, probably for want of memory; lower it or data.cache_mb, or give /dev/shm "
+    "more room (docker run --shm-size=1g)"
+)
 
 
 class Failures:
@@ -31,3 +44,35 @@ class Failures:
         """The count for the end of an epoch; empty without problems."""
         count = len(self._problems)
         return f"{count} of {self._total} pictures left out" if count else ""
+
+
+def require_means_of_workers() -> None:
+    """Raise an `InputError` where workers could not start, or not send what they make."""
+    try:
+        multiprocessing.Queue().close()  # its locks are files in /dev/shm
+        Listener().close()  # a socket in the folder of temporary files
+    except OSError as error:
+        if error.errno is None:  # of the socket
+            folder = tempfile.gettempdir()
+            reason = f"TMPDIR, {folder}, is too long for their sockets; set it to a shorter one"
+        elif error.errno == errno.EMFILE:
+            reason = FILES
+        else:
+            reason = f"none can start ({error.strerror}); {SHM}"
+        raise InputError(f"data.workers: {reason}") from None
+
+
+def worker_error(error: Exception, codes: Sequence[int | None]) -> InputError | None:
+    """Why workers ended, and what to do; None where `error` is about something else.
+
+    Args:
+        codes: with which the workers exited; the number of the error of what one could not send.
+    """
+    gone = isinstance(error, ConnectionError | EOFError) or "DataLoader worker" in str(error)
+    killed = any(code is not None and code < 0 for code in codes)
+    no_files = errno.EMFILE in (getattr(error, "errno", None), *codes) or "ancdata" in str(error)
+    if no_files or (gone and not killed and isinstance(error, OSError)):
+        return InputError(f"data.workers: {FILES}")
+    if -signal.SIGBUS in codes:
+        return InputError(f"data.workers: one found no room in shared memory; {SHM}")
+    return InputError(f"data.workers: {KILLED}") if gone else None

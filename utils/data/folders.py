@@ -28,15 +28,15 @@ def parts(root: Path | str) -> list[Part]:
     Raises:
         InputError: it has neither.
     """
-    found = [part for part in get_args(Part) if (Path(root) / part).is_dir()]
-    if not found:
+    present = [part for part in get_args(Part) if (Path(root) / part).is_dir()]
+    if not present:
         layout = LAYOUT.format(part="train")
         importing = command("pre_process.py", root, "--kind", "KIND", "--from", "SOURCE")
         raise InputError(
             f"{root}: neither train nor test is in it; {layout}, or import a data set with "
             f"{importing} (see data/README.md)"
         )
-    return found
+    return present
 
 
 def foregrounds(
@@ -57,13 +57,10 @@ def foregrounds(
     """
     folder = Path(root) / part
     if not folder.is_dir():
-        complain(
-            f"{folder}: no such folder; {LAYOUT.format(part=part)} of {root} (see data/README.md)",
-            problems,
-        )
+        layout = LAYOUT.format(part=part)
+        complain(f"{folder}: no such folder; {layout} of {root} (see data/README.md)", problems)
         return []
-    colours = list_images(folder / "fg", problems)
-    mattes = list_images(folder / "alpha", problems)
+    colours, mattes = (list_images(folder / kind, problems) for kind in ("fg", "alpha"))
     alphas = find_partners(colours, mattes, folder / "alpha", problems, own=folder / "fg")
     file = folder / f"{part}_fg_names.txt"
     names = _listed(file, colours, folder / "fg", problems)
@@ -107,8 +104,6 @@ def _listed(
     if not path.exists() or not images:
         return list(images)
     order, unknown = follow(read_names(path, problems), images)
-    complain(
-        [f"{path}: lists {line}, which is not in {folder}; add it there" for line in unknown],
-        problems,
-    )
+    wrong = [f"{path}: lists {line}, which is not in {folder}; add it there" for line in unknown]
+    complain(wrong, problems)
     return order

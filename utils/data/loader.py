@@ -1,7 +1,6 @@
 """Batches of samples: their order, and the loaders of training and validation."""
 
 import logging
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -17,16 +16,14 @@ from torch.utils.data import DataLoader, Sampler, get_worker_info
 
 from models.errors import InputError
 from utils.cli.signals import withheld_from_workers
-from utils.data.failures import Failures
+from utils.data.failures import SHM, Failures, require_means_of_workers, worker_error
 from utils.data.samples import SampleResult, Samples, TrainingData
 
 log = logging.getLogger(__name__)
 
-Key = tuple[int, int]
 ORDER = 3  # apart from the draws of samples, for any seed
 LARGE_BLOCK = 31 << 20  # bytes; glibc adapts to blocks of less than 32 MiB
 POLL = 0.2  # seconds after which a wait for workers looks whether it is to stop
-SHM = "raise the room in /dev/shm (docker run --shm-size=1g), or lower data.workers"
 
 
 class Batches(Sampler):
@@ -45,14 +42,11 @@ class Batches(Sampler):
     def __len__(self) -> int:
         return max(0, self.per_epoch * self._epochs - self.start)
 
-    def __iter__(self) -> Iterator[list[Key]]:
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         first_epoch, skip = divmod(self.start, self.per_epoch)
         for epoch in range(first_epoch, self._epochs):
-            order = (
-                np.random.default_rng([ORDER, self._seed, epoch])
-                .permutation(self._samples)
-                .tolist()
-            )
+            rng = np.random.default_rng([ORDER, self._seed, epoch])
+            order = rng.permutation(self._samples).tolist()
             for batch in range(skip, self.per_epoch):
                 indices = order[batch * self._batch_size : (batch + 1) * self._batch_size]
                 yield [(epoch, index) for index in indices]
@@ -77,7 +71,8 @@ class Loader(DataLoader):
         self.failures = failures
 
     def __iter__(self) -> Iterator[NamedTuple]:
-        return _one_line_errors(self._made(stop=None), self.failures)
+        with self.batches() as batches:
+            yield from batches
 
     @contextmanager
     def batches(self, stop: object = None) -> Iterator[Iterator[NamedTuple]]:
@@ -86,24 +81,46 @@ class Loader(DataLoader):
         Args:
             stop: what becomes true when a batch is no longer to be waited for; they end then.
         """
-        made = self._made(stop)
-        try:
-            yield _one_line_errors(made, self.failures)
-        finally:
-            _end_workers(made)  # here, too: a generator that was never asked has no end
-
-    def _made(self, stop: object) -> Iterator[SampleResult]:
         if self.num_workers:
-            try:
-                multiprocessing.Queue().close()  # its locks are files in /dev/shm
-            except OSError as error:
-                reason = f"none can start ({error.strerror})"
-                raise InputError(f"data.workers: {reason}; {SHM}") from None
+            require_means_of_workers()
         with withheld_from_workers():  # or a signal could reach a worker before it ignores them
-            batches = super().__iter__()
-        if hasattr(batches, "_try_get_data"):
-            batches._try_get_data = _Wait(batches._try_get_data, stop)
-        return batches
+            results = super().__iter__()
+        workers = getattr(results, "_workers", ())
+        if workers:
+            results._try_get_data = _Wait(results._try_get_data, stop)
+        try:
+            yield self._checked(results)
+        except (RuntimeError, OSError, EOFError) as error:  # PyTorch raises it at any place
+            for worker in workers if isinstance(error, ConnectionError | EOFError) else ():
+                worker.join(1)  # one that was just killed has no exit code yet
+            cause = worker_error(error, [worker.exitcode for worker in workers])
+            if not workers or cause is None:
+                raise
+            raise cause from None
+        finally:
+            # Workers ignore signals, and a traceback may keep their iterator alive: without this
+            # the interpreter would wait for them for ever at its end.
+            if workers:
+                results._shutdown_workers()
+
+    def _checked(self, results: Iterator[SampleResult]) -> Iterator[NamedTuple]:
+        """The samples of results, with one line for what goes wrong."""
+        told = False
+        try:
+            for sample, problems in results:
+                self.failures.add(problems)
+                if isinstance(sample[0], np.ndarray):
+                    if not told:
+                        log.warning("/dev/shm is full, so batches take a slower way; %s", SHM)
+                    told = True
+                yield type(sample)(*map(_as_tensor, sample))
+        except _Stopped:
+            return
+        except InputError as error:
+            # A worker sends its traceback as the message; the last line is what it had to say.
+            line = str(error).strip().splitlines()[-1]
+            prefix = f"{InputError.__module__}.{InputError.__name__}: "
+            raise InputError(line.removeprefix(prefix)) from None
 
 
 class _Stopped(Exception):
@@ -122,11 +139,11 @@ class _Wait:
         return self._get(POLL)
 
 
-def _collate(made: list[SampleResult]) -> SampleResult:
-    parts = zip(*(one.sample for one in made), strict=True)
-    problems = tuple(problem for one in made for problem in one.problems)
+def _collate(results: list[SampleResult]) -> SampleResult:
+    parts = zip(*(one.sample for one in results), strict=True)
+    problems = tuple(problem for one in results for problem in one.problems)
     batch = (None if part[0] is None else _stacked(part) for part in parts)
-    return SampleResult(type(made[0].sample)(*batch), problems)
+    return SampleResult(type(results[0].sample)(*batch), problems)
 
 
 def _stacked(parts: Sequence[Tensor]) -> Tensor | np.ndarray:
@@ -146,41 +163,6 @@ def _stacked(parts: Sequence[Tensor]) -> Tensor | np.ndarray:
 
 def _as_tensor(part: Tensor | np.ndarray | None) -> Tensor | None:
     return torch.from_numpy(part) if isinstance(part, np.ndarray) else part
-
-
-def _one_line_errors(batches: Iterator[SampleResult], failures: Failures) -> Iterator[NamedTuple]:
-    told = False
-    try:
-        for sample, problems in batches:
-            failures.add(problems)
-            if isinstance(sample[0], np.ndarray):
-                if not told:
-                    log.warning("/dev/shm is full, so batches take a slower way; %s", SHM)
-                told = True
-            yield type(sample)(*map(_as_tensor, sample))
-    except _Stopped:
-        return
-    except InputError as error:
-        # A worker sends its traceback as the message; the last line is what it had to say.
-        line = str(error).strip().splitlines()[-1]
-        prefix = f"{InputError.__module__}.{InputError.__name__}: "
-        raise InputError(line.removeprefix(prefix)) from None
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise InputError(
-            "data.workers: one was killed, probably for want of memory; lower it or data.cache_mb, "
-            "or give /dev/shm more room (docker run --shm-size=1g)"
-        ) from None
-    finally:
-        _end_workers(batches)
-
-
-def _end_workers(batches: Iterator[SampleResult]) -> None:
-    # Workers ignore signals, and a traceback may keep their iterator alive: without this the
-    # interpreter would wait for them for ever at its end.
-    if hasattr(batches, "_shutdown_workers"):
-        batches._shutdown_workers()
 
 
 def training_loader(sources: TrainingData, batch_size: int, epochs: int, pin: bool) -> Loader:
@@ -229,4 +211,8 @@ def _start_worker(_: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # What a queue cannot send would be waited for for ever; a worker that ends is noticed.
-    Queue._on_queue_feeder_error = staticmethod(lambda *_: os._exit(1))
+    Queue._on_queue_feeder_error = staticmethod(_end_worker)
+
+
+def _end_worker(error: Exception, _: object) -> None:
+    os._exit(getattr(error, "errno", None) or 1)

@@ -60,14 +60,14 @@ def first_usable(
     rng: np.random.Generator,
     problems: list[str],
 ) -> Result:
-    """What `read` makes of the first, or of any of the others that it can be made of.
+    """What `read` makes of the first, or of one drawn of the others where that cannot be read.
 
     Args:
         first: None draws one of the others.
-        problems: what was wrong with those that it could not be made of is added to it.
+        problems: what was wrong with those that cannot be read is added to it.
 
     Raises:
-        InputError: twenty in a row cannot be used.
+        InputError: twenty in a row cannot be read.
     """
     for _ in range(TRIES):
         one = others[rng.integers(len(others))] if first is None else first
@@ -90,7 +90,7 @@ def planes(parts: Sequence[np.ndarray], flipped: bool) -> list[Tensor]:
     planes = np.empty((len(channels), *channels[0].shape), np.uint8)
     for plane, channel in zip(planes, channels, strict=True):
         if flipped:
-            cv2.flip(channel, 1, dst=plane)
+            cv2.flip(channel, 1, dst=plane)  # NumPy takes ten times as long
         else:
             plane[:] = channel
     return list(torch.from_numpy(planes).split([1 if p.ndim == 2 else 3 for p in parts]))

@@ -51,28 +51,31 @@ class Sources:
         for place, one in enumerate(self._foregrounds):
             if one in self._usable and one.name in chosen:
                 for number in self._numbers(chosen[one.name], subset):
-                    own = (place * each + number) % len(self._backgrounds) if number >= 0 else None
+                    own = (
+                        None if number is None else (place * each + number) % len(self._backgrounds)
+                    )
                     items.append(Item(one, None if own is None else self._backgrounds[own]))
         augment = config.augment if subset == "train" else None
-        weights = (config.loss.composition, config.loss.coarse_composition)
-        layers = subset == "train" and any(weights)
+        layers = subset == "train" and bool(
+            config.loss.composition or config.loss.coarse_composition
+        )
         return CropSet(
             self._store, items, self._backgrounds, config.data, augment, config.seed, layers
         )
 
     def _each(self) -> int:
         """How many composites a foreground has; the lists of a split by composite hold them all."""
-        listed = [
-            max(numbers) for part in self._split for numbers in part.values() if numbers is not None
-        ]
-        return 1 + max(listed) if listed else self.config.data.backgrounds_per_foreground
+        listed = (
+            number for part in self._split for numbers in part.values() for number in numbers or ()
+        )
+        return 1 + max(listed, default=self.config.data.backgrounds_per_foreground - 1)
 
-    def _numbers(self, composites: list[int] | None, subset: Subset) -> list[int]:
-        """Of each sample of a foreground, which of its backgrounds it has; -1 is any."""
+    def _numbers(self, composites: list[int] | None, subset: Subset) -> list[int | None]:
+        """Of each sample of a foreground, which of its backgrounds it has; None is any."""
         options = self.config.data
         if composites is not None:
             return composites[: options.valid_backgrounds] if subset == "valid" else composites
         if subset == "valid":
-            return [-1] * options.valid_backgrounds
+            return [None] * options.valid_backgrounds
         each = options.backgrounds_per_foreground
-        return [-1] * each if options.shuffle_backgrounds else list(range(each))
+        return [None] * each if options.shuffle_backgrounds else list(range(each))

@@ -12,7 +12,7 @@ import numpy as np
 from models.errors import InputError
 from models.files.atomic import atomic
 from utils.cli.advice import command
-from utils.cli.problems import refuse
+from utils.cli.problems import complain
 from utils.data.folders import foregrounds
 from utils.disk.lock import folder_lock
 from utils.images.names import (
@@ -86,8 +86,7 @@ def write_split(
             into the data set.
     """
     root = Path(root)
-    ours = [one.name for one in foregrounds(root, "train")]
-    lines = ours
+    ours = lines = [one.name for one in foregrounds(root, "train")]
     if per_foreground is not None:
         lines = [name for one in ours for name in composite_names(one, per_foreground)]
     try:
@@ -98,7 +97,7 @@ def write_split(
         for file, names in zip((TRAIN_NAMES, VALID_NAMES), lists, strict=True):
             _keep_other(root / file, names)
             write_names(root / file, names)
-    return _read(root, ours)[0]
+    return read_split(root, ours)
 
 
 def _keep_other(path: Path, names: Sequence[str]) -> None:
@@ -110,64 +109,53 @@ def _keep_other(path: Path, names: Sequence[str]) -> None:
         log.info("%s: another list was there, which is %s now", path, kept.name)
 
 
-def read_split(root: Path | str) -> Split:
+def read_split(
+    root: Path | str, names: Sequence[str] | None = None, problems: list[str] | None = None
+) -> Split:
     """The split in train_names.txt and valid_names.txt of `root`.
+
+    Args:
+        names: of the training foregrounds; None looks for them.
+        problems: where to put all that is wrong, instead of raising the first of it.
 
     Raises:
         InputError: a list is missing or empty, names what is not there, or shares an entry with the
             other list.
     """
-    names = [one.name for one in foregrounds(root, "train")]
-    split, problems = _read(Path(root), names)
-    refuse(problems)
-    return split
-
-
-def split_problems(root: Path | str, names: Sequence[str]) -> list[str]:
-    """Everything that is wrong with the lists of `root`; nothing is when there is neither of them.
-
-    Args:
-        names: of the training foregrounds.
-    """
     root = Path(root)
-    if not any((root / file).exists() for file in (TRAIN_NAMES, VALID_NAMES)):
-        return []
-    return _read(root, names)[1]
-
-
-def _read(root: Path, names: Sequence[str]) -> tuple[Split, list[str]]:
-    problems: list[str] = []
+    if names is None:
+        names = [one.name for one in foregrounds(root, "train")]
     present, lookup = set(names), Lookup(names)
+    wrong: list[str] = []
     lists = {
-        file: [_meant(line, present, lookup) for line in _read_list(root / file, problems)]
+        file: [_meant(line, present, lookup) for line in _lines(root / file, wrong)]
         for file in (TRAIN_NAMES, VALID_NAMES)
     }
+    train, valid = lists.values()
     # A foreground may be called as a composite of another is: cat_1.
     by_composite = any(
-        line not in present and parse_composite(line, present)
-        for lines in lists.values()
-        for line in lines
+        line not in present and parse_composite(line, present) for line in train + valid
     )
     again = command("data_gen.py", root, *(("--by", "composite") if by_composite else ()))
     what = "is no composite NAME_k of a foreground" if by_composite else "is not"
-    for file, lines in lists.items():
-        problems += [
-            f"{root / file}: lists {line}, which {what} in {root / 'train' / 'fg'}; "
-            f"run {again} again"
-            for line in lines
-            if not (parse_composite(line, present) if by_composite else line in present)
-        ]
-    train, valid = lists.values()
-    problems += [
+    wrong += [
+        f"{root / file}: lists {line}, which {what} in {root / 'train' / 'fg'}; run {again} again"
+        for file, lines in lists.items()
+        for line in lines
+        if not (parse_composite(line, present) if by_composite else line in present)
+    ]
+    wrong += [
         f"{root / VALID_NAMES}: {line} is in {TRAIN_NAMES} too; run {again} again"
         for line in sorted(set(train) & set(valid))
     ]
-    return Split(*(_chosen(lines, names, by_composite) for lines in lists.values())), problems
+    complain(wrong, problems)
+    return Split(*(_chosen(lines, names, by_composite) for lines in (train, valid)))
 
 
 def _chosen(
     lines: list[str], names: Sequence[str], by_composite: bool
 ) -> dict[str, list[int] | None]:
+    """Of the names those in the lines, with their composites."""
     if not by_composite:
         chosen = set(lines)
         return {name: None for name in names if name in chosen}
@@ -188,14 +176,14 @@ def _meant(line: str, present: set[str], lookup: Lookup) -> str:
     return name if number is None else f"{name}_{number}"
 
 
-def _read_list(path: Path, problems: list[str]) -> list[str]:
-    if not path.exists():
-        problems.append(f"{path}: no such file; run {command('data_gen.py', path.parent)} first")
-        return []
-    found: list[str] = []
-    names = read_names(path, found)
+def _lines(path: Path, problems: list[str]) -> list[str]:
     again = command("data_gen.py", path.parent)
+    if not path.exists():
+        problems.append(f"{path}: no such file; run {again} first")
+        return []
+    wrong: list[str] = []
+    names = read_names(path, wrong)
     problems += [
-        f"{path}: the split is empty; run {again} again" if EMPTY in one else one for one in found
+        f"{path}: the split is empty; run {again} again" if EMPTY in one else one for one in wrong
     ]
     return names
