@@ -9,7 +9,8 @@ Reads what `test.py --network` takes, published checkpoints (pretrained/README.m
 says what it found; of a file of no known layout it says how the closest one differs. Nothing in a
 file is run. Writes OUT: name, structure, plan and weights, as safetensors or, with another suffix,
 as a PyTorch file; --half keeps the weights in float16. With --mean, once or more, its weights are
-averaged with those of networks that were trained on from it, or from the same one.
+averaged with those of networks that were trained on from it, or from the same one. An older OUT is
+replaced if it is a network alone and no shipped one.
 """
 
 from collections.abc import Sequence
@@ -25,7 +26,9 @@ from models.files.mean import mean
 from utils.cli.arguments import parser, path
 from utils.disk.files import require_target
 from utils.networks.cost import comparison
-from utils.networks.loading import open_network
+from utils.networks.loading import network_path, open_network, shipped_networks
+
+NETWORK_ALONE = {"kind", "name", "structure", "plan", "weights"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -42,14 +45,30 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = options.parse_args(argv)
     names = [args.checkpoint, *args.mean]
-    for name in args.mean:
-        if names.count(name) > 1:
+    paths = [network_path(name).resolve() for name in names]
+    for name, read in zip(names, paths, strict=True):
+        if paths.count(read) > 1:
             raise InputError(f"--mean {name}: stands twice; give it once")
-    require_target("OUT", args.out, [Path(name) for name in names])
+    require_target("OUT", args.out, paths)
+    _require_replaceable(args.out)
     network = mean({name: open_network(name) for name in names})
     files.save_network(args.out, network, args.half)
     print(comparison({network.name: network}))
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB")
+
+
+def _require_replaceable(out: Path) -> None:
+    """Raise an `InputError` where `out` is there and is not what this script writes."""
+    if not out.exists():
+        return
+    if out.resolve() in shipped_networks().values():
+        raise InputError(f"OUT {out}: is a shipped network; name another file")
+    try:
+        content = files.read(out) or {}
+    except InputError:
+        content = {}
+    if content.keys() != NETWORK_ALONE:
+        raise InputError(f"OUT {out}: is there already, and no network alone; name another file")
 
 
 if __name__ == "__main__":

@@ -10,20 +10,23 @@ from models.layers.basic import Unit
 
 
 @torch.no_grad()
-def fold(network: nn.Module, norms: bool) -> None:
+def fold(network: nn.Module, norms: bool, gates: bool = False) -> None:
     """Fold in place: spectral norms and learned scales, and with `norms` the BatchNorms of units.
 
     Statistics are those of evaluation mode. A BatchNorm that does not follow a convolution directly
-    stays.
+    stays. With `gates`, learned scales stay, and what was a gate is one of these.
     """
     for module in list(network.modules()):
         if parametrize.is_parametrized(module, "weight"):
             _make_plain(module)
-    for module in network.modules():
-        if isinstance(module, Unit) and isinstance(module.norm, Scale):
-            _fold_scale(module)
-        elif isinstance(module, Unit) and isinstance(module.norm, Norm) and norms:
-            _fold_norm(module)
+    for unit in [module for module in network.modules() if isinstance(module, Unit)]:
+        norm = unit.norm
+        if isinstance(norm, Scale) and not gates:
+            _fold_scale(unit)
+        elif isinstance(norm, Norm) and norms:
+            _fold_norm(unit)
+            if gates and norm.gate:
+                unit.norm = Scale(norm.writes, norm.num_features, norm.part)
 
 
 def _make_plain(module: nn.Module) -> None:

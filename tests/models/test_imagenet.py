@@ -1,5 +1,6 @@
 """DIM's encoder from ImageNet's VGG-16: the right tensors, or a line that says what to do."""
 
+import argparse
 import urllib.error
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 import models
 from models.errors import InputError
 from models.files.imagenet import load_encoder
+from tests.refusals import refused
 
 torchvision = pytest.importorskip("torchvision")
 
@@ -44,6 +46,55 @@ def test_another_width_or_depth_is_refused(convolutions):
         InputError, match=r"network\.pretrained: ImageNet weights fit the encoder of dim"
     ):
         load_encoder(network)
+
+
+@pytest.mark.parametrize(
+    "content", [b"<html>login</html>", b"", b"half"], ids=["page", "empty", "half"]
+)
+def test_a_damaged_file_in_the_cache_is_named_with_what_to_do(tmp_path, monkeypatch, content):
+    weights = torchvision.models.MobileNet_V2_Weights.IMAGENET1K_V1
+    file = tmp_path / "hub" / "checkpoints" / weights.url.rsplit("/", 1)[1]
+    file.parent.mkdir(parents=True)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    if content == b"half":
+        torch.save({"features.0.0.weight": torch.rand(32, 3, 3, 3)}, file)
+        content = file.read_bytes()[: file.stat().st_size // 2]
+    file.write_bytes(content)
+    line = refused(load_encoder, models.build("mobile_unet"))
+    assert f"network.pretrained: {file}: damaged" in line and "remove it and run again" in line
+
+
+def test_a_file_is_unwrapped_as_that_of_any_network_is(tmp_path, vgg):
+    network, other = models.build("dim"), models.build("dim")
+    state = {f"module.{name}": value for name, value in vgg.items()}
+    torch.save({"epoch": 3, "model": state, "args": argparse.Namespace(lr=1)}, tmp_path / "a.pth")
+    load_encoder(network, str(tmp_path / "a.pth"))
+    load_encoder(other)
+    kept = other.state_dict()
+    assert all(
+        torch.equal(value, kept[k])
+        for k, value in network.encoder1.state_dict(prefix="encoder1.").items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "gone.pth: no such file; give its path, or imagenet"),
+        (b"nothing", "truncated, or no checkpoint"),
+        ({"features.0.0.weight": torch.zeros(32, 3, 3, 3)}, "holds no features.0.1."),
+        ({"features.0.0.weight": torch.zeros(3, 3, 3, 3)}, "is (3, 3, 3, 3), not (32, 6, 3, 3)"),
+        ({"epoch": 3}, "no weights"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_named(tmp_path, content, words):
+    path = tmp_path / "gone.pth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content:
+        torch.save(content, path)
+    line = refused(load_encoder, models.build("mobile_unet"), str(path))
+    assert line.startswith("network.pretrained: ") and words in line and path.name in line
 
 
 @pytest.mark.slow

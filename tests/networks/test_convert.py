@@ -6,6 +6,7 @@ import models
 from models.files import saving as files
 from tests import scripts
 from tests.trainings import tiny_config, tiny_network, tiny_training
+from utils.networks import loading
 
 
 def test_a_training_checkpoint_becomes_a_shipped_file(data, tmp_path, capsys):
@@ -60,3 +61,32 @@ def test_networks_of_which_there_is_no_mean_are_refused(tmp_path):
     line = scripts.refusal("convert.py", *paths[:3], tmp_path / "32.tar")
     assert f"--mean {tmp_path / '32.tar'}: stands twice" in line
     assert not (tmp_path / "out.tar").exists()
+
+
+def test_a_network_is_counted_once_however_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files.save_network("a.tar", tiny_network())
+    (tmp_path / "link.tar").symlink_to("a.tar")
+    for other in ("./a.tar", tmp_path / "a.tar", "link.tar"):
+        line = scripts.refusal("convert.py", "a.tar", "out.tar", "--mean", other)
+        assert "stands twice; give it once" in line
+
+
+def test_only_a_network_alone_is_replaced(tmp_path, monkeypatch):
+    monkeypatch.setattr(loading, "PRETRAINED", tmp_path / "pretrained")
+    monkeypatch.chdir(tmp_path)
+    files.save_network("pretrained/small.safetensors", tiny_network())
+    files.save_network("pretrained/large.safetensors", tiny_network(1))
+    files.save("training.tar", files.record(tiny_network()) | {"training": {}})
+    (tmp_path / "notes.txt").write_text("mine")
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    for out, words in (
+        ("notes.txt", "is there already, and no network alone"),
+        ("training.tar", "is there already, and no network alone"),
+        ("pretrained/large.safetensors", "is a shipped network; name another file"),
+        ("pretrained/small.safetensors", "is read, too, and would be replaced"),
+    ):
+        assert f"OUT {out}: {words}" in scripts.refusal("convert.py", "small", out)
+    assert all(path.read_bytes() == content for path, content in kept.items())
+    for _ in range(2):  # again, over what it wrote
+        scripts.main("convert.py", "small", "out.safetensors")

@@ -24,6 +24,16 @@ def test_a_shipped_network_is_found_by_name_and_a_file_by_path(tmp_path, monkeyp
         networks.open_network("large")
 
 
+def test_a_shipped_network_is_a_teacher_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(networks, "PRETRAINED", tmp_path / "pretrained")
+    files.save_network("pretrained/large.safetensors", tiny())
+    config = configs.load(None, ["save_dir=here", "teacher=large"])
+    assert networks.open_teacher(config).name == "dim"
+    found = str(tmp_path / "pretrained" / "large.safetensors")
+    assert networks.trained_networks(config) == {"teacher": found}
+
+
 def test_labels_tell_networks_apart_or_are_refused():
     assert networks.named_networks(["small", "result/a/BEST_pruned.tar"]) == {
         "small": "small",

@@ -11,7 +11,6 @@ from models import Network
 from models.errors import InputError
 from models.files import saving as files
 from models.files.imagenet import load_encoder
-from models.files.saving import fingerprint
 from models.registry import checked
 from models.restructure import restructured
 from utils import config as configs
@@ -23,35 +22,39 @@ from utils.networks.device import choose
 
 log = logging.getLogger(__name__)
 
-OF_THE_PLACE = ("data.root=", "data.dataset=", "data.backgrounds=", "device=")  # not of a network
+DATA_OPTIONS = ("data.root=", "data.dataset=", "data.backgrounds=", "device=")
 PRETRAINED = Path(__file__).resolve().parents[2] / "pretrained"
 
 
-def open_network(name: str) -> Network:
-    """A shipped network by its name, or the network of a file, in evaluation mode.
+def network_path(name: str) -> Path:
+    """The file of a shipped network by its name, or that of a path.
 
     Raises:
-        InputError: neither is there, or the file cannot be used.
+        InputError: neither is there.
     """
-    shipped = {path.stem: path for path in sorted(PRETRAINED.glob("*.safetensors"))}
-    if name in shipped:
-        return models.load(shipped[name])
-    if not Path(name).is_file():
+    shipped = shipped_networks()
+    if name not in shipped and not Path(name).is_file():
         known = f"shipped are {', '.join(shipped)}" if shipped else "none is shipped"
         raise InputError(f"{name}: no such checkpoint file, and no shipped network; {known}")
-    return models.load(name)
+    return shipped.get(name, Path(name))
+
+
+def shipped_networks() -> dict[str, Path]:
+    """The files of the shipped networks, by name."""
+    return {path.stem: path for path in sorted(PRETRAINED.glob("*.safetensors"))}
+
+
+def open_network(name: str) -> Network:
+    """The network of `network_path`, in evaluation mode; raises an `InputError` as that does."""
+    return models.load(network_path(name))
 
 
 def network_class(config: Config) -> type[Network]:
-    """The class of the network that train.py trains.
-
-    Raises:
-        InputError: no such file, or a network that cannot be built.
-    """
-    wanted = config.network
-    if wanted.start:
-        return type(open_network(wanted.start))
-    return checked(wanted.name, wanted.structure)
+    """The class of the network that train.py trains; raises as `open_network` does."""
+    options = config.network
+    if options.start:
+        return type(open_network(options.start))
+    return checked(options.name, options.structure)
 
 
 def new_network(config: Config, resume: bool) -> Network:
@@ -62,27 +65,26 @@ def new_network(config: Config, resume: bool) -> Network:
     Raises:
         InputError: no such file, another network in it, or one that cannot be built.
     """
-    wanted = config.network
-    if wanted.start:
-        network = open_network(wanted.start)
-        if "name" in wanted.model_fields_set and wanted.name != network.name:
+    options = config.network
+    if options.start:
+        network = open_network(options.start)
+        if "name" in options.model_fields_set and options.name != network.name:
             raise InputError(
-                f"network.start: {wanted.start} holds a {network.name}, not a {wanted.name}; name "
-                "another file, or leave out network.name"
+                f"network.start: {options.start} holds a {network.name}, not a {options.name}; "
+                "name another file, or leave out network.name"
             )
         set_seed(config)  # what is made beside it draws, too
-        return restructured(network, **wanted.structure) if wanted.structure else network
-    plan = models.scaled_plan(wanted.name, wanted.width, **wanted.structure)
+        return restructured(network, **options.structure) if options.structure else network
+    plan = models.scaled_plan(options.name, options.width, **options.structure)
     set_seed(config)
-    network = models.build(wanted.name, plan, **wanted.structure)
-    if wanted.pretrained and not resume:
-        load_encoder(network, wanted.pretrained)
+    network = models.build(options.name, plan, **options.structure)
+    if options.pretrained and not resume:
+        load_encoder(network, options.pretrained)
     return network
 
 
 def set_seed(config: Config) -> None:
-    """Called right before the network that is trained is made, which is then the same by any
-    method, and before what is trained beside it."""
+    """Right before the network that is trained is made, which is then the same by any method."""
     torch.manual_seed(config.seed)
 
 
@@ -92,7 +94,7 @@ def open_teacher(config: Config) -> Network:
     Raises:
         InputError: it is not there, or cannot be used.
     """
-    path = config.teacher_path
+    path = _teacher_path(config)
     if not path.is_file():
         raise InputError(
             f"{path}: no teacher there; train one with {_training(path, config)}, or set "
@@ -116,7 +118,7 @@ def open_pruned(config: Config) -> tuple[Network, dict[str, str]]:
             f"{path}: nothing pruned yet; run {with_config('train_prune.py', config)} first"
         )
     network = models.load(path)
-    return network, {path.name: fingerprint(network)}
+    return network, {path.name: files.fingerprint(network)}
 
 
 def common_task(networks: Mapping[str, Network]) -> str:
@@ -125,14 +127,14 @@ def common_task(networks: Mapping[str, Network]) -> str:
     Raises:
         InputError: they are for different ones.
     """
-    first, *others = networks.items()
+    (first, one), *others = networks.items()
     for label, network in others:
-        if network.task != first[1].task:
+        if network.task != one.task:
             raise InputError(
-                f"{label} is for {network.task}, but {first[0]} for {first[1].task}; test them one "
-                "after the other"
+                f"{label} is for {network.task}, but {first} for {one.task}; test them one after "
+                "the other"
             )
-    return first[1].task
+    return one.task
 
 
 def trained_networks(config: Config) -> dict[str, str]:
@@ -141,30 +143,28 @@ def trained_networks(config: Config) -> dict[str, str]:
     Raises:
         InputError: neither exists yet, or the network was not trained from the pruned.tar there.
     """
-    candidates = {
-        "teacher": config.teacher_path,
-        "student": config.folder / "BEST_checkpoint.tar",
-        "pruned": config.folder / "BEST_pruned.tar",
-    }
-    found = {label: str(path) for label, path in candidates.items() if path.is_file()}
-    if candidates["student"] == candidates["teacher"]:
+    student, pruned = (config.folder / f"BEST_{kind}.tar" for kind in ("checkpoint", "pruned"))
+    teacher = _teacher_path(config)
+    found = {"teacher": teacher, "student": student, "pruned": pruned}
+    found = {label: str(path) for label, path in found.items() if path.is_file()}
+    if teacher == student:
         found.pop("student", None)
     if not found:
         raise InputError(
-            f"{config.folder}: neither BEST_checkpoint.tar nor BEST_pruned.tar; train first, with "
+            f"{config.folder}: neither {student.name} nor {pruned.name}; train first, with "
             f"{with_config('train.py', config)}, or name a network with --network"
         )
     if "pruned" in found and (config.folder / "pruned.tar").is_file():
-        _check_fresh(candidates["pruned"], config)
+        _check_origin(pruned, config)
     return found
 
 
-def _check_fresh(path: Path, config: Config) -> None:
+def _check_origin(path: Path, config: Config) -> None:
     content = files.read(path) or {}
     pruned, origin = open_pruned(config)
-    noted = content.get("training", {}).get("content")
-    known = isinstance(noted, dict)  # an earlier version noted nothing
-    if content.get("plan") != pruned.plan or (known and not noted.items() >= origin.items()):
+    metadata = content.get("training", {}).get("content")
+    known = isinstance(metadata, dict)  # an earlier version wrote none
+    if content.get("plan") != pruned.plan or (known and not metadata.items() >= origin.items()):
         raise InputError(
             f"{path}: was not trained from the pruned.tar beside it, which is another network; run "
             f"{with_config('train_pruned.py', config, '--overwrite')}, or name what to score with "
@@ -188,11 +188,15 @@ def named_networks(names: list[str]) -> dict[str, str]:
     return labels
 
 
+def _teacher_path(config: Config) -> Path:
+    return shipped_networks().get(str(config.teacher_path), config.teacher_path)
+
+
 def _training(path: Path, config: Config) -> str:
     """The command that trains a config's teacher `path`: by itself, or by one of our configs."""
     if path.parent == config.folder:
         return with_config("train.py", config)
-    same = [word for word in config.words if word.startswith(OF_THE_PLACE)]
+    same = [word for word in config.words if word.startswith(DATA_OPTIONS)]
     for file in sorted(CONFIGS.glob("*.yaml")):
         other = configs.load(file, same)
         if other.folder == path.parent:
