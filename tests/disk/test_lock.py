@@ -159,10 +159,3 @@ def test_a_lock_that_is_of_others_or_a_link_to_nothing_is_named(tmp_path):
     ):
         pass
     assert (tmp_path / ".lock").read_text() == "of another program"
-
-
-def test_where_the_system_has_no_locks_nothing_is_locked(tmp_path, monkeypatch):
-    monkeypatch.setattr(lock, "fcntl", None)
-    with folder_lock(tmp_path / "new", "writing"), folder_lock(tmp_path / "new", "again"):
-        pass
-    assert not list(tmp_path.iterdir())

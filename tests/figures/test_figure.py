@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from models.errors import InputError
-from tests.scripts import main, refused
+from tests.scripts import main
 from tests.sets import disc, picture
 from utils.figures.examples import Mattes, find_examples, most_different
 from utils.figures.figure import Row, put_over, write_figure
-from utils.figures.insets import COLOURS, Inset, choose_insets, parse_inset
+from utils.figures.insets import COLOURS, Inset, choose_insets
 from utils.images.reading import read_alpha, read_image
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
@@ -122,13 +122,6 @@ def test_mattes_in_floating_point_are_drawn_as_their_8_bits(command, folders):
     assert command(BOTH + " --rows 2") == lines and Path("figure.png").read_bytes() == drawn
 
 
-def test_the_same_command_writes_the_same_bytes(command, folders):
-    command(BOTH)
-    first = (folders / "figure.png").read_bytes()
-    command(BOTH)
-    assert (folders / "figure.png").read_bytes() == first
-
-
 def test_a_column_for_each_thing_and_a_row_for_each_picture(command, folders):
     command(BOTH + " --picture a --picture b --insets 0 --width 80")
     whole = read_image(folders / "figure.png")
@@ -143,13 +136,6 @@ def test_a_column_for_each_thing_and_a_row_for_each_picture(command, folders):
             cell = whole[top : top + height, column * 81 : column * 81 + 80]
             # At its own size a picture is unchanged inside its hairline.
             assert (cell == read_image(folders / file))[1:-1, 1:-1].all()
-
-
-def test_a_picture_without_truth_has_one_column_less(command, folders):
-    command("--pred good --pred bad --insets 0")
-    without = read_image(folders / "figure.png").shape[1]
-    command(BOTH + " --insets 0")
-    assert read_image(folders / "figure.png").shape[1] - without == 64 + 1
 
 
 def test_one_method_without_truth_is_shown_where_nothing_is_enlarged(command, folders):
@@ -193,19 +179,6 @@ def test_text_is_of_eight_points_where_the_figure_is_printed(tmp_path, sizes, su
         assert float(box[2]) == pytest.approx(5 * 72)
 
 
-def test_text_shrinks_where_a_title_is_wider_than_its_column(tmp_path, sizes):
-    alpha = disc(*SIZE)
-    title = "a method with a title of many words"
-    row = Row(picture(0, *SIZE), Mattes(make_trimap(alpha, 6), alpha, {title: alpha}), [])
-    write_figure(tmp_path / "f.png", [row], width=100, inches=3)
-    whole = read_image(tmp_path / "f.png")
-    assert sizes[-1] < sizes[0]
-    band = whole[: int(1.5 * sizes[-1])]
-    gutters = [100 + 102 * column for column in range(3)]
-    assert all((band[:, left : left + 2] == 255).all() for left in gutters)
-    assert band.min() < 128
-
-
 def test_a_pdf_shows_what_the_png_shows(command, folders):
     command(BOTH)
     command(BOTH + " --out figure.pdf")
@@ -225,22 +198,6 @@ def test_pictures_are_taken_where_the_methods_differ_most(folders):
     examples = find_examples(folders / "image", folders / "trimap", None, methods)
     assert [one.name for one in most_different(examples, 4)] == ["b", "c", "a"]
     assert [one.name for one in most_different(examples, 1)] == ["b"]
-
-
-def test_what_differs_where_all_is_known_does_not_count(folders):
-    for method in ("good", "bad"):
-        there = read_image(folders / method / "a.png")[..., 0]
-        there[28:32, 36:44] = 255 if method == "good" else 0  # in the middle of the disc
-        write_image(folders / method / "a.png", there)
-    methods = {"good": folders / "good", "bad": folders / "bad"}
-    examples = find_examples(folders / "image", folders / "trimap", None, methods)
-    assert [one.name for one in most_different(examples, 3)] == ["b", "c", "a"]
-
-
-def test_a_single_method_is_shown_where_it_is_wrong(folders):
-    methods = {"bad": folders / "bad"}
-    examples = find_examples(folders / "image", folders / "trimap", folders / "alpha", methods)
-    assert [one.name for one in most_different(examples, 2)] == ["b", "c"]
 
 
 def test_of_composites_of_one_foreground_one_is_shown(folders):
@@ -329,29 +286,10 @@ def test_an_inset_is_framed_and_marked_in_its_colour_and_shows_its_square(tmp_pa
         assert (edge == COLOURS[1]).all()
 
 
-def test_an_enlarged_trimap_has_its_three_levels_only(tmp_path):
-    alpha = disc(*SIZE)
-    there = Mattes(make_trimap(alpha, 6), alpha, {"DIM": alpha})
-    write_figure(tmp_path / "f.png", [Row(picture(0, *SIZE), there, [Inset(10, 10, 30)])])
-    inset = read_image(tmp_path / "f.png")[-390:-10, 407 + 10 : 407 + 390]
-    assert set(np.unique(inset)) == {0, 128, 255}
-
-
 def test_insets_by_hand_are_for_all_pictures_or_for_one(command):
     lines = command(BOTH + " --picture a --picture b --inset 5,6,7 --inset b:20,1,9")
     assert lines[0] == "--picture a --inset a:5,6,7"
     assert lines[1] == "--picture b --inset b:5,6,7 --inset b:20,1,9"
-
-
-def test_the_other_pictures_keep_their_chosen_insets(command):
-    chosen = command(BOTH + " --picture a --picture b")
-    mixed = command(BOTH + " --picture a --picture b --inset b:20,1,9")
-    assert mixed[0] == chosen[0] and mixed[1] == "--picture b --inset b:20,1,9"
-
-
-def test_a_name_may_have_a_colon():
-    assert parse_inset("a:b:1,2,3") == ("a:b", Inset(1, 2, 3))
-    assert parse_inset("1,2,3") == (None, Inset(1, 2, 3))
 
 
 # --- over a backdrop ----------------------------------------------------------------------------
@@ -369,21 +307,6 @@ def test_a_composite_has_the_colours_of_the_foreground_without_its_old_backgroun
     assert (shown[alpha == 0] == (0, 255, 0)).all()
 
 
-def test_a_checker_shows_where_nothing_is_in_front():
-    pytest.importorskip("pymatting")
-    alpha = np.zeros((48, 48), np.uint8)
-    shown = put_over(picture(0, 48, 48), alpha, "checker")
-    assert (shown[:2, :2] == 230).all() and (shown[:2, 2:4] == 160).all()
-
-
-def test_composites_take_the_place_of_truth_and_mattes(command, folders):
-    pytest.importorskip("pymatting")
-    command(BOTH + " --picture b --insets 0 --over red")
-    whole = read_image(folders / "figure.png")
-    reds = [(whole[-40, column * 65 + 3] == (255, 0, 0)).all() for column in range(5)]
-    assert reds == [False, False, True, True, True]
-
-
 def test_beside_their_foregrounds_mattes_keep_their_columns(command, folders):
     pytest.importorskip("pymatting")
     command(BOTH + " --picture b --insets 0 --over red --beside")
@@ -399,15 +322,11 @@ def test_beside_their_foregrounds_mattes_keep_their_columns(command, folders):
     ("arguments", "message"),
     [
         ("--alpha alpha --pred good --pred good", r"--pred good: there is a good already; give"),
-        ("--alpha alpha --pred x=good --pred x=bad", r"--pred x=bad: there is a x already"),
         ("--pred nowhere", r"^nowhere: no such folder"),
         (BOTH + " --picture a --picture z", r"^image: no picture z; --picture takes"),
         (BOTH + " --inset z:1,2,3", r"--inset z:1,2,3: the figure shows b, c, a; add --picture z"),
         (BOTH + " --inset 70,0,11", r"--inset 70,0,11: not inside b, which is 80 x 60; choose"),
-        (BOTH + " --inset b:0,50,11", r"--inset 0,50,11: not inside b, which is 80 x 60"),
         (BOTH + " --inset 1,2", r"--inset 1,2: write NAME:X,Y,SIZE"),
-        (BOTH + " --inset 1,2,0", r"--inset 1,2,0: write NAME:X,Y,SIZE"),
-        (BOTH + " --inset=-1,2,3", r"--inset -1,2,3: write NAME:X,Y,SIZE"),
         (BOTH + 6 * " --inset 1,2,3", r"--inset: 6 for b; choose at most 5"),
         (BOTH + " --insets 6", r"--insets 6: choose 0 to 5"),
         (BOTH + " --rows 0", r"--rows 0: choose 1 or more"),
@@ -415,13 +334,11 @@ def test_beside_their_foregrounds_mattes_keep_their_columns(command, folders):
         (BOTH + " --inches 0", r"--inches 0\.0: choose more than 0"),
         (BOTH + " --out figure.jpg", r"figure\.jpg: a figure is saved as \.png or \.pdf"),
         (BOTH + " --font nowhere.ttf", r"nowhere\.ttf: no TrueType or OpenType font"),
-        (BOTH + " --font alpha/a.png", r"alpha/a\.png: no TrueType or OpenType font"),
         (BOTH + " --pred λ=bad", r"Pillow's own font: it has no letter λ; name another with"),
         (BOTH + " --beside", r"--beside: .*say over what with --over"),
         (BOTH + " --over nocolour", r"--over nocolour: no colour; write checker"),
         ("--pred good --pred bad --scores", r"--scores: .* give --alpha"),
         ("--pred bad", r"one method and no truth: nothing tells where to look; give --alpha or"),
-        ("--pred bad --picture a", r"one method and no truth"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(command, folders, arguments, message):
@@ -431,11 +348,6 @@ def test_what_cannot_be_is_refused_in_one_line(command, folders, arguments, mess
         command(arguments)
     assert "\n" not in str(refused.value)
     assert not list(folders.glob("figure.*"))
-
-
-def test_bad_input_ends_in_one_line_and_exit_code_2(folders):
-    arguments = f"{BASE} {BOTH} --rows 0".split()
-    assert refused(folders, "figure.py", *arguments) == "error: --rows 0: choose 1 or more"
 
 
 @pytest.mark.parametrize("folder", ["trimap", "alpha", "good"])
@@ -453,17 +365,6 @@ def test_another_size_names_both_files(command, folders, folder):
     write_image(folders / folder / "b.png", np.zeros((60, 81), np.uint8))
     with pytest.raises(InputError, match=rf"{folder}/b\.png is 81 x 60, but trimap/b\.png is 80 x"):
         command(BOTH)
-
-
-def test_one_method_without_truth_needs_places_by_hand(command):
-    assert command("--pred bad --picture a --inset 1,2,30")[0] == "--picture a --inset a:1,2,30"
-    assert command("--pred bad --picture a --insets 0")[0] == "--picture a"
-
-
-def test_too_many_insets_for_a_picture_are_refused():
-    small = {name: np.zeros((1, 8), np.uint8) for name in ("one", "other")}
-    with pytest.raises(InputError, match=r"^tiny: no room for 9 insets of 1 pixels; lower"):
-        choose_insets("tiny", mattes(**small), 9)
 
 
 def test_without_pymatting_a_composite_says_how_to_get_it(command, monkeypatch):

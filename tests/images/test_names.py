@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from tests.refusals import refused
 from utils.images.names import (
     clean,
-    composite_names,
     is_picture,
     is_visible,
     key,
@@ -72,11 +71,6 @@ def test_other_names_are_no_composites(text):
     assert parse_composite(text) is None
 
 
-def test_composites_are_numbered_from_0_and_there_is_one_at_least():
-    assert composite_names("cat", 2) == ["cat_0", "cat_1"]
-    assert "0 composites for each" in refused(composite_names, "cat", 0)
-
-
 def test_folder_is_listed_by_name_without_hidden_and_other_files(tmp_path):
     for name in ("b.png", "a.JPG", "c.d.png", ".e.1.png", "notes.txt"):
         (tmp_path / name).touch()
@@ -98,16 +92,6 @@ def test_every_other_name_is_taken_and_found_again_in_a_list(tmp_path):
     assert set(images) == set(names)
     write_names(tmp_path / "list.txt", images)
     assert read_names(tmp_path / "list.txt") == list(images)
-
-
-def test_names_are_told_in_composed_form_and_ordered_by_it(tmp_path):
-    for name in ("z\u0301", "e\u0301", "f"):
-        (tmp_path / f"{name}.png").touch()
-    images = list_images(tmp_path)
-    assert list(images) == ["f", "\u00e9", "\u017a"]
-    assert images["\u00e9"].name == "e\u0301.png"  # as it is on the disk
-    (tmp_path / "\u00e9.jpg").touch()
-    assert "have the same name; remove one" in refused(list_images, tmp_path)
 
 
 def test_folder_that_cannot_be_used_is_named(tmp_path):
@@ -154,16 +138,6 @@ def test_a_list_is_read_in_every_usual_encoding(tmp_path, encoding):
     path = tmp_path / "list.txt"
     path.write_bytes("K\u00e4fer 1\r\n\r\n  b.png \n".encode(encoding))
     assert read_names(path) == ["K\u00e4fer 1", "b.png"]
-
-
-def test_marks_of_the_byte_order_are_no_part_of_a_name(tmp_path):
-    (tmp_path / "list.txt").write_text("\ufeffa.png\n\ufeffb.png\n", encoding="utf-8")
-    assert read_names(tmp_path / "list.txt") == ["a.png", "b.png"]
-
-
-def test_a_list_in_decomposed_form_is_read_in_composed_form(tmp_path):
-    (tmp_path / "list.txt").write_text("e\u0301\n", encoding="utf-8")
-    assert read_names(tmp_path / "list.txt") == ["\u00e9"]
 
 
 def test_a_list_that_cannot_be_used_is_named(tmp_path):

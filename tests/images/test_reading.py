@@ -22,8 +22,6 @@ from utils.images.reading import (
     read_matte,
     read_trimap,
     require_unknown,
-    to_8_bits,
-    to_float,
 )
 from utils.images.writing import write_image
 from utils.score.pictures import match
@@ -119,11 +117,6 @@ def test_matte_is_no_trimap(tmp_path):
         assert name in message and "is it a matte?" in message
 
 
-def test_trimap_of_labels_is_refused(tmp_path):
-    write_image(tmp_path / "a.png", banded(0, 1, 2))
-    assert "values are 0 to 2" in refused(read_trimap, tmp_path / "a.png")
-
-
 def test_trimap_without_unknown_can_be_read_but_not_required(tmp_path):
     path = tmp_path / "a.png"
     write_image(path, banded(0, 0, 255))
@@ -155,12 +148,6 @@ def test_mattes_of_another_range_are_refused_in_any_channel(tmp_path, dtype, top
     assert read_image(path).min() == 255
 
 
-def test_sixteen_bit_pictures_that_hold_eight_are_refused(tmp_path):
-    path = tmp_path / "a.png"
-    cv2.imwrite(str(path), np.tile(np.arange(256, dtype=np.uint16), (4, 1)))
-    assert "0 to 255; save it as 0 to 65535, or with 8 bits" in refused(read_image, path)
-
-
 @pytest.mark.parametrize("top", [0, 2, 77, 255])
 def test_faint_mattes_and_empty_ones_are_read(tmp_path, top):
     path = tmp_path / "a.png"
@@ -168,11 +155,6 @@ def test_faint_mattes_and_empty_ones_are_read(tmp_path, top):
     assert read_alpha(path).max() == top
     cv2.imwrite(str(path), np.tile(np.array([0, 257 * top], np.uint16), (6, 4)))
     assert read_alpha(path).max() == top
-
-
-def test_a_bit_a_pixel_is_black_and_white(tmp_path):
-    path = png(tmp_path / "a.png", 8, 1, GREY, [[0b10101010]])
-    assert read_alpha(path).tolist() == [[255, 0] * 4]
 
 
 # --- saved mattes -------------------------------------------------------------------------------
@@ -208,11 +190,6 @@ def test_an_8_bit_matte_is_the_same_either_way(tmp_path):
     write_image(tmp_path / "m.png", alpha)
     assert (read_matte(tmp_path / "m.png") == alpha).all()
     assert (read_matte(tmp_path / "m.png", exact=True) == alpha / 255).all()
-
-
-def test_rounding_and_back_keeps_8_bits():
-    values = np.arange(256, dtype=np.uint8)[None]
-    assert (to_8_bits(to_float(values)) == values).all()
 
 
 @pytest.mark.parametrize("values", [VALUES * 255, VALUES - 0.5, VALUES / 255, NAN, INFINITE])
@@ -278,25 +255,11 @@ def test_arrays_and_pictures_pair_with_truth_in_either_form_of_their_names(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("shape", "seen"),
-    [((1, 1, 1, 5), (1, 5)), ((1, 1, 5, 1), (5, 1)), ((1, 1, 1, 1), (1, 1)), ((4, 5, 1), (4, 5))],
-)
-def test_a_side_of_one_pixel_is_a_side(tmp_path, shape, seen):
-    np.save(tmp_path / "a.npy", np.full(shape, 0.5))
-    assert matte_size(tmp_path / "a.npy") == seen == read_matte(tmp_path / "a.npy").shape
-
-
-@pytest.mark.parametrize(
     "harm",
     [
         lambda data: data.replace(b"}", b"("),
-        lambda data: data.replace(b"'shape': (4, 5)", b"'shape': (4,-5)"),
-        lambda data: data.replace(b"'shape': (4, 5)", b"'shape': 'abcde'"),
         lambda data: data.replace(b"<f8", b"<z9"),
-        lambda data: data.replace(b"descr", b"other"),
-        lambda data: data[:8] + b"\xff\xff" + data[10:],
         lambda data: data[:40],
-        lambda data: b"PK\x03\x04" + data,
         lambda data: b"\x80\x04" + data,
     ],
 )

@@ -76,7 +76,7 @@ def test_colours_of_vocs_palette_tell_the_classes_in_whatever_order(tmp_path, ca
         (np.full((4, 4), 21, np.uint8), "label 21 is no class; the set has 0 to 20, and 255"),
         (np.zeros((4, 4, 3), np.uint8), "its pixels are RGB; save label maps as palette or grey"),
         (np.zeros((4, 4), np.uint16), "its pixels are I;16"),
-        (b"no picture", "truncated, or no picture"),
+        (b"no picture", "not a whole picture"),
         (None, "no such file"),
     ],
 )
@@ -92,7 +92,7 @@ def test_what_is_no_label_map_is_refused(tmp_path, content, told):
 def test_a_truncated_label_map_is_named(root):
     path = labelled(root, "train")[0].labels
     path.write_bytes(path.read_bytes()[:-30])
-    assert f"{path}: truncated" in refused(read_labels, path, 3)
+    assert f"{path}: the file is truncated" in refused(read_labels, path, 3)
     assert [line.partition(":")[0] for line in check_labelled(root)] == [str(path)]
 
 

@@ -85,7 +85,7 @@ def decode(path: Path | str, shrink: int = 1) -> np.ndarray:
             f"{path}: {width} x {height} pixels do not fit into memory; make it smaller"
         ) from None
     except Exception:  # each library has errors of its own, and of its own libraries
-        raise InputError(f"{path}: {_what_is_wrong(data)}") from None
+        raise InputError(f"{path}: {what_is_wrong(data)}") from None
     if pixels.ndim == 3 and pixels.shape[2] not in (3, 4):
         raise InputError(f"{path}: it has {pixels.shape[2]} channels; save it as RGB or grey PNG")
     return pixels
@@ -129,6 +129,20 @@ def checked_png(data: bytes) -> Image.Image:
     with Image.open(io.BytesIO(data)) as image:
         image.verify()
     return Image.open(io.BytesIO(data))
+
+
+def what_is_wrong(data: bytes) -> str:
+    """What a file that is not decoded is, by its first bytes, and what to do."""
+    if data.startswith((PNG, JPEG, BMP, WEBP, *TIFF)):
+        return "the file is truncated or damaged; copy it again"
+    if data[4:8] == b"ftyp":
+        kind = PHONES.get(data[8:12])
+        return f"a {kind} picture; save it as PNG or JPEG" if kind else "a video, not a picture"
+    head = data[:512].removeprefix(b"\xef\xbb\xbf").lstrip()
+    for start, told in OTHERS.items():
+        if head.startswith(start):
+            return told
+    return "not a whole picture; save it again as PNG or JPEG"
 
 
 def _header_size(file: BinaryIO) -> tuple[int, int] | None:
@@ -247,17 +261,3 @@ def _divided_by_alpha(pixels: np.ndarray) -> np.ndarray:
     straight = colours.astype(np.uint64) * top // np.maximum(alpha, 1)
     straight = np.where(alpha == 0, colours, straight.clip(0, top)).astype(pixels.dtype)
     return np.concatenate((straight, alpha), 2)
-
-
-def _what_is_wrong(data: bytes) -> str:
-    """What a file that is not decoded is, by its first bytes, and what to do."""
-    if data.startswith((PNG, JPEG, BMP, WEBP, *TIFF)):
-        return "the file is truncated or damaged; copy it again"
-    if data[4:8] == b"ftyp":
-        kind = PHONES.get(data[8:12])
-        return f"a {kind} picture; save it as PNG or JPEG" if kind else "a video, not a picture"
-    head = data[:512].removeprefix(b"\xef\xbb\xbf").lstrip()
-    for start, told in OTHERS.items():
-        if head.startswith(start):
-            return told
-    return "not a whole picture; save it again as PNG or JPEG"

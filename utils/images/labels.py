@@ -10,7 +10,7 @@ from PIL import Image
 from models.errors import InputError
 from models.files.atomic import atomic
 from utils.cli.problems import warn_once
-from utils.images.decode import PNG, checked_png, read_file
+from utils.images.decode import PNG, checked_png, read_file, what_is_wrong
 
 NO_LABEL = 255  # of a pixel that belongs to no class; it counts nowhere
 
@@ -31,9 +31,7 @@ def read_labels(path: Path | str, classes: int) -> np.ndarray:
         image = checked_png(data) if data.startswith(PNG) else Image.open(io.BytesIO(data))
         mode, labels = image.mode, np.array(image)
     except Exception:  # whatever a damaged file makes of Pillow
-        raise InputError(
-            f"{path}: truncated, or no picture; label maps are palette or grey PNGs, copy it again"
-        ) from None
+        raise InputError(f"{path}: {what_is_wrong(data)}") from None
     if mode not in ("P", "L") or labels.dtype != np.uint8:
         raise InputError(
             f"{path}: its pixels are {mode}; save label maps as palette or grey PNGs of 8 bits, "

@@ -57,10 +57,9 @@ def clean(name: str) -> str:
 
 
 def key(name: str) -> str:
-    """What the names of one picture share: no case, no suffix left over, one accent, one blank.
+    """What the names of one picture share: no case, one form of accents and blanks, no suffix.
 
-    A suffix is left over where `a.jpg` was saved as `a.jpg.png`. Accents may be written in two
-    ways, and a blank may be one that does not break, or as wide as an ideograph.
+    A suffix is left over where `a.jpg` was saved as `a.jpg.png`.
     """
     text = composed(composed(name).casefold())
     if not text.isascii():
@@ -178,9 +177,7 @@ def list_images(
 
 
 def read_names(path: Path, problems: list[str] | None = None) -> list[str]:
-    """The names in a list file, one to a line, as `clean` has them; blank lines are passed over.
-
-    UTF-8, with or without a byte order mark, or else Latin-1.
+    """The names in a list file, UTF-8 or else Latin-1, one to a line, as `clean` has them.
 
     Args:
         problems: where to put what is wrong, instead of raising it.
@@ -188,24 +185,24 @@ def read_names(path: Path, problems: list[str] | None = None) -> list[str]:
     Raises:
         InputError: the file cannot be read as text, or holds no name.
     """
+    names: list[str] = []
     try:
         require_regular(path)
         data = path.read_bytes()
     except InputError as error:
         complain(str(error), problems)
-        return []
+        return names
     except OSError as error:
-        reason = error.strerror or error
-        complain(f"{path}: cannot be read as a list of names ({reason}); mend it", problems)
-        return []
+        complain(f"{path}: cannot be read as a list of names ({error.strerror}); mend it", problems)
+        return names
     if b"\0" in data:
         complain(f"{path}: no plain text; save it as UTF-8", problems)
-        return []
+        return names
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
-    text = text.replace("\ufeff", "")  # lists put together bring such marks in between
+    text = text.replace("\ufeff", "")  # also in between, where lists were put together
     names = [clean(line) for line in text.splitlines() if line.strip()]
     if not names:
         complain(f"{path}: {EMPTY}; write one to a line, or remove the file", problems)
