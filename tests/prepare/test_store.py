@@ -1,5 +1,6 @@
 """The training store: what was decoded, resumed, checked against its sources, never read broken."""
 
+import json
 import logging
 import os
 import pickle
@@ -7,6 +8,7 @@ import shutil
 from collections import namedtuple
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -108,6 +110,44 @@ def test_snapped_mattes_are_solid_and_another_snap_makes_all_again(root):
     assert np.array_equal(stored.rgba[..., 3], wanted)
     assert np.array_equal(stored.unknown_radius, unknown_radius(wanted.astype(np.uint8)))
     assert Store(root).usable([source]) == [source]
+
+
+@pytest.mark.parametrize("hidden", [0, 255, "photograph", "noise"])
+def test_hidden_colours_do_not_shine_through_where_a_sample_is_resampled(tmp_path, hidden):
+    root = write_set(tmp_path / "set", train=2, test=0)
+    source, alpha = foregrounds(root, "train")[0], disc(72, 88, 6)
+    truth = np.full((72, 88, 3), (200, 90, 140), np.uint8)
+    other = picture(9, 72, 88) if hidden == "photograph" else hidden
+    if hidden == "noise":
+        other = np.random.default_rng(0).integers(0, 256, truth.shape, np.uint8)
+    write_image(source.fg, np.where(alpha[..., None] > 0, truth, np.asarray(other, np.uint8)))
+    write_image(source.alpha, alpha)
+    build_store(root)
+    rgba = Store(root).open(source).rgba
+    assert np.array_equal(rgba[..., :3], truth) and np.array_equal(rgba[..., 3], alpha)
+    half = cv2.resize(np.ascontiguousarray(rgba), (44, 36), interpolation=cv2.INTER_AREA)
+    assert np.all(half[..., :3] == truth[0, 0])
+
+
+def test_colours_that_continue_the_visible_ones_stay(root):
+    """Of a renderer or of pymatting they are better than those of the nearest pixel."""
+    build_store(root)
+    source = foregrounds(root, "train")[0]
+    path = store_folder(root) / "train0.safetensors"
+    assert np.array_equal(Store(root).open(source).rgba[..., :3], read_image(source.fg))
+    described = Store(root).described(source)
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    del header["__metadata__"]["hidden"]  # as a version wrote it that filled nothing
+    old = json.dumps(header).encode()
+    path.write_bytes(len(old).to_bytes(8, "little") + old + content[8 + length :])
+    assert Store(root).usable([source]) == [source]
+    assert Store(root).described(source) == described
+    before = files(root)
+    build_store(root)
+    assert before["train0.safetensors"] != files(root)["train0.safetensors"]
+    assert before["train1.safetensors"] == files(root)["train1.safetensors"]
 
 
 def test_what_belongs_to_no_foreground_is_removed(root):

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from safetensors.numpy import save
+from scipy.ndimage import distance_transform_edt
 
 from models.errors import InputError
 from models.files.atomic import atomic
@@ -31,6 +32,7 @@ from utils.images.reading import check_sizes, image_size, read_alpha, read_image
 
 log = logging.getLogger(__name__)
 
+CONTINUED = 16  # levels, on average, by which hidden colours may differ from visible ones beside
 WIDEST = 65535  # what a count of 16 bits can tell of a row
 
 
@@ -84,6 +86,33 @@ def snap_alpha(alpha: np.ndarray, by: int) -> np.ndarray:
     return cv2.LUT(alpha, levels.astype(np.uint8)) if by else alpha
 
 
+def fill_hidden(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """The colours of a foreground; where alpha is 0 those of the nearest visible pixels.
+
+    A resampled sample mixes the colours of neighbours, whatever their alpha. So what is left where
+    alpha is 0, black or a photograph, would shine through at edges. Where the stored colours
+    continue the visible ones, as those of a renderer or of `hidden_colours` do, they stay.
+
+    Args:
+        colour: uint8 (H, W, 3).
+        alpha: uint8 (H, W).
+
+    Returns:
+        uint8 (H, W, 3); `colour` itself where nothing had to be filled.
+    """
+    hidden = alpha == 0
+    visible = (~hidden).astype(np.float32)
+    weight = cv2.blur(visible, (3, 3))
+    edge = hidden & (weight > 1e-3)
+    if not edge.any():
+        return colour
+    around = cv2.blur(colour * visible[..., None], (3, 3))[edge] / weight[edge, None]
+    if np.abs(colour[edge] - around).mean() <= CONTINUED:
+        return colour
+    nearest = distance_transform_edt(hidden, return_distances=False, return_indices=True)
+    return colour[tuple(nearest)]
+
+
 def _make_way(folder: Path, kept: list[Foreground], pending: list[Foreground]) -> None:
     """Remove what we made and nobody needs; refuse where a file of others is in the way."""
     others = [
@@ -130,7 +159,10 @@ def _store(job: tuple[Path, Foreground, int]) -> str | None:
         colour, alpha = read_image(source.fg), read_alpha(source.alpha)
     except InputError as error:
         return str(error)
-    stored = describe(colour, snap_alpha(alpha, snap))
+    alpha = snap_alpha(alpha, snap)
+    filled = fill_hidden(colour, alpha)
+    metadata["hidden"] = "kept" if filled is colour else "filled"
+    stored = describe(filled, alpha)
     with atomic(file_of(folder, source)) as temporary:
         temporary.write_bytes(save(dict(zip(ARRAYS, stored, strict=True)), metadata))
     return None

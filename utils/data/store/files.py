@@ -90,7 +90,8 @@ class Store:
         """What a stored foreground is: its name, the sizes of its files, how it was stored."""
         _, metadata = _map(file_of(self._folder, source), self._cure)
         sizes = [path.stat().st_size for path in (source.fg, source.alpha)]
-        return [source.name, *sizes, metadata["version"], metadata["snap"]]
+        filled = ["filled"] if metadata.get("hidden") == "filled" else []
+        return [source.name, *sizes, metadata["version"], metadata["snap"], *filled]
 
     def damaged(self, source: Foreground) -> InputError:
         """The error of a file whose arrays contradict each other, which opening it cannot see."""
@@ -115,7 +116,11 @@ def metadata_of(source: Foreground, snap: int) -> dict[str, str]:
 
 
 def fault(folder: Path, source: Foreground, cure: str, snap: int | None = None) -> str | None:
-    """Why a foreground's file in the store cannot be used, if it cannot, with the `snap` asked."""
+    """Why a foreground's file in the store cannot be used, if it cannot.
+
+    Args:
+        snap: to build the store with it, for which the file is to be as it would be made now.
+    """
     path = file_of(folder, source)
     try:
         _, metadata = _map(path, cure)
@@ -123,6 +128,8 @@ def fault(folder: Path, source: Foreground, cure: str, snap: int | None = None) 
         return str(error)
     if snap is not None and metadata["snap"] != str(snap):
         return f"{path}: made with --snap {metadata['snap']}; {cure}"
+    if snap is not None and "hidden" not in metadata:
+        return f"{path}: made before hidden colours were filled; {cure}"
     if not unchanged([source.fg, source.alpha], [metadata["fg"], metadata["alpha"]]):
         return f"{path}: {source.fg} or {source.alpha} has changed since it was made; {cure}"
     return None
