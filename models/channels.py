@@ -38,7 +38,7 @@ class Channels:
     """
 
     def __init__(self, plan: Mapping[str, int] | None = None, gates: bool = False) -> None:
-        self._wanted = dict(plan or {})
+        self._requested = dict(plan or {})
         self._gates = gates
         self._part = "encoder"
         self.plan: Plan = {}  # the prunable groups
@@ -58,7 +58,7 @@ class Channels:
 
     def check_plan(self) -> None:
         """Raise an `InputError` where the plan names a group that the network does not have."""
-        for group in self._wanted:
+        for group in self._requested:
             if group not in self.plan:
                 known = ", ".join(self.plan)
                 raise InputError(f"plan: no group named {group!r}; there are {known}")
@@ -70,41 +70,27 @@ class Channels:
         kernel: int,
         width: int | None = None,
         *,
-        stride: int = 1,
-        padding: int | None = None,
-        dilation: int = 1,
-        bias: bool = False,
         spectral: bool = False,
+        **geometry,
     ) -> "Conv":
         """A convolution; several `reads` are a concatenation.
 
         Args:
             width: the full width of `writes`, where it is written first.
-            padding: None keeps the picture's size at stride 1.
             spectral: divide the weight by its spectral norm (Miyato et al., ICLR 2018).
+            geometry: of `Conv`.
         """
-        groups = (reads,) if isinstance(reads, str) else tuple(reads)
-        padding = dilation * (kernel // 2) if padding is None else padding
-        inputs, outputs = sum(self.widths[group] for group in groups), self._write(writes, width)
-        geometry = {"stride": stride, "padding": padding, "dilation": dilation, "bias": bias}
-        layer = Conv(inputs, outputs, kernel, **geometry).between(groups, writes)
+        groups, inputs = self._read(reads)
+        layer = Conv(inputs, self._write(writes, width), kernel, **geometry)
+        layer.axes = {"weight": (writes, groups), "bias": (writes,)}
         return _with_spectral_norm(layer) if spectral else layer
 
-    def depthwise(
-        self,
-        group: str,
-        kernel: int,
-        *,
-        stride: int = 1,
-        padding: int | None = None,
-        dilation: int = 1,
-        bias: bool = False,
-    ) -> "Conv":
+    def depthwise(self, group: str, kernel: int, **geometry) -> "Conv":
         """A convolution of each channel for itself: reads and writes the same group."""
-        padding = dilation * (kernel // 2) if padding is None else padding
-        geometry = {"stride": stride, "padding": padding, "dilation": dilation, "bias": bias}
         width = self.widths[group]
-        return Conv(width, width, kernel, groups=width, **geometry).between(None, group)
+        layer = Conv(width, width, kernel, groups=width, **geometry)
+        layer.axes = {"weight": (group, None), "bias": (group,)}
+        return layer
 
     def transposed(
         self,
@@ -113,16 +99,13 @@ class Channels:
         kernel: int,
         width: int | None = None,
         *,
-        stride: int = 2,
-        padding: int = 0,
-        bias: bool = False,
         spectral: bool = False,
+        **geometry,
     ) -> "TransposedConv":
         """A transposed convolution; its weight holds what it reads first."""
-        groups = (reads,) if isinstance(reads, str) else tuple(reads)
-        inputs, outputs = sum(self.widths[group] for group in groups), self._write(writes, width)
-        geometry = {"stride": stride, "padding": padding, "bias": bias}
-        layer = TransposedConv(inputs, outputs, kernel, **geometry).between(groups, writes)
+        groups, inputs = self._read(reads)
+        layer = TransposedConv(inputs, self._write(writes, width), kernel, **geometry)
+        layer.axes = {"weight": (groups, writes), "bias": (writes,)}
         return _with_spectral_norm(layer) if spectral else layer
 
     def norm(self, group: str, *, gate: bool = True) -> "Norm":
@@ -138,25 +121,45 @@ class Channels:
         """The learned scale of a group that no norm writes; nothing without `gates`."""
         return Scale(group, self.widths[group], self._part) if self._gates else nn.Identity()
 
+    def _read(self, reads: Groups) -> tuple[tuple[str, ...], int]:
+        """The groups, and how many channels they have together."""
+        groups = (reads,) if isinstance(reads, str) else tuple(reads)
+        return groups, sum(self.widths[group] for group in groups)
+
     def _write(self, group: str, width: int | None) -> int:
         if width is not None:
             if group in self.widths:
                 raise ValueError(f"{group} is declared already; its width stands where it was")
             self.full[group] = width
-            self.plan[group] = self.widths[group] = self._wanted_width(group, width)
+            width = self._requested.get(group, width)
+            if isinstance(width, bool) or not isinstance(width, int) or width < 1:
+                raise InputError(f"plan: {group} has width {width!r}; give a whole number from 1")
+            self.plan[group] = self.widths[group] = width
         return self.widths[group]
-
-    def _wanted_width(self, group: str, full: int) -> int:
-        width = self._wanted.get(group, full)
-        if isinstance(width, bool) or not isinstance(width, int) or width < 1:
-            raise InputError(f"plan: {group} has width {width!r}; give a whole number from 1")
-        return width
 
 
 class Conv(nn.Conv2d):
-    """A convolution between groups."""
+    """A convolution between groups.
+
+    Args:
+        padding: None keeps the picture's size at stride 1.
+    """
 
     axes: Axes
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        padding: int | None = None,
+        dilation: int = 1,
+        bias: bool = False,
+        **geometry,
+    ) -> None:
+        padding = dilation * (kernel // 2) if padding is None else padding
+        geometry |= {"padding": padding, "dilation": dilation, "bias": bias}
+        super().__init__(inputs, outputs, kernel, **geometry)
 
     def forward(self, *maps: Tensor) -> Tensor:
         """Of several maps, the convolution of their concatenation.
@@ -169,21 +172,16 @@ class Conv(nn.Conv2d):
             y += self._conv_forward(x, weight, None)
         return y
 
-    def between(self, reads: tuple[str, ...] | None, writes: str) -> "Conv":
-        """Name the groups; `reads` is None where each channel is read by itself."""
-        self.axes = {"weight": (writes, reads), "bias": (writes,)}
-        return self
-
 
 class TransposedConv(nn.ConvTranspose2d):
     """A transposed convolution between groups."""
 
     axes: Axes
 
-    def between(self, reads: tuple[str, ...], writes: str) -> "TransposedConv":
-        """Name the groups."""
-        self.axes = {"weight": (reads, writes), "bias": (writes,)}
-        return self
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 2, bias: bool = False, **rest
+    ) -> None:
+        super().__init__(inputs, outputs, kernel, stride, bias=bias, **rest)
 
 
 class Norm(nn.BatchNorm2d):

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from models.channels import Channels
 from models.layers.basic import unit
-from models.layers.vgg import CONVOLUTIONS, WIDTHS, VggBlock, max_pool, vgg_encoder, vgg_groups
+from models.layers.vgg import CONVOLUTIONS, WIDTHS, VggBlock, vgg_encoder, vgg_groups
 from models.network import Encoder, MattingNetwork, Stage, Stages
 
 SMALLEST = 32  # five poolings leave one pixel of it
@@ -72,7 +72,7 @@ class Dim(MattingNetwork):
             block = getattr(self, f"encoder{k}")
             size = x.shape[-2:]
             pre = block(x)
-            x, places = max_pool(F.relu(pre))
+            x, places = F.max_pool2d(F.relu(pre), 2, return_indices=True)
             pooled_at.append((places, size))
             if stages is not None:
                 pre = F.max_pool2d(pre, 2) if stages.pre else None
@@ -91,4 +91,4 @@ class Dim(MattingNetwork):
     def encoder(self) -> Encoder | None:
         if self.structure["convolutions"] != list(CONVOLUTIONS):
             return None
-        return vgg_encoder(norms=True)
+        return vgg_encoder(self, norms=True)

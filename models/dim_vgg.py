@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from models.channels import Channels, Conv
 from models.layers.basic import full_precision, scaled_unit
-from models.layers.vgg import CONVOLUTIONS, WIDTHS, VggBlock, max_pool, vgg_encoder, vgg_groups
+from models.layers.vgg import CONVOLUTIONS, WIDTHS, VggBlock, vgg_encoder, vgg_groups
 from models.network import Encoder, MattingNetwork, Stage, Stages, pad_to_multiple
 
 NARROW, WIDE = (512, 3), (4096, 7)  # width and kernel of conv6
@@ -91,7 +91,7 @@ class DimVgg(MattingNetwork):
         for k in range(1, 6):
             pre = getattr(self, f"encoder{k}")(x)
             skip = F.relu(pre)
-            x, places = max_pool(skip)
+            x, places = F.max_pool2d(skip, 2, return_indices=True)
             skips.append((places, skip))
             if stages is not None:
                 pre = F.max_pool2d(pre, 2) if stages.pre else None
@@ -117,7 +117,7 @@ class DimVgg(MattingNetwork):
         return torch.sigmoid(raw)[..., :height, :width]
 
     def encoder(self) -> Encoder:
-        encoder = vgg_encoder(norms=False)
+        encoder = vgg_encoder(self, norms=False)
         if self.structure["wide"]:
             encoder.entries.update(
                 {f"encoder6.conv.{entry}": f"classifier.0.{entry}" for entry in ("weight", "bias")}

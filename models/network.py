@@ -54,6 +54,14 @@ class Encoder(NamedTuple):
     classifier: str
     entries: dict[str, str]
 
+    @classmethod
+    def of(cls, network: nn.Module, classifier: str, layers: Mapping[str, str]) -> "Encoder":
+        """All entries of the layers `{ours: theirs}`."""
+        kinds = ("weight", "bias", "running_mean", "running_var")
+        pairs = {f"{a}.{kind}": f"{b}.{kind}" for a, b in layers.items() for kind in kinds}
+        ours = network.state_dict()
+        return cls(classifier, {a: b for a, b in pairs.items() if a in ours})
+
 
 class Network(nn.Module):
     """A network on a channel plan.

@@ -26,7 +26,6 @@ LAYERS = {
 STAGES = ("layer2", "layer3", "layer4")
 BINS = (1, 2, 3, 6)
 SMALLEST = 34  # padded to 41, such a side has 6 places at stride 8, one for each bin
-ENTRIES = ("weight", "bias", "running_mean", "running_var")
 
 
 class PspNet(SegmentationNetwork):
@@ -100,20 +99,19 @@ class PspNet(SegmentationNetwork):
         return _enlarged(x, size)[..., :height, :width]
 
     def encoder(self) -> Encoder:
-        names = {f"layer0.{i}": (f"conv{i + 1}", f"bn{i + 1}") for i in range(3)}
+        layers = {}
+        for i in range(3):
+            layers |= {f"layer0.{i}.conv": f"conv{i + 1}", f"layer0.{i}.norm": f"bn{i + 1}"}
         for layer in LAYERS:
             for index, block in enumerate(getattr(self, layer)):
-                ours = theirs = f"{layer}.{index}"
-                for i, place in enumerate(("reduce", "middle", "expand"), 1):
-                    names[f"{ours}.{place}"] = (f"{theirs}.conv{i}", f"{theirs}.bn{i}")
+                place = f"{layer}.{index}"
+                for i, part in enumerate(("reduce", "middle", "expand"), 1):
+                    layers[f"{place}.{part}.conv"] = f"{place}.conv{i}"
+                    layers[f"{place}.{part}.norm"] = f"{place}.bn{i}"
                 if block.shortcut:
-                    shortcut = f"{theirs}.downsample"
-                    names[f"{ours}.shortcut"] = (f"{shortcut}.0", f"{shortcut}.1")
-        entries = {}
-        for ours, (conv, norm) in names.items():
-            entries[f"{ours}.conv.weight"] = f"{conv}.weight"
-            entries |= {f"{ours}.norm.{entry}": f"{norm}.{entry}" for entry in ENTRIES}
-        return Encoder("ResNet with a deep stem, such as semseg's resnet50_v2.pth", entries)
+                    layers[f"{place}.shortcut.conv"] = f"{place}.downsample.0"
+                    layers[f"{place}.shortcut.norm"] = f"{place}.downsample.1"
+        return Encoder.of(self, "ResNet with a deep stem, such as semseg's resnet50_v2.pth", layers)
 
 
 def _bottlenecks(

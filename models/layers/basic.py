@@ -20,12 +20,7 @@ class Unit(nn.Module):
 
 
 def unit(
-    channels: Channels,
-    reads: Groups,
-    writes: str,
-    kernel: int,
-    width: int | None = None,
-    **options,
+    channels: Channels, reads: Groups, writes: str, kernel: int, width: int | None = None, **options
 ) -> Unit:
     """A convolution and its BatchNorm; `options` are those of `Channels.conv`."""
     conv = channels.conv(reads, writes, kernel, width, **options)
@@ -33,12 +28,7 @@ def unit(
 
 
 def scaled_unit(
-    channels: Channels,
-    reads: Groups,
-    writes: str,
-    kernel: int,
-    width: int | None = None,
-    **options,
+    channels: Channels, reads: Groups, writes: str, kernel: int, width: int | None = None, **options
 ) -> Unit:
     """A convolution that no norm follows; in the pruning stage it has a learned scale."""
     conv = channels.conv(reads, writes, kernel, width, **options)

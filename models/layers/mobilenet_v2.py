@@ -21,7 +21,6 @@ LAYERS = {
     "layer6": (160, 6, 3, 2),
     "layer7": (320, 6, 1, 1),
 }
-ENTRIES = ("weight", "bias", "running_mean", "running_var")
 
 
 class InvertedResidual(nn.Module):
@@ -85,34 +84,27 @@ def inverted_residuals(
         width: full width of `layer`.
         early_padding: of `InvertedResidual`.
     """
-    made = []
+    made = nn.Sequential()
     for index in range(1, blocks + 1):
         source = reads if index == 1 else layer
         hidden = f"{layer}.{index}" if expansion > 1 else source
         first = (width, expansion, stride) if index == 1 else (None, expansion, 1)
-        block = InvertedResidual(channels, source, hidden, layer, *first, early_padding)
-        made.append(block)
-    return nn.Sequential(*made)
+        made.append(InvertedResidual(channels, source, hidden, layer, *first, early_padding))
+    return made
 
 
 def imagenet_encoder(network: nn.Module) -> Encoder:
     """Of a network with the unit `layer0` and the layers of `LAYERS`."""
-    names = {"layer0": ("features.0.0", "features.0.1")}
+    layers = {"layer0.conv": "features.0.0", "layer0.norm": "features.0.1"}
     index = 1  # of torchvision's features; each is a block
     for layer in LAYERS:
         for place, block in enumerate(getattr(network, layer)):
-            names |= _block(block, f"{layer}.{place}", f"features.{index}.conv")
+            ours, theirs = f"{layer}.{place}", f"features.{index}.conv"
+            units = ["expand", "depthwise"] if block.expand else ["depthwise"]
+            for i, part in enumerate(units):
+                layers[f"{ours}.{part}.conv"] = f"{theirs}.{i}.0"
+                layers[f"{ours}.{part}.norm"] = f"{theirs}.{i}.1"
+            layers[f"{ours}.project.conv"] = f"{theirs}.{len(units)}"
+            layers[f"{ours}.project.norm"] = f"{theirs}.{len(units) + 1}"
             index += 1
-    entries = {}
-    for ours, (conv, norm) in names.items():
-        entries[f"{ours}.conv.weight"] = f"{conv}.weight"
-        entries |= {f"{ours}.norm.{entry}": f"{norm}.{entry}" for entry in ENTRIES}
-    return Encoder("mobilenet_v2", entries)
-
-
-def _block(block: InvertedResidual, ours: str, theirs: str) -> dict[str, tuple[str, str]]:
-    """Convolution and norm of torchvision's block for each unit of ours."""
-    units = ["expand", "depthwise"] if block.expand else ["depthwise"]
-    found = {f"{ours}.{u}": (f"{theirs}.{i}.0", f"{theirs}.{i}.1") for i, u in enumerate(units)}
-    last = len(units)
-    return found | {f"{ours}.project": (f"{theirs}.{last}", f"{theirs}.{last + 1}")}
+    return Encoder.of(network, "mobilenet_v2", layers)

@@ -46,20 +46,18 @@ def basic_blocks(
     Args:
         width: full width of `writes`, where this layer is the first to write it.
     """
-    inner = width or channels.full[writes]
-    made = []
+    inner, norm = width or channels.full[writes], {"spectral": spectral}
+    layer = nn.Sequential()
     for index in range(1, blocks + 1):
-        first = unit(
-            channels, reads, f"{writes}.{index}", 3, inner, stride=stride, spectral=spectral
-        )
-        second = unit(channels, f"{writes}.{index}", writes, 3, width, spectral=spectral)
-        shortcut = None
+        between, shortcut = f"{writes}.{index}", None
+        first = unit(channels, reads, between, 3, inner, stride=stride, **norm)
+        second = unit(channels, between, writes, 3, width, **norm)
         if reads != writes:
-            project = unit(channels, reads, writes, 1, spectral=spectral)
+            project = unit(channels, reads, writes, 1, **norm)
             shortcut = nn.Sequential(nn.AvgPool2d(stride), project)
-        made.append(BasicBlock(first, second, shortcut))
+        layer.append(BasicBlock(first, second, shortcut))
         reads, width, stride = writes, None, 1
-    return nn.Sequential(*made)
+    return layer
 
 
 def upsampling_blocks(
@@ -76,22 +74,19 @@ def upsampling_blocks(
     The first doubles both sides: its first unit is transposed, 4x4, and keeps the width. In
     between, block I writes the group `writes.I`.
     """
-    up = channels.transposed(
-        reads, f"{writes}.1", 4, channels.full[reads], padding=1, spectral=spectral
-    )
-    first = Unit(up, channels.norm(f"{writes}.1"))
-    second = unit(channels, f"{writes}.1", writes, 3, spectral=spectral)
+    norm, between = {"spectral": spectral}, f"{writes}.1"
+    up = channels.transposed(reads, between, 4, channels.full[reads], padding=1, **norm)
+    first = Unit(up, channels.norm(between))
+    second = unit(channels, between, writes, 3, **norm)
     # The published order is the other one: the same values from four times as many pixels.
-    shortcut = nn.Sequential(
-        unit(channels, reads, writes, 1, spectral=spectral), nn.Upsample(scale_factor=2)
-    )
-    made = [BasicBlock(first, second, shortcut, slope)]
+    shortcut = nn.Sequential(unit(channels, reads, writes, 1, **norm), nn.Upsample(scale_factor=2))
+    layer = nn.Sequential(BasicBlock(first, second, shortcut, slope))
     for index in range(2, blocks + 1):
         between = f"{writes}.{index}"
-        first = unit(channels, writes, between, 3, channels.full[writes], spectral=spectral)
-        second = unit(channels, between, writes, 3, spectral=spectral)
-        made.append(BasicBlock(first, second, slope=slope))
-    return nn.Sequential(*made)
+        first = unit(channels, writes, between, 3, channels.full[writes], **norm)
+        second = unit(channels, between, writes, 3, **norm)
+        layer.append(BasicBlock(first, second, slope=slope))
+    return layer
 
 
 class Bottleneck(nn.Module):

@@ -11,11 +11,10 @@ from models.network import Encoder
 
 WIDTHS = (64, 128, 256, 512, 512)
 CONVOLUTIONS = (2, 2, 3, 3, 3)
-NORM = ("weight", "bias", "running_mean", "running_var")
 
 
 class VggBlock(nn.Module):
-    """3x3 units with a ReLU after each but the last; `max_pool` takes the map from there.
+    """3x3 units with a ReLU after each but the last, which is pooled after its own.
 
     Args:
         reads: the groups that the first unit reads.
@@ -50,11 +49,6 @@ class VggBlock(nn.Module):
         return full_precision(last, x)
 
 
-def max_pool(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The maxima of 2x2 pixels, and the places of these for `torch.nn.functional.max_unpool2d`."""
-    return F.max_pool2d(x, 2, return_indices=True)
-
-
 def vgg_groups(convolutions: Sequence[int]) -> list[list[str]]:
     """Of each block the groups that its convolutions write: `encoderK.I`."""
     return [
@@ -62,15 +56,14 @@ def vgg_groups(convolutions: Sequence[int]) -> list[list[str]]:
     ]
 
 
-def vgg_encoder(norms: bool) -> Encoder:
-    """Which entries of blocks `encoder1` to `encoder5` are which of torchvision's classifier."""
-    entries, index = {}, 0  # its features: convolution, norm, ReLU; pooling at the ends of blocks
+def vgg_encoder(network: nn.Module, norms: bool) -> Encoder:
+    """Which of torchvision's layers those of blocks `encoder1` to `encoder5` are."""
+    layers, index = {}, 0  # its features: convolution, norm, ReLU; pooling at the ends of blocks
     for k, count in enumerate(CONVOLUTIONS, 1):
         for i in range(count):
-            ours = f"encoder{k}.units.{i}"
-            entries |= {f"{ours}.conv.{e}": f"features.{index}.{e}" for e in ("weight", "bias")}
+            layers[f"encoder{k}.units.{i}.conv"] = f"features.{index}"
             if norms:
-                entries |= {f"{ours}.norm.{e}": f"features.{index + 1}.{e}" for e in NORM}
+                layers[f"encoder{k}.units.{i}.norm"] = f"features.{index + 1}"
             index += 3 if norms else 2
         index += 1
-    return Encoder("vgg16_bn" if norms else "vgg16", entries)
+    return Encoder.of(network, "vgg16_bn" if norms else "vgg16", layers)

@@ -105,3 +105,35 @@ def test_where_nothing_can_be_downloaded_it_says_which_file_goes_where(monkeypat
     monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", offline)
     with pytest.raises(InputError, match=r"put vgg16_bn-\w+\.pth into .*checkpoints"):
         load_encoder(models.build("dim"))
+
+
+def test_the_encoder_is_torchvisions_vgg16_and_ignores_the_trimap_at_first(tmp_path):
+    vgg = torchvision.models.vgg
+    torch.manual_seed(0)
+    features = vgg.make_layers(vgg.cfgs["D"])
+    for layer in features:
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(layer.weight)
+    state = {f"features.{key}": value for key, value in features.state_dict().items()}
+    torch.save(state, tmp_path / "vgg16.pth")
+    network = models.build("dim_vgg").eval()
+    load_encoder(network, str(tmp_path / "vgg16.pth"))
+    image, trimap = torch.rand(1, 3, 32, 64), torch.rand(1, 1, 32, 64)
+    with torch.no_grad():
+        _, stages = network.forward_features(image, trimap)
+        expected = features(network.normalise(image))
+    torch.testing.assert_close(stages["encoder5"].activation, expected)
+    assert not network.encoder1.units[0].conv.weight[:, 3].any()
+
+
+def test_the_wide_conv6_is_the_classifiers_first_layer(tmp_path, monkeypatch):
+    monkeypatch.setattr("models.dim_vgg.WIDE", (6, 7))
+    torch.manual_seed(0)
+    network = models.build("dim_vgg", refine=False, wide=True)
+    entries, ours = network.encoder().entries, network.state_dict()
+    state = {name: torch.rand_like(ours[entry]) for entry, name in entries.items()}
+    state["features.0.weight"] = torch.rand(64, 3, 3, 3)
+    state["classifier.0.weight"] = state["classifier.0.weight"].flatten(1)
+    torch.save(state, tmp_path / "vgg16.pth")
+    load_encoder(network, str(tmp_path / "vgg16.pth"))
+    assert torch.equal(network.encoder6.conv.weight.flatten(1), state["classifier.0.weight"])
