@@ -13,16 +13,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.timing import compare, parser, peak_above_inputs, report
-
-PARSER = parser(__doc__)
-if __name__ == "__main__":
-    PARSER.parse_args()
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks.timing import compare, parser, peak_above_inputs, report
 from models.layers.attention import attend
 
 FEATURES, VALUES = 64, 128
@@ -31,7 +26,7 @@ TOY = SMALL = (64, 96)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    toy = PARSER.parse_args(argv).toy
+    toy = parser(__doc__).parse_args(argv).toy
     size, repeats = (TOY, 1) if toy else (SIZE, 5)
     peaks = [peak_above_inputs(function, maps, size, SMALL) for function in (plain, attend_once)]
     report("attention, peak memory, plain", peaks[0] / 2**20, "MiB")

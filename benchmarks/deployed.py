@@ -14,15 +14,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.timing import fastest, parser, report
-
-PARSER = parser(__doc__)
-if __name__ == "__main__":
-    PARSER.parse_args()
-
 import torch
 
 import models
+from benchmarks.timing import fastest, parser, report
 from models import Network
 from utils.networks.device import deployed
 from utils.networks.loading import PRETRAINED
@@ -34,7 +29,7 @@ CLOCKS = {1: time.process_time, 2: time.perf_counter}
 
 @torch.inference_mode()
 def main(argv: Sequence[str] | None = None) -> None:
-    toy = PARSER.parse_args(argv).toy
+    toy = parser(__doc__).parse_args(argv).toy
     repeats = 1 if toy else 10
     for path in sorted(PRETRAINED.glob("*.safetensors")):
         for height, width in ((32, 32),) if toy else SIZES:

@@ -15,35 +15,27 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.timing import fastest, parser, report
-
-KINDS = ("spatial,channel", "nst", "at")
-PARSER = parser(__doc__)
-told = f"what to measure, sums with commas (default: {' '.join(KINDS)})"
-PARSER.add_argument("--kinds", nargs="+", default=KINDS, metavar="A,B", help=told)
-PARSER.add_argument("--repeats", type=int, default=5, help="steps of each (default: 5)")
-if __name__ == "__main__":
-    PARSER.parse_args()
-
 import torch
 
 import models
-from models.errors import InputError
+from benchmarks.timing import fastest, parser, positive, report
 from utils.cli.arguments import CONFIGS
 from utils.config import load
 from utils.networks.loading import new_network
 from utils.tasks.matting import MattingBatch
 from utils.train.objective import Objective
 
+KINDS = ("spatial,channel", "nst", "at")
+
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = PARSER.parse_args(argv)
-    if args.repeats < 1:
-        PARSER.error("--repeats: give a whole number from 1")
-    try:
-        steps = [step(kinds, args.toy) for kinds in ("", *args.kinds)]
-    except InputError as error:
-        PARSER.error(f"--kinds: {error}")
+    options = parser(__doc__)
+    options.add_argument(
+        "--kinds", nargs="+", default=KINDS, metavar="A,B", help=f"sums ({' '.join(KINDS)})"
+    )
+    options.add_argument("--repeats", type=positive, default=5, help="steps of each (5)")
+    args = options.parse_args(argv)
+    steps = [step(kinds, args.toy) for kinds in ("", *args.kinds)]
     without, *times = fastest(steps, 1 if args.toy else args.repeats, time.process_time)
     report("a step without distillation", without, "s")
     for kinds, seconds in zip(args.kinds, times, strict=True):
@@ -54,8 +46,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 def step(kinds: str, toy: bool) -> Callable[[], None]:
     """A training step with these kinds; all start from the same weights and see the same batch."""
     width = ("network.width=0.0625", "distill.stages=[encoder2,encoder3]") if toy else ()
-    wanted = [f"distill.types=[{kinds}]"] if kinds else ["loss.kd=0"]
-    config = load(CONFIGS / "student_SPKD.yaml", [*width, *wanted])
+    kind = f"distill.types=[{kinds}]" if kinds else "loss.kd=0"
+    config = load(CONFIGS / "student_SPKD.yaml", [*width, kind])
     plan = models.scaled_plan("dim", 0.125) if toy else None
     student = new_network(config, resume=False)
     teacher = models.build("dim", plan).eval().requires_grad_(False)

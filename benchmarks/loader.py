@@ -8,47 +8,26 @@ code does: decode, compose and dilate all, then keep a crop. Targets: 15 times a
 GCA's augmentation, two workers 1.8 times one.
 """
 
-import argparse
 import logging
 import os
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
-from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.timing import compare, parser, report
-
-
-def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    options = parser(__doc__)
-    options.add_argument(
-        "--foregrounds", type=int, default=12, metavar="N", help="that are rendered (12)"
-    )
-    args = options.parse_args(argv)
-    if args.foregrounds < 2:
-        options.error(f"--foregrounds {args.foregrounds}: give 2, to train and to validate")
-    return args
-
-
-if __name__ == "__main__":
-    arguments()
 
 import cv2
 import numpy as np
 
 from benchmarks.plain_loader import Plain
+from benchmarks.timing import compare, parser, positive, report
 from utils import config as configs
 from utils import render as sample
 from utils.cli.arguments import CONFIGS
 from utils.config.options import Config
-from utils.data.crops import crop_set as crops
 from utils.data.crops.crop_set import CropSet
 from utils.data.folders import backgrounds, foregrounds
 from utils.data.loader import prepare_process, training_loader
@@ -60,15 +39,6 @@ from utils.images.writing import write_image
 from utils.render.backgrounds import background
 
 KINDS = ("hair", "fur", "smoke", "glass", "net", "leaves")
-STEPS = {
-    "open the foreground": "Store.open",
-    "find the place": "unknown_place",
-    "cut and resize the foreground": "sample_view",
-    "trimap": "trimap_through",
-    "background": "Backgrounds.behind",
-    "compose": "compose",
-    "colour jitter": "jitter",
-}
 
 
 class Size(NamedTuple):
@@ -90,7 +60,11 @@ TOY = Size(240, 2, (60, 80), 48, 64, 2, 2, 4, 1, 1)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = arguments(argv)
+    options = parser(__doc__)
+    options.add_argument("--foregrounds", type=positive, default=12, metavar="N", help="(12)")
+    args = options.parse_args(argv)
+    if args.foregrounds < 2:
+        options.error("--foregrounds 1: give 2, to train and to validate")
     size = TOY if args.toy else Size()
     logging.basicConfig(level=logging.WARNING)
     prepare_process()
@@ -132,8 +106,6 @@ def measure(root: Path, size: Size) -> None:
         name = f"ours with GCA's augmentation, crop {crop}"
         report(name, 1 / fast, "samples/s")
         report(f"{name} / plain at {size.crop}", slow / fast, "times")
-    for step, share in shares(ours, 4 * size.samples).items():
-        report(f"share of: {step}", share, "%")
     speeds = [max(speed(root, n, size) for _ in range(size.starts)) for n in (1, 2)]
     for workers, found in enumerate(speeds, 1):
         name = f"DataLoader of {workers} worker(s), batches of {size.batch}"
@@ -169,33 +141,6 @@ def batch(samples: CropSet, count: int) -> Callable[[], list]:
     """A function that makes `count` samples, others at each call."""
     rng = np.random.default_rng(0)
     return lambda: [samples[0, int(index)] for index in rng.integers(len(samples), size=count)]
-
-
-def shares(samples: CropSet, count: int) -> dict[str, float]:
-    """Percent of a sample's time that each step takes."""
-    spent: dict[str, float] = defaultdict(float)
-
-    def timed(step: str, function):
-        def wrapper(*arguments, **keywords):
-            start = time.perf_counter()
-            try:
-                return function(*arguments, **keywords)
-            finally:
-                spent[step] += time.perf_counter() - start
-
-        return wrapper
-
-    with ExitStack() as patches:
-        for step, name in STEPS.items():
-            place, _, attribute = name.rpartition(".")
-            owner = getattr(crops, place) if place else crops
-            function = timed(step, getattr(owner, attribute))
-            patches.enter_context(mock.patch.object(owner, attribute, function))
-        start = time.perf_counter()
-        batch(samples, count)()
-        whole = time.perf_counter() - start
-    found = {step: 100 * spent[step] / whole for step in STEPS}
-    return {**found, "the rest": 100 - sum(found.values())}
 
 
 def cold(root: Path, size: Size) -> float:

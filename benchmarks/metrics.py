@@ -15,16 +15,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.timing import compare, parser, report
-
-PARSER = parser(__doc__)
-if __name__ == "__main__":
-    PARSER.parse_args()
-
 import cv2
 import numpy as np
 from scipy import ndimage
 
+from benchmarks.timing import compare, parser, report
 from utils import render as sample
 from utils.images.trimap import make_trimap
 from utils.images.trimap_values import UNKNOWN
@@ -37,7 +32,7 @@ Case = tuple[np.ndarray, np.ndarray, np.ndarray]  # prediction, truth, trimap
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    toy = PARSER.parse_args(argv).toy
+    toy = parser(__doc__).parse_args(argv).toy
     side, repeats = (100, 1) if toy else (SIDE, 3)
     cv2.setNumThreads(1)
     truths = [sample.foreground(f"{kind}_000", size=side)[1] for kind in KINDS]

@@ -19,47 +19,24 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.timing import fastest, parser, peak_above_inputs, report
-from models.errors import InputError
-from models.registry import NETWORKS
-
-SIZES = ((320, 320), (512, 512), (1080, 1920))
-REPEATS = {"cpu": 5, "cuda": 50}
-RATES = {"indexnet": 0.25}  # of the others half of the channels
-TOY = {"width": 1 / 8, "sizes": ((64, 64),), "repeats": 1}
-
-
-def size(text: str) -> tuple[int, int]:
-    """Height and width of `1080x1920`."""
-    height, _, width = text.partition("x")
-    if not all(side.isdecimal() and 0 < int(side) < 1 << 16 for side in (height, width)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; write height x width as 1080x1920")
-    return int(height), int(width)
-
-
-PARSER = parser(__doc__)
-PARSER.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
-told = "height x width (default: 320x320 512x512 1080x1920)"
-PARSER.add_argument("--sizes", nargs="+", type=size, default=SIZES, metavar="HxW", help=told)
-PARSER.add_argument("--device", choices=REPEATS, default="cpu")
-PARSER.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
-told = "passes of which the fastest counts (default: 5, on CUDA 50)"
-PARSER.add_argument("--repeats", type=int, metavar="N", help=told)
-if __name__ == "__main__":
-    PARSER.parse_args()
-
 import torch
 from torch import Tensor
 
 import models
+from benchmarks.timing import fastest, parser, peak_above_inputs, positive, report
 from models import Network
+from models.registry import NETWORKS
+from utils.cli.command import run as run_script
 from utils.cli.table import table
 from utils.networks import cost
 from utils.networks.device import autocast, choose, deployed, without_tf32
 from utils.prune import cut, select
 
+SIZES = ((320, 320), (512, 512), (1080, 1920))
+REPEATS = {"cpu": 5, "cuda": 50}
+RATES = {"indexnet": 0.25}  # of the others half of the channels
+TOY = {"width": 1 / 8, "sizes": ((64, 64),), "repeats": 1}
 SMALL = (64, 64)  # of the first pass of a process, whose memory is not counted
-KINDS = ("full", "pruned")
 
 
 class Pass(NamedTuple):
@@ -87,23 +64,36 @@ class Pair(NamedTuple):
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = PARSER.parse_args(argv)
-    args.width, args.repeats = 1.0, REPEATS[args.device] if args.repeats is None else args.repeats
+    options = parser(__doc__)
+    options.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    options.add_argument(
+        "--sizes", nargs="+", type=size, default=SIZES, metavar="HxW", help="height x width"
+    )
+    options.add_argument("--device", choices=REPEATS, default="cpu")
+    options.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    options.add_argument(
+        "--repeats", type=positive, metavar="N", help="the fastest counts (5, on CUDA 50)"
+    )
+    args = options.parse_args(argv)
+    args.width, args.repeats = 1.0, args.repeats or REPEATS[args.device]
     if args.toy:
         vars(args).update(TOY)
-    if args.repeats < 1:
-        PARSER.error("--repeats: give a whole number from 1")
-    try:
-        device = choose(args.device)
-    except InputError as error:
-        PARSER.error(str(error))
+    device = choose(args.device)
     rows = []
     for name in args.networks:
         networks = full_and_pruned(name, args.width)
-        how = device, args.precision, args.repeats
-        rows += table_rows(networks, [measured(networks, one, *how) for one in args.sizes])
+        pairs = [measured(networks, s, device, args.precision, args.repeats) for s in args.sizes]
+        rows += table_rows(networks, pairs)
     titles = (f"{height} x {width}" for height, width in args.sizes)
     print(table(("", "parameters", "MACs at 224", *titles), rows), flush=True)
+
+
+def size(text: str) -> tuple[int, int]:
+    """Height and width of `1080x1920`."""
+    sides = text.split("x")
+    if len(sides) != 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write height x width as 1080x1920")
+    return positive(sides[0]), positive(sides[1])
 
 
 def full_and_pruned(name: str, width: float = 1.0) -> list[Network]:
@@ -129,7 +119,7 @@ def measured(
     peaks = [peak(network, size, precision) for network in copies]
     pair = Pair(*map(Pass, (cost.macs(one, *size) for one in networks), times, peaks))
     title = f"{networks[0].name}, {size[0]} x {size[1]}"
-    for kind, one in zip(KINDS, pair, strict=True):
+    for kind, one in pair._asdict().items():
         report(f"{title}, {kind}", 1000 * one.seconds, "ms")
         report(f"{title}, {kind}, peak memory", one.peak / 1e6, "MB")
     report(f"{title}, full / pruned", pair.faster, "times")
@@ -179,22 +169,17 @@ def table_rows(networks: Sequence[Network], pairs: Sequence[Pair]) -> list[list[
     """Three rows: full, pruned, and one divided by the other."""
     counts = [(cost.parameters(one), cost.macs(one, 224, 224)) for one in networks]
     rows = []
-    for index, (parameters, macs) in enumerate(counts):
-        named = (f"`{networks[0].name}`", KINDS[1])[index]
-        cells = [f"{_time(pair[index].seconds)}, {_memory(pair[index].peak)}" for pair in pairs]
-        rows.append([named, f"{parameters:,}", f"{macs / 1e9:.2f} G", *cells])
+    for index, name in enumerate((f"`{networks[0].name}`", "pruned")):
+        parameters, macs = counts[index]
+        cells = [
+            f"{1000 * pair[index].seconds:.0f} ms, {pair[index].peak / 1e6:.0f} MB"
+            for pair in pairs
+        ]
+        rows.append([name, f"{parameters:,}", f"{macs / 1e9:.2f} G", *cells])
     ratios = [f"{full / pruned:.2f}" for full, pruned in zip(*counts, strict=True)]
     gains = [f"{pair.faster:.2f} ({pair.share:.2f})" for pair in pairs]
     return [*rows, ["full / pruned", *ratios, *gains]]
 
 
-def _time(seconds: float) -> str:
-    return f"{seconds:#.3g} s" if seconds >= 1 else f"{1000 * seconds:#.3g} ms".replace(". ", " ")
-
-
-def _memory(size: int) -> str:
-    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
-
-
 if __name__ == "__main__":
-    main()
+    run_script(main)

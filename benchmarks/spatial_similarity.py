@@ -12,15 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.timing import compare, parser, peak_above_inputs, report
-
-PARSER = parser(__doc__)
-if __name__ == "__main__":
-    PARSER.parse_args()
-
 import torch
 from torch import Tensor
 
+from benchmarks.timing import compare, parser, peak_above_inputs, report
 from utils.distill import spatial_similarity_loss
 
 SHAPE = (1, 128, 80, 80)
@@ -30,7 +25,7 @@ DISTANCES = (1e-1, 1e-2, 1e-3, 1e-4)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    toy = PARSER.parse_args(argv).toy
+    toy = parser(__doc__).parse_args(argv).toy
     shape, repeats = (TOY, 1) if toy else (SHAPE, 5)
     peaks = [peak_above_inputs(step, maps, shape, SMALL) for step in (plain_step, our_step)]
     report("spatial similarity, peak memory, plain", peaks[0] / 2**20, "MiB")

@@ -1,12 +1,10 @@
-"""Samples a second of a training step, by memory layout and precision; and where its time goes.
+"""Samples a second of a training step, by memory layout and precision.
 
     python benchmarks/steps.py [--network large] [--crop 320] [--batch 32] [--device cuda]
-        [--profile]
 
 The reference is float32 in contiguous layout. A step is the pass forward and backward and the
 optimiser's step with the losses of configs/mobile_unet_large.yaml, on one random batch that lies on
-the device: what loaders make is not in it (benchmarks/loader.py). `--profile` also prints the
-operations of the fastest that take most of its time, on CUDA by their kernels.
+the device: what loaders make is not in it (benchmarks/loader.py).
 """
 
 import sys
@@ -17,20 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.timing import parser, report
-
-PARSER = parser(__doc__)
-PARSER.add_argument("--network", default="large", metavar="NAME_OR_FILE", help="(large)")
-PARSER.add_argument("--crop", type=int, default=320, metavar="PIXELS", help="(320)")
-PARSER.add_argument("--batch", type=int, default=32, metavar="N", help="(32)")
-PARSER.add_argument("--device", default="auto", help="auto, cpu or cuda (auto)")
-PARSER.add_argument("--repeats", type=int, default=5, metavar="N", help="(5)")
-PARSER.add_argument("--profile", action="store_true", help="print the longest operations")
-if __name__ == "__main__":
-    PARSER.parse_args()
-
 import torch
 
+from benchmarks.timing import parser, positive, report
 from models import Network
 from utils.cli.arguments import CONFIGS
 from utils.config import load
@@ -44,13 +31,16 @@ from utils.train.optimizer import clip_gradients, make_optimizer
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 PRECISIONS = ("float32", "bfloat16")
 STEPS = 10  # of one timing on a GPU
-ROWS = 20  # operations that are told
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = PARSER.parse_args(argv)
-    if min(args.repeats, args.crop, args.batch) < 1:
-        PARSER.error("--repeats, --crop, --batch: give whole numbers from 1")
+    options = parser(__doc__)
+    options.add_argument("--network", default="large", metavar="NAME_OR_FILE", help="(large)")
+    options.add_argument("--crop", type=positive, default=320, metavar="PIXELS", help="(320)")
+    options.add_argument("--batch", type=positive, default=32, metavar="N", help="(32)")
+    options.add_argument("--device", default="auto", help="auto, cpu or cuda (auto)")
+    options.add_argument("--repeats", type=positive, default=5, metavar="N", help="(5)")
+    args = options.parse_args(argv)
     if args.toy:
         args.network, args.crop, args.batch, args.repeats = "small", 32, 2, 1
     device = choose(args.device)
@@ -73,9 +63,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name, taken in best.items():
         report(name, args.batch / taken, "samples/s")
         report(f"{name}, against the reference", reference / taken, "times")
-    if args.profile:
-        fastest = min(best, key=best.get)
-        print(profiled(steps[fastest], device))
 
 
 def step(
@@ -120,16 +107,6 @@ def timed(one_step: Callable[[], None], count: int, device: torch.device) -> flo
         one_step()
     wait()
     return (time.perf_counter() - start) / count
-
-
-def profiled(one_step: Callable[[], None], device: torch.device) -> str:
-    """A table of the operations that take longest."""
-    kinds = torch.profiler.ProfilerActivity
-    cuda = device.type == "cuda"
-    with torch.profiler.profile(activities=[kinds.CPU, *([kinds.CUDA] if cuda else [])]) as found:
-        one_step()
-    by = f"self_{'device' if cuda else 'cpu'}_time_total"
-    return found.key_averages().table(sort_by=by, row_limit=ROWS, max_name_column_width=80)
 
 
 if __name__ == "__main__":

@@ -9,34 +9,18 @@ unknown pixels differ: up to which difference 99.9 % of them, of all pictures to
 Targets: 2/255 for a halo of 128, 1 % of SAD for networks that see the whole picture.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.timing import parser, report
-
-PHOTOGRAPHS = Path(__file__).resolve().parents[1] / "data" / "photographs"
-
-
-def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    options = parser(__doc__)
-    options.add_argument("--network", default="large", metavar="NAME_OR_FILE", help="trained")
-    options.add_argument("--images", type=Path, default=PHOTOGRAPHS / "image", metavar="DIR")
-    options.add_argument("--alphas", type=Path, default=PHOTOGRAPHS / "alpha", metavar="DIR")
-    options.add_argument("--trimaps", type=Path, default=PHOTOGRAPHS / "trimap", metavar="DIR")
-    return options.parse_args(argv)
-
-
-if __name__ == "__main__":
-    arguments()
-
 import cv2
 import numpy as np
 import torch
 
+from benchmarks.timing import parser, report
+from utils.cli.arguments import path
 from utils.cli.command import run
 from utils.images.reading import read_alpha, read_image, read_trimap, to_8_bits
 from utils.images.trimap_values import UNKNOWN
@@ -46,13 +30,19 @@ from utils.networks.device import deployed
 from utils.networks.loading import open_network
 from utils.score.pictures import match
 
+PHOTOGRAPHS = Path(__file__).resolve().parents[1] / "data" / "photographs"
 CPU = torch.device("cpu")
 HALOS = (32, 64, 96, HALO)
 ENLARGED = 3
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = arguments(argv)
+    options = parser(__doc__)
+    options.add_argument("--network", default="large", metavar="NAME_OR_FILE", help="trained")
+    for name in ("image", "alpha", "trimap"):
+        folder = PHOTOGRAPHS / name
+        options.add_argument(f"--{name}s", type=path, default=folder, metavar="DIR")
+    args = options.parse_args(argv)
     torch.set_num_threads(1)
     network = deployed(open_network(args.network), CPU)
     halos = (HALO,) if network.radius is None else HALOS

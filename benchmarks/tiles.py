@@ -9,7 +9,6 @@ Targets: 1.5 times faster from 8 megapixels on, `auto` never slower, a full halo
 3 GB for the large picture.
 """
 
-import argparse
 import resource
 import sys
 from collections.abc import Sequence
@@ -17,25 +16,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.timing import compare, parser, peak_above_inputs, report
-
-
-def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    options = parser(__doc__)
-    only = options.add_mutually_exclusive_group()
-    only.add_argument("--large", action="store_true", help="only 6000 x 4000, full width")
-    only.add_argument("--sizes", action="store_true", help="only the memory of many image sizes")
-    return options.parse_args(argv)
-
-
-if __name__ == "__main__":
-    arguments()
-
 import cv2
 import numpy as np
 import torch
 
 import models
+from benchmarks.timing import compare, parser, peak_above_inputs, report
 from models import Network
 from utils import render as sample
 from utils.images.trimap import make_trimap
@@ -47,7 +33,11 @@ COUNT = 40
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = arguments(argv)
+    options = parser(__doc__)
+    only = options.add_mutually_exclusive_group()
+    only.add_argument("--large", action="store_true", help="only 6000 x 4000, full width")
+    only.add_argument("--sizes", action="store_true", help="only the memory of many image sizes")
+    args = options.parse_args(argv)
     torch.set_num_threads(1)
     if args.large:
         large((160, 240) if args.toy else (4000, 6000))

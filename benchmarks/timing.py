@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 from utils.cli import arguments
 
 M_MMAP_THRESHOLD, MAPPED = -3, 1 << 17  # glibc's own first value, which it else raises
@@ -28,15 +30,19 @@ class Comparison(NamedTuple):
 
 
 def parser(doc: str) -> argparse.ArgumentParser:
-    """Options of a benchmark with the docstring `doc`; `--toy` is one.
-
-    A benchmark looks at them before it imports PyTorch, which `--help` would wait for.
-    """
+    """Options of a benchmark with the docstring `doc`; `--toy` is one."""
     found = arguments.parser(doc)
     found.add_argument(
         "--toy", action="store_true", help="tiny sizes, once: shows that it runs, measures nothing"
     )
     return found
+
+
+def positive(text: str) -> int:
+    """The type of a whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number from 1")
+    return int(text)
 
 
 def report(name: str, value: float, unit: str) -> None:
@@ -62,8 +68,6 @@ def fastest(
     They are called in turn, so that all meet the same machine, and once before, to warm up. On one
     thread, calls may be long by `time.process_time`: what other processes take does not count.
     """
-    import torch
-
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -115,8 +119,6 @@ def _seconds(function: Callable[[], object], clock: Callable[[], float]) -> floa
 def _measure(sender, function, inputs, size, small, mapped) -> None:
     if mapped:
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MAPPED)
-    import torch
-
     torch.set_num_threads(1)
     function(*inputs(*small))
     arguments = inputs(*size)

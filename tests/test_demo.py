@@ -33,7 +33,8 @@ RESULTS = ("BEST_checkpoint.tar", "pruned.tar", "BEST_pruned.tar")
 def counted(monkeypatch) -> list:
     """One entry for each step of a training; the sample is small, and nothing takes the time."""
     sizes = {"foregrounds": (4, 1), "backgrounds": (2, 1), "size": 64, "progress": False}
-    monkeypatch.setattr(utils.render, "render", functools.partial(utils.render.render, **sizes))
+    small = functools.partial(utils.render.render, **sizes)
+    monkeypatch.setattr(scripts.load("pre_process.py"), "render", small)
     monkeypatch.setattr(
         "utils.networks.cost.milliseconds", lambda networks, _: [1.0] * len(networks)
     )
