@@ -54,6 +54,7 @@ TESTS = {  # the quick ones first
         "train/test_method",
         "train/test_loop",
     ),
+    "utils/data/crops": ("data/test_radii", "data/test_view", "data/test_crops"),
     "train.py": ("cli/test_arguments", "train/test_method", "train/test_resume", "test_scripts"),
     "train_prune.py": ("train/test_method", "train/test_resume", "test_scripts"),
     "train_pruned.py": ("train/test_method", "train/test_resume", "test_scripts"),

@@ -125,6 +125,7 @@ def test_a_budget_needs_no_rate():
         ("network.name=unet", "no such network; there are dim, "),
         ("network.structure.gates=true", "gates is nothing to choose; leave it out"),
         ("network.convolutions=[2,2,3,3]", "unknown key; allowed here: name, width, structure"),
+        ("data.crop=1", "greater than or equal to 2, not 1"),
         ("data.crop_scales=[]", "too few"),
         ("data.crop_scales=[1, 0]", "greater than 0, not 0"),
         ("data.trimap_radius=[0, 3]", "greater than or equal to 1, not 0"),

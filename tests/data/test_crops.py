@@ -50,13 +50,20 @@ def background(root: Path, name: str = "flat", colours: np.ndarray | None = None
 
 
 def crop_set(
-    root: Path, behind: list[Path], each: int = 10, seed: int = 0, augment: dict = PLAIN, **data
+    root: Path,
+    behind: list[Path],
+    each: int = 10,
+    seed: int = 0,
+    augment: dict = PLAIN,
+    subset: str = "train",
+    **data,
 ) -> CropSet:
     """Crops of all foregrounds of a set over any of the backgrounds."""
     build_store(root)
     items = [Item(one) for one in foregrounds(root, "train") for _ in range(each)]
     options = DataConfig(**{"crop": 32, "crop_scales": (1.0,), **data})
-    return CropSet(Store(root), items, behind, options, AugmentConfig(**augment), seed)
+    augment = AugmentConfig(**augment)
+    return CropSet(Store(root), items, behind, options, augment, seed, subset=subset)
 
 
 def crops(
@@ -290,14 +297,20 @@ def test_a_radius_is_the_radius_of_the_trimap(tmp_path):
 
 @pytest.mark.parametrize("scale", [0.5, 2.0])
 @pytest.mark.parametrize(
-    ("bent", "least", "most"), [({"fuse": 1e-9}, 1, 1), ({"affine": True}, 0.75, 1.4)]
+    ("subset", "bent", "least", "most"),
+    [
+        ("train", {"fuse": 1e-9}, 1, 1),
+        ("train", {"affine": True}, 0.75, 1.4),
+        ("valid", {"fuse": 1.0}, 1, 1),
+        ("valid", {"affine": True}, 1, 1),
+    ],
 )
-def test_where_pictures_are_bent_or_fused_a_radius_is_in_pixels_of_the_sample(
-    tmp_path, bent, least, most, scale
+def test_where_training_bends_or_fuses_a_radius_is_in_pixels_of_the_sample(
+    tmp_path, subset, bent, least, most, scale
 ):
     alpha = np.where(disc(200, 200) > 127, 255, 0).astype(np.uint8)
     options = {"crop": 64, "crop_scales": (scale,), "trimap_radius": (8, 8)}
-    samples = crops(tmp_path, alpha, augment=PLAIN | bent, **options)
+    samples = crops(tmp_path, alpha, augment=PLAIN | bent, subset=subset, **options)
     for index in range(6):
         _, trimap, shown = arrays(samples[0, index])
         away = unknown_radius(np.where(shown > 127, 255, 0).astype(np.uint8))

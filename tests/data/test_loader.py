@@ -2,7 +2,12 @@
 
 import errno
 import multiprocessing
+import os
+import resource
+import signal
+import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -229,20 +234,56 @@ def test_full_shared_memory_is_told_and_changes_no_batch(data, monkeypatch, capl
     assert all(word in told for word in ("/dev/shm", "--shm-size", "data.workers"))
 
 
-def test_workers_that_cannot_start_for_want_of_shared_memory_are_one_line(data, monkeypatch):
-    def full(*_, **__):
-        raise OSError(errno.ENOSPC, "No space left on device")
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, ("/dev/shm", "--shm-size", "data.workers: none can start")),
+        (errno.EMFILE, ("data.workers: too many open files", "ulimit -n")),
+    ],
+)
+def test_workers_that_cannot_start_are_one_line(data, monkeypatch, number, words):
+    def fail(*_, **__):
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("multiprocessing.queues.Queue.__init__", full)
+    monkeypatch.setattr("multiprocessing.queues.Queue.__init__", fail)
     loader = training_loader(sources(data, "data.workers=1"), 5, epochs=1, pin=False)
     message = refused(list, loader)
-    assert all(word in message for word in ("/dev/shm", "--shm-size", "data.workers"))
+    assert all(word in message for word in words)
 
 
-def test_what_a_worker_cannot_send_is_an_error_not_a_wait(data, monkeypatch):
-    monkeypatch.setattr(loader_module, "_stacked", lambda _: threading.Lock())
+def test_a_folder_too_long_for_workers_sockets_is_named(data, monkeypatch, tmp_path):
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    monkeypatch.setitem(multiprocessing.current_process()._config, "tempdir", None)
     loader = training_loader(sources(data, "data.workers=1"), 5, epochs=1, pin=False)
-    assert "data.workers: one was killed" in refused(list, loader)
+    assert f"data.workers: TMPDIR, {long}, is too long" in refused(list, loader)
+
+
+def no_files_left() -> None:
+    """Leave this process no descriptor but those it has."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (16, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    with suppress(OSError):
+        while True:
+            os.dup(0)
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        (threading.Lock, "data.workers: one could not send what it made"),
+        (no_files_left, "data.workers: too many open files"),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "data.workers: one was killed, probably"),
+        (lambda: os.kill(os.getpid(), signal.SIGBUS), "no room in shared memory"),
+    ],
+    ids=["unsendable", "files", "killed", "bus"],
+)
+def test_a_worker_that_ends_is_told_with_its_cause_and_not_waited_for(
+    data, monkeypatch, end, words
+):
+    monkeypatch.setattr(loader_module, "_stacked", lambda parts: end() or torch.stack(parts))
+    loader = training_loader(sources(data, "data.workers=1"), 5, epochs=1, pin=False)
+    assert words in refused(list, loader)
 
 
 def test_workers_end_with_the_context_though_no_batch_was_asked_for(data):

@@ -22,7 +22,7 @@ from models.registry import FORMS
 from utils.images.trimap_values import LARGEST_RADIUS
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
-Side = Annotated[int, Field(ge=1, le=16_384)]  # pixels
+Side = Annotated[int, Field(ge=2, le=16_384)]  # pixels; OpenCV takes one pixel for a number
 Share = Annotated[float, Field(ge=0, lt=1)]
 Weight = Annotated[float, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]

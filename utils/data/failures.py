@@ -2,6 +2,7 @@
 
 import errno
 import multiprocessing
+import os
 import signal
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -62,17 +63,26 @@ def require_means_of_workers() -> None:
         raise InputError(f"data.workers: {reason}") from None
 
 
+def exit_code(error: Exception) -> int:
+    """With which a worker ends that cannot send what it made: the number of the system's error."""
+    if os.strerror(errno.EMFILE) in str(error):  # PyTorch's errors have no number
+        return errno.EMFILE
+    return getattr(error, "errno", None) or 1
+
+
 def worker_error(error: Exception, codes: Sequence[int | None]) -> InputError | None:
     """Why workers ended, and what to do; None where `error` is about something else.
 
     Args:
-        codes: with which the workers exited; the number of the error of what one could not send.
+        codes: with which the workers exited.
     """
     gone = isinstance(error, ConnectionError | EOFError) or "DataLoader worker" in str(error)
     killed = any(code is not None and code < 0 for code in codes)
-    no_files = errno.EMFILE in (getattr(error, "errno", None), *codes) or "ancdata" in str(error)
+    no_files = errno.EMFILE in (exit_code(error), *codes) or "ancdata" in str(error)
     if no_files or (gone and not killed and isinstance(error, OSError)):
         return InputError(f"data.workers: {FILES}")
     if -signal.SIGBUS in codes:
         return InputError(f"data.workers: one found no room in shared memory; {SHM}")
+    if gone and not killed and any(codes):
+        return InputError("data.workers: one could not send what it made; try data.workers=0")
     return InputError(f"data.workers: {KILLED}") if gone else None

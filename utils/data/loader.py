@@ -1,5 +1,6 @@
 """Batches of samples: their order, and the loaders of training and validation."""
 
+import errno
 import logging
 import os
 import signal
@@ -16,7 +17,7 @@ from torch.utils.data import DataLoader, Sampler, get_worker_info
 
 from models.errors import InputError
 from utils.cli.signals import withheld_from_workers
-from utils.data.failures import SHM, Failures, require_means_of_workers, worker_error
+from utils.data.failures import SHM, Failures, exit_code, require_means_of_workers, worker_error
 from utils.data.samples import SampleResult, Samples, TrainingData
 
 log = logging.getLogger(__name__)
@@ -157,7 +158,9 @@ def _stacked(parts: Sequence[Tensor]) -> Tensor | np.ndarray:
         return batch
     try:
         return batch.share_memory_()
-    except RuntimeError:
+    except RuntimeError as error:
+        if exit_code(error) == errno.EMFILE:
+            raise
         return batch.numpy()
 
 
@@ -215,4 +218,4 @@ def _start_worker(_: int) -> None:
 
 
 def _end_worker(error: Exception, _: object) -> None:
-    os._exit(getattr(error, "errno", None) or 1)
+    os._exit(exit_code(error))

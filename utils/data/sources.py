@@ -55,12 +55,16 @@ class Sources:
                         None if number is None else (place * each + number) % len(self._backgrounds)
                     )
                     items.append(Item(one, None if own is None else self._backgrounds[own]))
-        augment = config.augment if subset == "train" else None
-        layers = subset == "train" and bool(
-            config.loss.composition or config.loss.coarse_composition
-        )
+        weights = (config.loss.composition, config.loss.coarse_composition)
         return CropSet(
-            self._store, items, self._backgrounds, config.data, augment, config.seed, layers
+            self._store,
+            items,
+            self._backgrounds,
+            config.data,
+            config.augment,
+            config.seed,
+            layers=subset == "train" and any(weights),
+            subset=subset,
         )
 
     def _each(self) -> int:

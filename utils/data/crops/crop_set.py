@@ -21,12 +21,13 @@ from utils.data.crops.background import Backgrounds
 from utils.data.crops.radii import Radii, draw_radii, trimap_through, unknown_place
 from utils.data.crops.view import View, sample_view
 from utils.data.folders import Foreground
-from utils.data.samples import SampleResult, first_usable, planes
+from utils.data.samples import SampleResult, Subset, first_usable, planes
 from utils.data.store.files import Store, Stored
 
 log = logging.getLogger(__name__)
 
 TRAINING, VALIDATION = 1, 2  # keep the draws of the two apart
+UNCHANGED = AugmentConfig(flip=False, jitter=0.0)
 TONES = (1.0, 2.4)  # gamma of cameras' tone curves; 1 mixes as `compose`
 
 
@@ -58,7 +59,8 @@ class CropSet(Dataset):
 
     Args:
         items: what an epoch is made of; others stand in for what cannot be used.
-        options: what is changed at random; None for validation.
+        options: what is changed at random in training.
+        subset: validation changes nothing; its trimaps are as wide as those of training.
         layers: whether samples carry their foreground and background. Colours are then jittered
             before composing, so that the image is made of them but for blur, noise and the like.
     """
@@ -69,17 +71,18 @@ class CropSet(Dataset):
         items: Sequence[Item],
         backgrounds: Sequence[Path],
         data: DataConfig,
-        options: AugmentConfig | None,
+        options: AugmentConfig,
         seed: int,
         layers: bool = False,
+        subset: Subset = "train",
     ) -> None:
         self._store, self._items, self._backgrounds = store, items, backgrounds
         self._foregrounds = list(dict.fromkeys(item.foreground for item in items))
         self._data, self._seed, self._layers = data, seed, layers
-        self._options = options or AugmentConfig(flip=False, jitter=0.0)
-        self._kind = VALIDATION if options is None else TRAINING
+        self._options = options if subset == "train" else UNCHANGED
+        self._kind = TRAINING if subset == "train" else VALIDATION
         self._bends = self._options.affine or self._options.squash > 0
-        self._radii_of_sample = self._bends or self._options.fuse > 0
+        self._radii_of_sample = options.affine or options.squash > 0 or options.fuse > 0
         self._behind = Backgrounds(data.cache_mb)
         self._told: set[str] = set()
 
