@@ -30,7 +30,7 @@ from utils.figures.samples import write_samples
 from utils.networks.loading import network_class, new_network, open_teacher
 from utils.tasks import TASKS
 from utils.train.checkpoint import run_lock
-from utils.train.grad_norms import grad_norms, grad_norms_table
+from utils.train.grad_norms import grad_norms, grad_norms_message
 from utils.train.loop import fit
 from utils.train.objective import Objective
 
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         return Objective(new_network(config, args.resume), config, teacher)
 
     if args.pull:
-        print(grad_norms_table(grad_norms(objective(), config, "train")))
+        print(grad_norms_message(grad_norms(objective(), config, "train")))
         return
     last, best, resume = "checkpoint.tar", "BEST_checkpoint.tar", args.resume
     with run_lock(config, (last, best), resume=resume, overwrite=args.overwrite):

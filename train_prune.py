@@ -50,7 +50,7 @@ from utils.prune import (
     select,
 )
 from utils.train.checkpoint import run_lock
-from utils.train.grad_norms import grad_norms, grad_norms_table
+from utils.train.grad_norms import grad_norms, grad_norms_message
 from utils.train.loop import fit
 from utils.train.objective import Objective
 
@@ -59,6 +59,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.training_parser(__doc__, "train_SPKD.yaml").parse_intermixed_args(argv)
     config = load(args.config, args.overrides)
     prune = config.prune
+
+    def open_whole_teacher() -> models.Network:
+        teacher = open_teacher(config)
+        if teacher.structure.get("folded"):
+            raise InputError(
+                f"teacher: {config.teacher_path} is folded for deployment and has no gates; name "
+                "the network that it was made of"
+            )
+        return teacher
 
     def objective_and_sparsity(teacher: models.Network) -> tuple[Objective, Sparsity]:
         set_seed(config)
@@ -75,12 +84,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.pull:
         if prune.criterion == "uni":
             raise InputError("--pull: prune.criterion=uni trains nothing; leave it out")
-        objective, _ = objective_and_sparsity(open_teacher(config))
-        print(grad_norms_table(grad_norms(objective, config, "train_prune")))
+        objective, _ = objective_and_sparsity(open_whole_teacher())
+        print(grad_norms_message(grad_norms(objective, config, "train_prune")))
         return
     last, pruned = "checkpoint_prune.tar", config.folder / "pruned.tar"
     with run_lock(config, (last, pruned.name), resume=args.resume, overwrite=args.overwrite):
-        teacher = open_teacher(config)
+        teacher = open_whole_teacher()
         # Here, so that an impossible one is told before the training.
         budget = Budget(teacher, prune) if prune.budget.unit else None
         options = prune.model_dump(include={"ties", "min_channels", "min_share", "round_to"})
@@ -100,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(line)
         small = cut(network.eval(), keep)
         ranked = {group: score.cpu() for group, score in ranked.items()}
-        extra = {"keep": keep, "scores": ranked, "gates": history.rows}
+        extra = {"keep": keep, "scores": ranked, "gates": history.rows, "ties": options["ties"]}
         files.save(pruned, files.record(small) | extra)
 
     widths = [(group, width, small.plan[group]) for group, width in network.plan.items()]

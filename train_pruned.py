@@ -14,32 +14,49 @@ beside it; --resume continues from checkpoint_pruned.tar there, --overwrite begi
 from collections.abc import Sequence
 
 import models
+from models.errors import InputError
+from models.files import saving as files
 from utils.cli import arguments
 from utils.cli.advice import with_config
 from utils.cli.command import run
 from utils.config import load
 from utils.networks.loading import open_pruned, open_teacher, set_seed
 from utils.train.checkpoint import run_lock
-from utils.train.grad_norms import grad_norms, grad_norms_table
+from utils.train.grad_norms import grad_norms, grad_norms_message
 from utils.train.loop import fit
 from utils.train.objective import Objective
+
+
+def structure_before_cut(teacher: models.Network, network: models.Network) -> dict[str, object]:
+    """The structure with what a cut folds, a spectral norm, where the teacher was what was cut."""
+    cut = teacher.folded(norms=False)
+    same = (cut.name, cut.structure) == (network.name, network.structure)
+    return teacher.structure if same else network.structure
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.training_parser(__doc__, "train_SPKD.yaml").parse_intermixed_args(argv)
     config = load(args.config, args.overrides)
+    pruned = config.folder / "pruned.tar"
 
     def objective_and_origin() -> tuple[Objective, dict[str, str]]:
         teacher = open_teacher(config)
         network, origin = open_pruned(config)
         set_seed(config)
         if config.prune.weights == "scratch":
-            network = models.build(network.name, network.plan, **teacher.structure)
+            network = models.build(
+                network.name, network.plan, **structure_before_cut(teacher, network)
+            )
+        elif files.read(pruned).get("ties") == "max_count":
+            raise InputError(
+                f"prune.weights: {pruned} was cut with ties=max_count, which decides widths only; "
+                "set prune.weights=scratch, or cut it anew"
+            )
         return Objective(network, config, teacher), origin
 
     if args.pull:
         objective, _ = objective_and_origin()
-        print(grad_norms_table(grad_norms(objective, config, "train_pruned")))
+        print(grad_norms_message(grad_norms(objective, config, "train_pruned")))
         return
     last, best, resume = "checkpoint_pruned.tar", "BEST_pruned.tar", args.resume
     with run_lock(config, (last, best), resume=resume, overwrite=args.overwrite):

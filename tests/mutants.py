@@ -2,10 +2,12 @@
 
     make mutants
     python tests/mutants.py --count 100 --seed 0 --only utils/prune
+    python tests/mutants.py --known
 
 Comparisons and arithmetic are turned round, `not` is dropped, True and False and numbers change,
 a call that stands alone is left out, a function returns None. Each mutant runs the tests of its
-file, in a copy of the tree, until one fails. docs/mutants.md tells of those that survive.
+file, in a copy of the tree, until one fails. docs/mutants.md tells of those that survive. `KNOWN`,
+which come first, are faults that once went unnoticed, each with the tests that notice it now.
 """
 
 import argparse
@@ -74,6 +76,82 @@ FORK = multiprocessing.get_context("fork")  # libraries are imported once, not f
 LIBRARIES = ("cv2", "hypothesis", "pydantic", "safetensors.torch", "torch.utils.tensorboard")
 
 
+class Known(NamedTuple):
+    """A fault: what is replaced in a file, by what, and the tests that notice it."""
+
+    fault: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+    def source(self) -> bytes:
+        text = (ROOT / self.file).read_text(encoding="utf-8")
+        if text.count(self.old) != 1:
+            raise SystemExit(f"{self.file}: {self.old!r} stands there {text.count(self.old)} times")
+        return text.replace(self.old, self.new).encode()
+
+
+KNOWN = (
+    Known(
+        "EMA is applied twice a step",
+        "utils/train/loop.py",
+        "            self.average.update()\n",
+        "            self.average.update()\n            self.average.update()\n",
+        "train/test_averages",
+    ),
+    Known(
+        "the live network is validated in place of the average",
+        "utils/train/loop.py",
+        "network, place = self.average.network, self.place",
+        "network, place = self.network, self.place",
+        "train/test_averages",
+    ),
+    Known(
+        "the release's threshold keeps what is equal",
+        "utils/prune/widths.py",
+        "(g.scale.abs() > threshold[g.part])",
+        "(g.scale.abs() >= threshold[g.part])",
+        "prune/test_select",
+    ),
+    Known(
+        "FSP's pairs are in the config's order",
+        "utils/distill/fsp.py",
+        "pairwise(name for name in teacher.stages if name in options.stages)",
+        "pairwise(options.stages)",
+        "distill/test_kinds",
+    ),
+    Known(
+        "segmentation's validation loss is that of the batch for each picture",
+        "utils/tasks/segmentation.py",
+        "[cross_entropy(scores[None], labels[None]) for scores, labels in pairs]",
+        "[cross_entropy(output, batch.labels) for _ in pairs]",
+        "tasks/test_segmentation",
+    ),
+    Known(
+        "the trimap's radius is scaled the wrong way in bent samples",
+        "utils/data/crops/crop_set.py",
+        "self._in_pixels(radii, view.scale)",
+        "self._in_pixels(radii, 1 / view.scale)",
+        "data/test_crops",
+    ),
+    Known(
+        "each degradation is applied twice",
+        "utils/data/augment/degrade.py",
+        "image = degrade(image, rng)",
+        "image = degrade(degrade(image, rng), rng)",
+        "data/test_crops",
+    ),
+    Known(
+        "the foreground's jitter is masked by the trimap",
+        "utils/data/crops/crop_set.py",
+        "jitter_foreground(colour, alpha, rng)",
+        "jitter_foreground(colour, trimap, rng)",
+        "data/test_crops",
+    ),
+)
+
+
 class Mutant(NamedTuple):
     """A place of a file and what stands there instead."""
 
@@ -134,14 +212,15 @@ def _changes(node: ast.AST) -> Iterator[tuple[ast.AST, ast.expr | str]]:
             yield test, ast.UnaryOp(ast.Not(), test)
 
 
-def judged(mutant: Mutant, folder: str) -> str:
+def judged(mutant: Mutant | Known, folder: str) -> str:
     """The test that killed it, `time limit`, or `survived`; in a copy of the tree in `folder`."""
     tree = Path(folder) / str(os.getpid())
     if not tree.exists():
         copy_tree(tree)
     (tree / mutant.file).write_bytes(mutant.source())
     receiver, sender = FORK.Pipe(duplex=False)
-    FORK.Process(target=test, args=(tree, mutant.file, sender)).start()
+    names = (mutant.tests,) if isinstance(mutant, Known) else tests_of(mutant.file)
+    FORK.Process(target=test, args=(tree, names, sender)).start()
     sender.close()
     try:
         return receiver.recv()
@@ -159,9 +238,12 @@ def copy_tree(tree: Path) -> None:
         shutil.copy(ROOT / file, tree / file)
 
 
-def test(tree: Path, file: str, sender: Connection) -> None:
-    """Run the tests of a file in this process until one fails; send its name."""
-    names = next(names for place, names in TESTS.items() if file.startswith(place))
+def tests_of(file: str) -> tuple[str, ...]:
+    return next(names for place, names in TESTS.items() if file.startswith(place))
+
+
+def test(tree: Path, names: tuple[str, ...], sender: Connection) -> None:
+    """Run tests in this process until one fails; send its name."""
     os.chdir(tree)
     sys.path[0] = str(tree)
     resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT))
@@ -183,14 +265,27 @@ class Failed:
         self.name = report.nodeid.partition("::")[2] if report.failed else self.name
 
 
+def judge_known() -> int:
+    """How many of `KNOWN` survive."""
+    with tempfile.TemporaryDirectory() as folder:
+        results = {one: judged(one, folder) for one in KNOWN}
+    for one, result in results.items():
+        print(f"{one.fault}: {result}", flush=True)
+    return list(results.values()).count("survived")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=100, help="mutants, drawn from all places")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", metavar="PATH", help="files whose path begins so")
+    parser.add_argument("--known", action="store_true", help="the faults of `KNOWN` alone")
     arguments = parser.parse_args()
     for library in LIBRARIES:
         importlib.import_module(library)
+    survived = judge_known()
+    if arguments.known:
+        sys.exit(f"{survived} of {len(KNOWN)} survived" if survived else 0)
     found = [f for place in TESTS for f in (ROOT / place, *(ROOT / place).glob("*.py"))]
     names = sorted(file.relative_to(ROOT).as_posix() for file in found if file.is_file())
     places = [m for name in names if name.startswith(arguments.only) for m in mutants(name)]

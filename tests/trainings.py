@@ -9,7 +9,7 @@ import models
 from models.network import Network
 from utils import config as configs
 from utils.config.options import Config
-from utils.prune import Sparsity
+from utils.prune import History, Sparsity
 from utils.train.loop import fit
 from utils.train.objective import Objective
 
@@ -47,6 +47,7 @@ class Training:
     objective: Objective
     config: Config
     sparsity: Sparsity | None = None
+    history: History | None = None
 
     @property
     def network(self) -> Network:
@@ -62,7 +63,8 @@ class Training:
 
     def fit(self, resume: bool = False) -> None:
         names = {"last": self.last.name, "best": self.best.name}
-        fit(self.objective, self.config, "train", **names, sparsity=self.sparsity, resume=resume)
+        gates = {"sparsity": self.sparsity, "history": self.history}
+        fit(self.objective, self.config, "train", **names, **gates, resume=resume)
 
 
 def tiny_training(

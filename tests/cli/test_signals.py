@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -23,6 +24,14 @@ from utils.data import loader
 from utils.tasks.matting import Matting
 
 NAMES = ("checkpoint.tar", "BEST_checkpoint.tar")
+
+
+def test_sighup_asks_a_training_to_stop_but_not_under_nohup():
+    ask = "from utils.cli.signals import CODES; import signal; print(signal.SIGHUP in CODES)"
+    plain = [sys.executable, "-c", ask]
+    for command, expected in ((plain, "True"), (["nohup", *plain], "False")):
+        ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+        assert ended.stdout.strip() == expected
 
 
 def terminate(times: int = 1) -> None:
@@ -199,6 +208,33 @@ def test_workers_that_are_being_started_get_no_signal_and_this_process_does():
         assert stop
     assert "SIGINT" in started.stdout and "SIGTERM" in started.stdout
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, []) & set(CODES)
+
+
+GONE = """
+import sys, time
+from utils.cli.signals import StopRequest
+with StopRequest() as stop:
+    print("ready", flush=True)
+    while not stop:
+        sys.stderr.write(".")
+        sys.stderr.flush()
+        time.sleep(0.01)
+    print("nobody reads this", flush=True)
+    open(sys.argv[1], "w").write(stop.signal.name)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal on Windows")
+def test_a_terminal_that_is_gone_leaves_time_to_save(tmp_path):
+    child, terminal = pty.fork()
+    if not child:
+        os.chdir(REPOSITORY)
+        os.execv(sys.executable, [sys.executable, "-c", GONE, str(tmp_path / "saved")])
+    while b"ready" not in os.read(terminal, 1000):
+        pass
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert (tmp_path / "saved").read_text() == "SIGHUP"
 
 
 LATE = """

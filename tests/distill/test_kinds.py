@@ -196,7 +196,7 @@ def test_any_sum_of_kinds_over_any_stages_has_finite_gradients(stages, width):
 def test_pairs_and_stage_weights_follow_the_teachers_order_not_the_options():
     student, teacher = network(0), network(1).eval()
     values = []
-    for stages in (("encoder2", "encoder4", "decoder3"), ("decoder3", "encoder4", "encoder2")):
+    for stages in (("encoder2", "encoder4", "decoder3"), ("decoder3", "encoder2", "encoder4")):
         options = DistillConfig(types=("fsp", "ofd"), stages=stages)
         terms = Distillation(options, student, teacher)(stages_of(student), stages_of(teacher))
         values.append([term.item() for term in terms.values()])

@@ -177,12 +177,10 @@ def test_max_count_is_the_released_count():
     enc_threshold = encoder.sort().values[2112]
     dec_threshold = decoder.sort().values[480]
     keep = select(network, 0.5, ties="max_count")
-    a = int((network.encoder1.units[1].norm.weight > enc_threshold).sum())
-    b = int((network.decoder2.norm.weight > dec_threshold).sum())
-    assert len(keep["encoder1.2"]) == max(a, b)
-    assert len(keep["encoder5.2"]) == int(
-        (network.encoder5.units[1].norm.weight > enc_threshold).sum()
-    )
+    counts = {unit.norm.writes: int((unit.norm.weight > enc_threshold).sum()) for unit in units}
+    for norm in (getattr(network, f"decoder{k}").norm for k in range(2, 6)):
+        counts[norm.writes] = max(counts[norm.writes], int((norm.weight > dec_threshold).sum()))
+    assert {group: len(kept) for group, kept in keep.items()} == counts
 
 
 def test_open_gates_start_at_a_half_and_their_shift_stays_zero():

@@ -1,16 +1,23 @@
 """Averages over the steps of a training: of losses, of weights, of BatchNorms' statistics."""
 
 import math
+import os
+import signal
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 import models
 from models.errors import InputError
+from models.files import saving as files
 from tests.trainings import tiny_config, tiny_network, tiny_training
+from utils.prune import History, Sparsity, open_gates, scores
+from utils.train import loop
 from utils.train.averages import LossAverage, WeightAverage, estimate_statistics
 from utils.train.objective import Objective
 from utils.train.optimizer import freeze_norms
+from utils.train.validate import validate
 
 
 def losses(*values: float) -> LossAverage:
@@ -70,10 +77,81 @@ def test_the_average_of_a_short_training_is_not_its_start():
         assert copied.mean().item() == pytest.approx(-expected, rel=1e-5)
 
 
+def test_a_validation_that_resumes_with_an_average_is_of_the_trained_network(
+    data, tmp_path, monkeypatch
+):
+    training = tiny_training(tiny_config(data), tmp_path)
+    seen = []
+
+    def broken_off(*_):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def spy(network, *others):
+        seen.append({key: value.clone() for key, value in network.state_dict().items()})
+        return validate(network, *others)
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(loop, "validate", broken_off)
+        training.fit()
+    saved = files.read(training.last)["weights"]
+    monkeypatch.setattr(loop, "validate", spy)
+    tiny_training(tiny_config(data, "train.ema=0.9"), tmp_path).fit(resume=True)
+    assert all(torch.equal(seen[0][key], value) for key, value in saved.items())
+
+
+def test_what_is_validated_last_is_what_the_network_ends_as(data, tmp_path, monkeypatch):
+    """train_prune.py cuts it, and shows how its gates moved."""
+    training = tiny_training(tiny_config(data, "train.ema=0.9", "train.lr=0.05"), tmp_path)
+    open_gates(training.network)
+    training.sparsity, training.history = Sparsity(training.network, 1e-2, 10), History()
+    seen = []
+
+    def spy(network, *others):
+        seen.append((scores(network), network is training.network))
+        return validate(network, *others)
+
+    monkeypatch.setattr(loop, "validate", spy)
+    training.fit()
+    ranked, live = seen[-1]
+    assert not live
+    assert all(torch.equal(ranked[g], score) for g, score in scores(training.network).items())
+    shown = History()
+    shown.add(training.network, training.history.rows[-1]["step"])
+    assert shown.rows[-1] == training.history.rows[-1]
+    assert not same(models.load(training.last), training.network)  # resumed, it goes on as it was
+
+
+def test_a_step_that_float16_skips_moves_neither_average_nor_gates(data, tmp_path, monkeypatch):
+    training = tiny_training(tiny_config(data, "train.ema=0.5", "train.epochs=1"), tmp_path)
+    training.sparsity = Sparsity(training.network, 0.1, 10, proximal=True)
+    run = loop.Run(training.objective, training.config, "train", "a", None, training.sparsity)
+    run.scaler, run.bar = torch.amp.GradScaler("cpu", init_scale=2.0), SimpleNamespace(update=int)
+    samples = list(run.loader)
+
+    def step(overflows: bool) -> bool:
+        """Whether network or average moved."""
+        weight = training.network.decoder1.conv.weight
+        hook = weight.register_hook(lambda g: g * math.inf if overflows else g)
+        before = [
+            {key: value.clone() for key, value in one.named_parameters()}
+            for one in (training.network, run.average.network)
+        ]
+        run.train_step(samples.pop())
+        hook.remove()
+        return any(
+            not torch.equal(value, old[key])
+            for one, old in zip((training.network, run.average.network), before, strict=True)
+            for key, value in one.named_parameters()
+        )
+
+    assert [step(overflows) for overflows in (False, True, False)] == [True, False, True]
+
+
 def test_the_average_is_validated_kept_and_resumed(data, tmp_path):
     config = tiny_config(data, "train.ema=0.5")
     whole = tiny_training(config, tmp_path / "whole")
     whole.fit()
+    assert files.read(whole.last)["training"]["average"]["n_averaged"] == 8  # once a step
     parts = tiny_training(tiny_config(data, "train.ema=0.5", "train.epochs=1"), tmp_path / "parts")
     parts.fit()
     assert not same(models.load(parts.best), models.load(parts.last))
@@ -131,6 +209,11 @@ def test_deep_maps_are_normalised_after_it():
     spread = seen[0].transpose(0, 1).flatten(1)
     assert spread.mean(1).abs().max() < 0.05
     assert (spread.var(1) - 1).abs().max() < 0.1
+
+
+def test_statistics_for_norms_that_are_not_frozen_are_refused(data, tmp_path):
+    with pytest.raises(InputError, match=r"estimate_norms: .* train\.freeze_norms freezes"):
+        tiny_training(tiny_config(data, "train.estimate_norms=2"), tmp_path).fit()
 
 
 def test_statistics_that_are_not_finite_are_told():

@@ -8,18 +8,19 @@ from models.errors import InputError
 from tests.trainings import tiny_config, tiny_training
 from utils.data.loader import training_loader
 from utils.train import grad_norms as room
-from utils.train.grad_norms import grad_norms, grad_norms_table
+from utils.train.grad_norms import grad_norms, grad_norms_message
+from utils.train.optimizer import freeze_norms
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     monkeypatch.setattr(room, "BATCHES", 2)
-    monkeypatch.setattr(room, "SETTLING", 3)
+    monkeypatch.setattr(room, "LONGEST", 3)
 
 
 def pulled(data, folder, *overrides):
     training = tiny_training(tiny_config(data, *overrides), folder, teacher_seed=5)
-    return training, grad_norms(training.objective, training.config, "train")
+    return training, grad_norms(training.objective, training.config, "train").terms
 
 
 def test_terms_to_the_truth_add_up_to_a_pull_of_one(data, tmp_path, monkeypatch):
@@ -89,9 +90,47 @@ def test_norms_that_are_frozen_keep_their_statistics(data, tmp_path):
         assert before and same == all(torch.equal(v, after[n]) for n, v in before.items())
 
 
+def test_norms_that_are_estimated_are_those_of_the_training(data, tmp_path):
+    """It compares at the statistics that the first steps see."""
+    words = ("distill.types=[at]", "train.freeze_norms=true", "train.estimate_norms=2")
+    statistics = []
+    for other in (0.0, 5.0):  # whatever a file has brought
+        training = tiny_training(tiny_config(data, *words), tmp_path, teacher_seed=5)
+        norms = freeze_norms(training.network)
+        for norm in norms:
+            norm.running_mean.fill_(other)
+        grad_norms(training.objective, training.config, "train")
+        statistics.append(torch.cat([norm.running_mean for norm in norms]))
+    assert torch.equal(*statistics) and statistics[0].abs().max() > 0
+
+
+@pytest.mark.parametrize(("still", "settled"), [(2.0, 6), (1e-9, 2)])
+def test_adapters_settle_until_their_terms_no_longer_fall(
+    data, tmp_path, monkeypatch, still, settled
+):
+    monkeypatch.setattr(room, "LONGEST", 6)
+    monkeypatch.setattr(room, "WINDOW", 1)
+    monkeypatch.setattr(room, "STILL", still)
+    training = tiny_training(tiny_config(data, "distill.types=[spatial,channel]"), tmp_path, 5)
+    result = grad_norms(training.objective, training.config, "train")
+    assert (result.adapted, result.settled) == (("channel",), settled)
+    lines = grad_norms_message(result).splitlines()
+    assert lines[-1].startswith(
+        f"channel: after adapters and connectors have learned for {result.settled} "
+    )
+
+
+def test_a_loss_that_is_not_finite_is_told(data, tmp_path):
+    training = tiny_training(tiny_config(data, "distill.types=[at]"), tmp_path, teacher_seed=5)
+    training.objective.teacher.decoder1.conv.weight.data.fill_(float("nan"))
+    with pytest.raises(InputError, match="--pull: the alpha_teacher loss is nan"):
+        grad_norms(training.objective, training.config, "train")
+
+
 def test_it_is_told_as_a_table_of_terms(data, tmp_path):
-    _, found = pulled(data, tmp_path, "distill.types=[at]")
-    lines = grad_norms_table(found).splitlines()
+    training = tiny_training(tiny_config(data, "distill.types=[at]"), tmp_path, teacher_seed=5)
+    result = grad_norms(training.objective, training.config, "train")
+    lines = grad_norms_message(result).splitlines()
     heads = [head.strip() for head in lines[0].strip("|").split("|")]
     assert heads == ["term", "loss", "pull", "along the truth"]
     assert [line.split()[1] for line in lines[2:]] == ["alpha", "alpha_teacher", "at"]

@@ -77,7 +77,7 @@ def test_the_cut_is_made_while_the_folder_is_held(tmp_path, monkeypatch):
         with run_lock(configs.load(None, ["save_dir=here"]), ()):
             held.append(path.name)
 
-    monkeypatch.setattr("utils.train.loop.fit", lambda *_, **__: None)
+    monkeypatch.setattr(train_prune, "fit", lambda *_, **__: None)
     monkeypatch.setattr(files, "save", save)
     line = refused(train_prune.main, ["save_dir=here", "teacher=teacher.tar", "device=cpu"])
     assert "another process is training" in line and not held

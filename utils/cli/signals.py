@@ -1,16 +1,20 @@
-"""SIGTERM and Ctrl-C: a wish that a training grants, nothing for workers, the end of a script."""
+"""SIGTERM, SIGHUP, Ctrl-C: a wish that a training grants, nothing for workers, a script's end."""
 
+import os
 import signal
+import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 CODES = (signal.SIGTERM, signal.SIGINT)
+if getattr(signal, "SIGHUP", None) and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+    CODES = (*CODES, signal.SIGHUP)  # a terminal that is gone; under nohup that is nothing
 
 
 class StopRequest:
-    """As a context manager, notes the first SIGTERM or SIGINT in `signal`.
+    """As a context manager, notes the first of these signals in `signal`.
 
     A second one ends the process at once, as the system does: also where it hangs. Inside
     `defer_signals`, and after it, it is ignored.
@@ -49,6 +53,8 @@ class StopRequest:
             self._saves = bool(self)
 
     def _note(self, code: int, _: FrameType | None) -> None:
+        if code == getattr(signal, "SIGHUP", None):
+            _leave_terminal()
         self.signal = self.signal or signal.Signals(code)
         if not self._saves:
             self._set(signal.SIG_DFL)
@@ -56,6 +62,16 @@ class StopRequest:
     def _set(self, handler: Callable | signal.Handlers) -> None:
         for code in self._before:
             signal.signal(code, handler)
+
+
+def _leave_terminal() -> None:
+    """Write to no terminal any more: one that is gone would end what is yet to be saved."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        with suppress(OSError):  # closed
+            if stat.S_ISCHR(os.fstat(stream).st_mode):
+                os.dup2(nothing, stream)
+    os.close(nothing)
 
 
 def end_on_signals() -> None:

@@ -39,6 +39,16 @@ class Distillation(nn.Module):
         widths = {s: (ours[s], theirs[s]) for s in options.stages} if adapts else {}
         self.adapters = Adapters(widths, bias=options.adapter_bias)
 
+    @property
+    def adapted_kinds(self) -> tuple[str, ...]:
+        """The kinds that learn something beside the student, or read what adapters make of it."""
+        adapts = any(True for _ in self.adapters.parameters())
+        return tuple(
+            name
+            for name, kind in self.kinds.items()
+            if (kind.adapted and adapts) or any(True for _ in kind.parameters())
+        )
+
     def check_batch(self, size: int) -> None:
         """Raise an `InputError` where a kind compares the pictures of a batch and there is one."""
         if "batch" in self.kinds and size == 1:

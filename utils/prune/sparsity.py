@@ -74,7 +74,8 @@ class Sparsity:
     @torch.no_grad()
     def value(self) -> Tensor:
         """The penalty itself, a scalar, for the log."""
-        return sum((factor * scale.abs()).sum() for scale, factor in self._gates)
+        terms = [(factor * scale.abs()).sum() for scale, factor in self._gates]
+        return sum(terms, start=torch.zeros(()))
 
 
 class ContextSparsity(Sparsity):

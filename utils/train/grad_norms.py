@@ -1,5 +1,7 @@
 """`--pull`: the gradient of each term of the loss, for choosing weights before a training."""
 
+import math
+from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -12,11 +14,14 @@ from utils.cli.signals import StopRequest
 from utils.cli.table import table
 from utils.config.options import Config
 from utils.data.loader import training_loader
+from utils.tasks.task import Batch
 from utils.train.loop import Script, estimate_norms, prepare
 from utils.train.objective import Objective
 
 BATCHES = 8  # over which gradients are compared
-SETTLING = 40  # batches before these, on which adapters and connectors alone learn
+WINDOW = 20  # batches whose mean tells whether adapters and connectors still learn
+LONGEST = 600  # batches for which they may
+STILL = 0.99  # they have settled when the mean is no less than this times that of the window before
 
 
 class GradNorm(NamedTuple):
@@ -32,69 +37,117 @@ class GradNorm(NamedTuple):
     along: float
 
 
-def grad_norms(objective: Objective, config: Config, script: Script) -> dict[str, GradNorm]:
+class GradNorms(NamedTuple):
+    """Terms by name; those with adapters or connectors, and for how many batches these learned."""
+
+    terms: dict[str, GradNorm]
+    adapted: tuple[str, ...]
+    settled: int
+
+
+def grad_norms(objective: Objective, config: Config, script: Script) -> GradNorms:
     """The gradient of each term at the network's weights as they are, means over training batches.
 
     In float32. Adapters and connectors are newly made, and what they say at first is noise: they
-    learn for a while before, the network's weights stay. Statistics of its BatchNorms do not.
+    learn, while the network's weights stay, until their terms no longer fall.
 
     Raises:
-        InputError: no data, stages that cannot be compared, or no gradient of the truth's terms.
+        InputError: no data, stages that cannot be compared, a loss that is not finite, or no
+            gradient of the truth's terms.
         SystemExit: a signal asked to stop.
     """
     options = config.loop(script).model_copy(update={"precision": "float32"})
     task, network = objective.task, objective.network
     place, norms = prepare(objective, config, options)
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    beside = list(objective.distillation.parameters()) if objective.distillation else []
-    settling = SETTLING if beside else 0
-    optimizer = torch.optim.Adam(beside, options.lr) if beside else None
     sources, pin = task.sources(), place.device.type == "cuda"
     for one in filter(None, (objective.teacher, network)):
         task.check(one, sources)
-    loader = training_loader(sources, options.batch_size, settling + BATCHES, pin)
+    loader = training_loader(sources, options.batch_size, LONGEST + BATCHES, pin)
     if norms and options.estimate_norms:
         estimate_norms(objective, options, place, norms, loader)
     results: dict[str, list[GradNorm]] = {}
     with StopRequest() as stop, loader.batches(stop) as samples:
-        for number, sample in enumerate(islice(samples, settling + BATCHES)):
-            batch = task.batch(sample, place.device, place.layout)
-            terms, output = objective(batch)
-            if number < settling:
-                _learn(optimizer, beside, sum(terms[kind] for kind in objective.distillation.kinds))
-                continue
-            truth = _gradient(sum(terms[name] for name in task.truth_terms(output, batch)), trained)
-            if not truth.any():
-                raise InputError(
-                    "loss: no term to the truth pulls at what is trained, so there is nothing to "
-                    "compare with; give one a weight, or train more layers"
-                )
-            for name, term in terms.items():
-                own = _gradient(term, trained)
-                along = F.cosine_similarity(own, truth, dim=0).item()
-                result = GradNorm(term.item(), (own.norm() / truth.norm()).item(), along)
+        batches = (task.batch(sample, place.device, place.layout) for sample in samples)
+        settled = _settle(objective, options.lr, batches)
+        for batch in islice(batches, BATCHES):
+            for name, result in _compare(objective, batch).items():
                 results.setdefault(name, []).append(result)
     if stop:
         raise SystemExit(128 + stop.signal)
-    return {
+    means = {
         name: GradNorm(*(sum(values) / len(each) for values in zip(*each, strict=True)))
         for name, each in results.items()
     }
+    return GradNorms(means, objective.distillation.adapted_kinds if settled else (), settled)
 
 
-def grad_norms_table(results: dict[str, GradNorm]) -> str:
+def grad_norms_message(result: GradNorms) -> str:
+    """A table of the terms, and what it is of."""
     rows = [
         (name, f"{one.loss:.3g}", f"{one.norm:.3g}", f"{one.along:.2f}")
-        for name, one in results.items()
+        for name, one in result.terms.items()
     ]
-    return table(("term", "loss", "pull", "along the truth"), rows)
+    lines = [table(("term", "loss", "pull", "along the truth"), rows)]
+    if result.settled:
+        lines.append(
+            f"{', '.join(result.adapted)}: after adapters and connectors have learned for "
+            f"{result.settled} batches, at the network's weights of now"
+        )
+    return "\n".join(lines)
 
 
-def _learn(optimizer: torch.optim.Optimizer, parameters: list[Tensor], loss: Tensor) -> None:
-    gradients = torch.autograd.grad(loss, parameters)
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.grad = gradient
-    optimizer.step()
+def _settle(objective: Objective, rate: float, batches: Iterator[Batch]) -> int:
+    """Train what distillation learns beside the network until its terms no longer fall.
+
+    Returns:
+        The batches that it took.
+    """
+    distillation = objective.distillation
+    parameters = list(distillation.parameters()) if distillation else []
+    if not parameters:
+        return 0
+    optimizer = torch.optim.Adam(parameters, rate)
+    losses: list[float] = []
+    before = math.inf
+    for batch in islice(batches, LONGEST):
+        terms, _ = objective(batch)
+        loss = sum(terms[kind] for kind in distillation.kinds)
+        gradients = torch.autograd.grad(loss, parameters)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        optimizer.step()
+        losses.append(loss.item())
+        if len(losses) % WINDOW == 0:
+            mean = sum(losses[-WINDOW:]) / WINDOW
+            if not mean < STILL * before:
+                break
+            before = mean
+    return len(losses)
+
+
+def _compare(objective: Objective, batch: Batch) -> dict[str, GradNorm]:
+    """The gradient of each term on one batch with that of the truth's terms."""
+    trained = [one for one in objective.network.parameters() if one.requires_grad]
+    terms, output = objective(batch)
+    truth = _gradient(
+        sum(terms[name] for name in objective.task.truth_terms(output, batch)), trained
+    )
+    results = {}
+    for name, term in terms.items():
+        if not term.isfinite():
+            raise InputError(
+                f"--pull: the {name} loss is {term.item()} at the weights that the training starts "
+                "from; check the network's and the teacher's"
+            )
+        own = _gradient(term, trained)
+        along = F.cosine_similarity(own, truth, dim=0).item()
+        results[name] = GradNorm(term.item(), (own.norm() / truth.norm()).item(), along)
+    if not truth.any():
+        raise InputError(
+            "loss: no term to the truth pulls at what is trained, so there is nothing to compare "
+            "with; give one a weight, or train more layers"
+        )
+    return results
 
 
 def _gradient(term: Tensor, parameters: list[Tensor]) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import torch
 
 from models.channels import Norm
+from models.errors import InputError
 from utils.cli.progress import progress_bar
 from utils.cli.signals import StopRequest
 from utils.config.options import Config, TrainConfig
@@ -117,6 +118,11 @@ def prepare(objective: Objective, config: Config, options: TrainConfig) -> tuple
     layout = torch.channels_last if options.channels_last else torch.contiguous_format
     if objective.distillation:
         objective.distillation.check_batch(options.batch_size)
+    if options.estimate_norms and not options.freeze_norms:
+        raise InputError(
+            "train.estimate_norms: gives statistics to norms that train.freeze_norms freezes; set "
+            "that to true, or leave it out"
+        )
     objective.to(device, memory_format=layout).train()
     norms = freeze_norms(objective.network) if options.freeze_norms else []
     freeze(objective.network, options.frozen)
@@ -157,11 +163,11 @@ class Run:
         config: Config,
         script: Script,
         last: str,
-        best: str | None,
-        sparsity: Sparsity | None,
-        history: History | None,
-        origin: Mapping[str, str] | None,
-        resume: bool,
+        best: str | None = None,
+        sparsity: Sparsity | None = None,
+        history: History | None = None,
+        origin: Mapping[str, str] | None = None,
+        resume: bool = False,
     ) -> None:
         self.config, self.options = config, config.loop(script)
         self.objective, self.network, self.task = objective, objective.network, objective.task
@@ -222,10 +228,12 @@ class Run:
             self.sparsity.add_gradient()
         clip_gradients(self.parameters, self.options)
         self.scaler.step(self.optimizer)
-        if self.sparsity:
-            self.sparsity.shrink(self.optimizer)
+        scale = self.scaler.get_scale()
         self.scaler.update()
-        self.average.update()
+        if self.scaler.get_scale() >= scale:  # float16: a step whose gradients overflow is skipped
+            if self.sparsity:
+                self.sparsity.shrink(self.optimizer)
+            self.average.update()
         self.step += 1
         self.bar.update()
         self.losses.add(self.step, terms)
@@ -253,7 +261,7 @@ class Run:
         if self.pending:
             self.validate(epoch)
         if self.history and self.history.rows[-1]["step"] < self.step:
-            self.history.add(self.network, self.step)
+            self.history.add(self.average.network, self.step)
         if left_out := str(self.loader.failures):
             self.bar.write(f"epoch {epoch}: {left_out}")
         return ends or epoch % self.options.save_every == 0
@@ -270,7 +278,7 @@ class Run:
         self.board.add_values("valid", result.scores, self.step)
         if epoch % self.options.picture_every == 0:
             self.board.add_pictures(result.pictures, self.step)
-            self.board.add_network(self.network, self.step)
+            self.board.add_network(network, self.step)
         score = result.scores[self.task.metric]
         is_best = score < self.best_score
         scores = ", ".join(f"{name} {value:.4f}" for name, value in result.scores.items())
