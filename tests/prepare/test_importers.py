@@ -16,6 +16,7 @@ from utils.data.importers.importing import import_set
 from utils.disk.lock import folder_lock
 from utils.images.names import read_names
 from utils.images.reading import read_alpha, read_image
+from utils.images.writing import write_image
 
 
 @pytest.fixture
@@ -488,3 +489,12 @@ def test_thumbnails_and_deleted_files_of_a_network_drive_are_no_backgrounds(tmp_
     fg(tmp_path / "in/1.jpg")
     fg(tmp_path / "in" / junk / "SYNOPHOTO_THUMB_M.jpg", 1)
     assert import_set("photographs", tmp_path / "in", tmp_path / "set", part="train").written == 1
+
+
+def test_thumbnails_and_bins_of_network_disks_are_no_backgrounds(tmp_path):
+    source, root = tmp_path / "photos", tmp_path / "data"
+    folders = (".", "album", "@eaDir/a.jpg", "#recycle", "$RECYCLE.BIN/S-1", "@Recycle", ".@__thumb")
+    for index, folder in enumerate(folders):
+        write_image(source / folder / f"{index}.jpg", picture(index, 40, 50))
+    import_set("photographs", source, root, part="train")
+    assert sorted(path.name for path in (root / "train/bg").iterdir()) == ["0.jpg", "1.jpg"]

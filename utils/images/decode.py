@@ -183,7 +183,7 @@ def _jpeg(data: bytes, shrink: int) -> np.ndarray:
 
 def _png(data: bytes) -> np.ndarray:
     image = checked_png(data)
-    if image.tile[0].args in ("RGB;16B", "LA;16B", "RGBA;16B"):  # of which Pillow keeps 8 bits
+    if data[24] == 16:  # the depth; of 16-bit colours Pillow keeps 8
         return _opencv(data)
     if image.mode in ("LA", "PA") or ("transparency" in image.info and image.mode in ("P", "RGB")):
         image = image.convert("RGBA")
@@ -218,7 +218,7 @@ def _tiff(path: Path, data: bytes) -> np.ndarray:
         ends = (sum(part) for part in zip(page.dataoffsets, page.databytecounts, strict=True))
         if max(ends) > len(data):  # of which tifffile makes zeros
             raise ValueError("truncated")
-        pixels = page.asarray()
+        pixels = page.asarray(maxworkers=1)
     if page.axes == "SYX":
         pixels = np.moveaxis(pixels, 0, -1)
     if page.photometric == PHOTOMETRIC.PALETTE:
@@ -231,7 +231,7 @@ def _tiff(path: Path, data: bytes) -> np.ndarray:
         pixels = np.iinfo(pixels.dtype).max - pixels
     if page.samplesperpixel == 2:
         pixels = pixels[..., [0, 0, 0, 1]]
-    if page.extrasamples[:1] == (ASSOCIATED,):
+    if page.extrasamples[:1] == (ASSOCIATED,) and pixels.dtype.kind == "u":
         return _divided_by_alpha(pixels)
     return np.ascontiguousarray(pixels)
 
