@@ -493,7 +493,15 @@ def test_thumbnails_and_deleted_files_of_a_network_drive_are_no_backgrounds(tmp_
 
 def test_thumbnails_and_bins_of_network_disks_are_no_backgrounds(tmp_path):
     source, root = tmp_path / "photos", tmp_path / "data"
-    folders = (".", "album", "@eaDir/a.jpg", "#recycle", "$RECYCLE.BIN/S-1", "@Recycle", ".@__thumb")
+    folders = (
+        ".",
+        "album",
+        "@eaDir/a.jpg",
+        "#recycle",
+        "$RECYCLE.BIN/S-1",
+        "@Recycle",
+        ".@__thumb",
+    )
     for index, folder in enumerate(folders):
         write_image(source / folder / f"{index}.jpg", picture(index, 40, 50))
     import_set("photographs", source, root, part="train")
