@@ -138,9 +138,8 @@ def test_archive_larger_than_the_disk_is_refused_with_both_numbers(tmp_path, mon
 @pytest.mark.parametrize("name", ["mine.zip", "mine.tgz"])
 def test_what_an_unpacking_that_was_killed_has_left_is_not_taken(pairs, tmp_path, name):
     archive, root = pack(pairs, name), tmp_path / "set"
-    stale = tmp_path / f".set.{name}" / "fg" / "0.png"
-    text(stale, bytes((pairs / "fg/0.png").stat().st_size))
-    text(root / ".importing" / "train" / "fg" / "half.png", "half")
+    text(root / ".importing/unpacked/fg/0.png", bytes((pairs / "fg/0.png").stat().st_size))
+    text(root / ".importing/staged/train/fg/half.png", "half")
     import_set("pairs", archive, root, part="train")
     assert (root / "train/fg/0.png").read_bytes() == (pairs / "fg/0.png").read_bytes()
     assert sorted(one.name for one in tmp_path.iterdir()) == ["in", "set"]

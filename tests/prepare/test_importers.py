@@ -225,7 +225,7 @@ def test_folder_without_the_set_says_what_was_looked_for(tmp_path):
     message = refused("composition-1k", tmp_path / "in", tmp_path / "set")
     assert "Training_set or Train" in message and "(holiday)" in message
     message = refused("composition-1k", pack(tmp_path / "in", "in.zip"), tmp_path / "set")
-    assert "nothing that is looked for is in it; it holds holiday" in message
+    assert "found none in its folders (holiday)" in message
     assert not list(tmp_path.glob(".*"))
 
 

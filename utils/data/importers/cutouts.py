@@ -2,6 +2,7 @@
 
 import importlib.util
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -12,9 +13,9 @@ import numpy as np
 from models.errors import InputError
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
-from utils.data.importers.placing import Request, pictures_there
-from utils.disk.room import MATTE, PHOTOGRAPH, require_room
-from utils.images.reading import read_alpha, read_cutout, read_image
+from utils.data.importers.placing import Request
+from utils.disk.room import require_room
+from utils.images.reading import read_cutout
 from utils.images.writing import write_image
 
 log = logging.getLogger(__name__)
@@ -26,47 +27,40 @@ FAR = 8  # pixels from what is visible, where no program smears colours to hide 
 TEXTURE = 1.0  # levels between neighbours, on average; smooth fillings have less
 
 
-def put_cutouts(files: Mapping[str, Path], request: Request) -> int:
-    """Write `fg/NAME.png` and `alpha/NAME.png` of each cut-out, dated as it is.
-
-    Those that are there, of the same matte and the same visible colours, stay.
+def split_cutouts(files: Mapping[str, Path], request: Request) -> dict[str, dict[str, Path]]:
+    """Make a picture of the colours and a matte of each cut-out, dated as it is.
 
     Args:
         files: cut-outs by name.
 
     Returns:
-        How many files were written.
+        {"train/fg": {name: picture}, "train/alpha": {name: matte}}, of the part that is asked for.
 
     Raises:
-        InputError: files without an alpha channel that varies, all of them; another picture of
-            that name is there; pymatting is not installed; the disk has no room.
+        InputError: files without an alpha channel that varies, all of them; pymatting is not
+            installed; the disk has no room.
     """
-    source = request.source
     if importlib.util.find_spec("pymatting") is None:
-        raise InputError(f"{source}: cut-outs need pymatting; run pip install pymatting")
-    there = {kind: pictures_there(request, f"{request.part}/{kind}") for kind in ("fg", "alpha")}
+        raise InputError(f"{request.source}: cut-outs need pymatting; run pip install pymatting")
+    needed = sum(file.stat().st_size for file in files.values())
+    require_room(request.root, needed, source=request.source)
+    folders = {kind: request.scratch / kind for kind in ("fg", "alpha")}
     jobs = [
-        _Cutout(file, there["fg"].get(name), there["alpha"].get(name), request, name)
+        _Cutout(file, *(folder / f"{name}.png" for folder in folders.values()))
         for name, file in files.items()
     ]
     faults: list[str] = []
-    pending: list[_Cutout] = []
-    pixels = 0
-    with progress_bar(total=len(jobs), desc="reading", unit="image") as bar:
-        for job, fault, warning, size in run(_check, jobs, request.workers, request.root):
+    with progress_bar(total=len(jobs), desc="colours", unit="image") as bar:
+        for fault, warning in run(_split, jobs, request.workers, request.root):
             faults += [fault] if fault else []
             if warning:
-                log.warning("%s: %s", job.file.relative_to(request.folder), warning)
-            if not (job.fg and job.alpha):
-                pending.append(job)
-                pixels += size
+                log.warning("%s", warning.replace(f"{request.folder}{os.sep}", ""))
             bar.update()
     request.refuse(sorted(faults))
-    require_room(request.root, pixels * (PHOTOGRAPH[".png"] + MATTE), source=source)
-    with progress_bar(total=len(pending), desc="colours", unit="image", disable=not pending) as bar:
-        for _ in run(_write, pending, request.workers, request.root):
-            bar.update()
-    return sum((job.fg is None) + (job.alpha is None) for job in pending)
+    return {
+        f"{request.part}/{kind}": {name: folder / f"{name}.png" for name in files}
+        for kind, folder in folders.items()
+    }
 
 
 def hidden_colours(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -89,7 +83,7 @@ def hidden_colours(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """
     from pymatting import estimate_foreground_ml
 
-    known = _known(alpha)
+    known = alpha >= min(TRUSTED, int(alpha.max()))  # stored colours are the foreground's
     if known.all():
         return rgb
     filled = estimate_foreground_ml(rgb.astype(np.float32) / 255, known.astype(np.float32))
@@ -98,11 +92,6 @@ def hidden_colours(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         slack = np.where(known, 0, 127.5 / alpha.astype(np.float32))[..., None]
     lowest, highest = np.ceil(stored - slack), np.floor(stored + slack)
     return np.rint(filled * 255).clip(lowest, highest).clip(0, 255).astype(np.uint8)
-
-
-def _known(alpha: np.ndarray) -> np.ndarray:
-    """Where the stored colours are those of the foreground."""
-    return alpha >= min(TRUSTED, int(alpha.max()))
 
 
 def suspicion(rgb: np.ndarray, alpha: np.ndarray) -> str | None:
@@ -135,45 +124,22 @@ def suspicion(rgb: np.ndarray, alpha: np.ndarray) -> str | None:
 
 class _Cutout(NamedTuple):
     file: Path
-    fg: Path | None  # those of its name that are there
-    alpha: Path | None
-    request: Request
-    name: str
+    fg: Path
+    alpha: Path
 
 
-def _check(job: _Cutout) -> tuple[_Cutout, str | None, str | None, int]:
-    """Why a cut-out cannot be used, what is odd about it, and how many pixels it has."""
-    where = job.file
+def _split(job: _Cutout) -> tuple[str | None, str | None]:
+    """Make both of a cut-out, unless something is wrong with it; that, and what is odd."""
     try:
         rgb, alpha = read_cutout(job.file)
     except InputError as error:
-        return job, str(error), None, 0
-    others = [one for one in (job.fg, job.alpha) if one and one.suffix != ".png"]
-    fault = None
-    if others:
-        fault = f"{where} would be {job.name}.png, but {others[0]} is there"
-    elif alpha is None:
-        fault = f"{where} has no alpha channel"
-    elif not np.ptp(alpha):
-        fault = f"the alpha of {where} is {alpha[0, 0]} everywhere"
-    elif job.alpha and not np.array_equal(read_alpha(job.alpha), alpha):
-        fault = f"{where} would be {job.alpha}, but that is another matte"
-    elif job.fg and not _shows(job.fg, rgb, _known(alpha)):
-        fault = f"{where} would be {job.fg}, but that has other colours"
-    if fault:
-        return job, fault, None, 0
-    return job, None, suspicion(rgb, alpha), alpha.size
-
-
-def _shows(path: Path, rgb: np.ndarray, known: np.ndarray) -> bool:
-    there = read_image(path)
-    return there.shape == rgb.shape and np.array_equal(there[known], rgb[known])
-
-
-def _write(job: _Cutout) -> None:
-    rgb, alpha = read_cutout(job.file)
-    folder, time = job.request.staging / job.request.part, job.file.stat().st_mtime_ns
-    if job.fg is None:
-        write_image(folder / "fg" / f"{job.name}.png", hidden_colours(rgb, alpha), time=time)
-    if job.alpha is None:
-        write_image(folder / "alpha" / f"{job.name}.png", alpha, time=time)
+        return str(error), None
+    if alpha is None:
+        return f"{job.file} has no alpha channel", None
+    if not np.ptp(alpha):
+        return f"the alpha of {job.file} is {alpha[0, 0]} everywhere", None
+    time = job.file.stat().st_mtime_ns
+    write_image(job.fg, hidden_colours(rgb, alpha), time=time)
+    write_image(job.alpha, alpha, time=time)
+    odd = suspicion(rgb, alpha)
+    return None, odd and f"{job.file}: {odd}"

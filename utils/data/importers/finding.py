@@ -2,7 +2,7 @@
 
 import os
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple, get_args
 
 from models.errors import InputError
@@ -17,9 +17,6 @@ from utils.images.layouts import (
     folder_key,
 )
 from utils.images.names import (
-    IMAGE_SUFFIXES,
-    UNREAD_SUFFIXES,
-    is_picture,
     is_visible,
     pictures_in,
     unread_in,
@@ -27,7 +24,7 @@ from utils.images.names import (
 )
 
 LIST = re.compile(r"(?:(train)(?:ing)?|(test))_(fg|bg)_names\.txt|(fg|bg)_(train|test)\.txt")
-TERMS = re.compile(r".*(licen[cs]e|agreement|(?<![a-z])terms(?![a-z])).*", re.IGNORECASE)
+TERMS = re.compile(r"licen[cs]e|agreement|(?<![a-z])terms(?![a-z])", re.IGNORECASE)
 DOCUMENT_SUFFIXES = ("", ".txt", ".md", ".pdf", ".doc", ".docx", ".rtf", ".html")
 KNOWN = (*FG_NAMES, *ALPHA_NAMES, *TRIMAP_NAMES)
 
@@ -81,56 +78,35 @@ def find_parts(source: Path) -> dict[Part, Path]:
 
 def find_lists(source: Path) -> dict[str, Path]:
     """Lists of names by what we call them: `train_fg_names.txt`, `test_bg_names.txt` and so on."""
-    return {name: path for path in _files(source) if (name := list_name(path.name))}
+    lists = {}
+    for path in _files(source):
+        if match := LIST.fullmatch(path.name.casefold()):
+            train, test, kind, other_kind, other_part = match.groups()
+            lists[f"{train or test or other_part}_{kind or other_kind}_names.txt"] = path
+    return lists
 
 
 def find_terms(source: Path) -> list[Path]:
     """Documents whose name says that they hold the terms of the data."""
-    return [path for path in _files(source) if is_terms(path.name)]
+    documents = (one for one in _files(source) if one.suffix.lower() in DOCUMENT_SUFFIXES)
+    return [path for path in documents if TERMS.search(path.name)]
 
 
-def find_pictures(source: Path, faults: list[str], everywhere: bool = True) -> list[Path]:
+def find_pictures(source: Path, faults: list[str]) -> list[Path]:
     """Every picture at any depth, by name of its folder, then by its own.
+
+    Only those of folders `JPEGImages` where there are such (VOC).
 
     Args:
         faults: files of kinds that are not read are added to it.
-        everywhere: False takes those in folders `JPEGImages` alone, where there are such (VOC).
 
     Raises:
         InputError: a folder cannot be read, or is a link.
     """
     found = folders(source, links=False)
-    if not everywhere:
-        found = [one for one in found if folder_key(one.name) == VOC_PICTURES] or found
+    found = [one for one in found if folder_key(one.name) == VOC_PICTURES] or found
     faults += [line for folder in found for line in unread_in(folder)]
     return [path for folder in found for path in pictures_in(folder)]
-
-
-def list_name(name: str) -> str | None:
-    """What we call the list of names that a file holds, judged by its name; None for others."""
-    match = LIST.fullmatch(name.casefold())
-    if match is None:
-        return None
-    train, test, kind, other_kind, other_part = match.groups()
-    return f"{train or test or other_part}_{kind or other_kind}_names.txt"
-
-
-def is_terms(name: str) -> bool:
-    """Whether a file name is that of a document with terms."""
-    return Path(name).suffix.lower() in DOCUMENT_SUFFIXES and bool(TERMS.fullmatch(name))
-
-
-def is_of_pairs(path: PurePosixPath) -> bool:
-    """Whether an archive's entry belongs to foregrounds: those, mattes, trimaps, lists, terms."""
-    if all(map(is_visible, path.parts)) and (list_name(path.name) or is_terms(path.name)):
-        return True
-    return is_any_picture(path) and any(folder_key(name) in KNOWN for name in path.parts[:-1])
-
-
-def is_any_picture(path: PurePosixPath) -> bool:
-    """Whether an archive's entry is a picture in no hidden folder."""
-    suffixes = (*IMAGE_SUFFIXES, *UNREAD_SUFFIXES)
-    return all(map(is_visible, path.parts)) and is_picture(path.name, suffixes)
 
 
 def folders(source: Path, links: bool = True) -> list[Path]:

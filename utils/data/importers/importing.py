@@ -7,16 +7,14 @@ from typing import get_args
 from models.errors import InputError
 from models.files.atomic import shortened
 from utils.data.folders import Part
-from utils.data.importers.archives import opened
-from utils.data.importers.cutouts import put_cutouts
+from utils.data.importers.archives import unpack
+from utils.data.importers.cutouts import split_cutouts
 from utils.data.importers.finding import (
     find_lists,
     find_parts,
     find_pictures,
     find_places,
     find_terms,
-    is_any_picture,
-    is_of_pairs,
 )
 from utils.data.importers.matching import (
     Matched,
@@ -25,7 +23,7 @@ from utils.data.importers.matching import (
     match_foregrounds,
     same_content,
 )
-from utils.data.importers.placing import Request, Summary, put_pictures, staged
+from utils.data.importers.placing import Request, Summary, put_pictures, scratch_folder
 from utils.disk.lock import folder_lock
 from utils.images.names import clean, name_of, pictures_in, read_names, write_names
 from utils.images.pairing import Lookup, follow, last_part
@@ -90,15 +88,12 @@ def import_set(
             f"{source}: only pictures of a folder that are used as they are can be linked; "
             "leave out --link"
         )
-    wanted = is_any_picture if kind in ("cutouts", "photographs") else is_of_pairs
-    with (
-        folder_lock(root, f"importing {kind}"),
-        opened(source, root.resolve(), wanted) as folder,
-        staged(root) as staging,
-    ):
+    with folder_lock(root, f"importing {kind}"), scratch_folder(root) as scratch:
+        folder = source if source.is_dir() else unpack(source, scratch / "unpacked")
         how = "link" if link else "copy" if folder == source else "move"
-        request = Request(kind, source, folder, root, staging, part, how, workers)
+        request = Request(kind, source, folder, root, scratch, part, how, workers)
         summary = kinds[kind](request)
+        request.publish()
     _warn_of_unlisted(root)
     return summary
 
@@ -166,9 +161,8 @@ def _import_pairs(request: Request) -> Summary:
 
 def _import_cutouts(request: Request) -> Summary:
     files = _gather_all(request)
-    written = put_cutouts(files, request)
-    counts = {f"{request.part}/{kind}": len(files) for kind in ("fg", "alpha")}
-    return Summary(counts, written, 2 * len(files) - written)
+    made = split_cutouts(files, request)
+    return put_pictures(request._replace(how="move"), made)
 
 
 def _import_photographs(request: Request) -> Summary:
@@ -181,7 +175,7 @@ def _import_photographs(request: Request) -> Summary:
 def _gather_all(request: Request) -> dict[str, Path]:
     """All pictures of the source by name; of VOC's photographs only those."""
     faults: list[str] = []
-    found = find_pictures(request.folder, faults, everywhere=request.kind != "photographs")
+    found = find_pictures(request.folder, faults)
     files = gather(((clean(path.stem), path) for path in found), faults)
     request.refuse(faults)
     if not files:
@@ -214,7 +208,7 @@ def _keep_terms(request: Request, path: Path) -> None:
     if target.exists() and not same_content(path, target):
         log.warning("%s: is another file already; the terms are %s", target, path.name)
         return
-    request.staging.mkdir(exist_ok=True)
+    request.staging.mkdir(parents=True, exist_ok=True)
     (request.staging / target.name).write_bytes(path.read_bytes())
     log.info("%s: the terms of these data", target)
 

@@ -23,15 +23,28 @@ class Request(NamedTuple):
     source: Path  # what the user named
     folder: Path  # the same, or where it is unpacked
     root: Path  # of the data set
-    staging: Path  # a folder; what is in it at the end comes into the data set
+    scratch: Path  # a folder for what is not whole yet
     part: Part | None
     how: Literal["copy", "link", "move"]
     workers: int
 
+    @property
+    def staging(self) -> Path:
+        """A folder in which everything is laid out as it will come into the data set."""
+        return self.scratch / "staged"
+
+    def publish(self) -> None:
+        """Let all that is staged come into the data set."""
+        for path in sorted(path for path in self.staging.rglob("*") if not path.is_dir()):
+            target = self.root / path.relative_to(self.staging)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+
     def refuse(self, faults: list[str]) -> None:
         """Raise an `InputError` of all that is wrong with the source, if anything is."""
-        inside = [fault.replace(f"{self.folder}{os.sep}", "") for fault in faults]
-        refuse(inside, self.source, "nothing was changed, mend this and run again")
+        for folder in (self.folder, self.scratch):
+            faults = [fault.replace(f"{folder}{os.sep}", "") for fault in faults]
+        refuse(faults, self.source, "nothing was changed, mend this and run again")
 
     def lacks(self, sought: str) -> InputError:
         """The error that nothing of what was `sought` is there."""
@@ -55,18 +68,14 @@ class Summary(NamedTuple):
 
 
 @contextmanager
-def staged(root: Path) -> Iterator[Path]:
-    """Yield a folder; what is in it at the end comes into `root` at once, or nothing does."""
-    staging = root / ".importing"
-    shutil.rmtree(staging, ignore_errors=True)  # left by a process that was killed
+def scratch_folder(root: Path) -> Iterator[Path]:
+    """Yield a hidden folder in `root` for what is not whole yet, which is removed at the end."""
+    folder = root / ".importing"
+    shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed
     try:
-        yield staging
-        for path in sorted(path for path in staging.rglob("*") if not path.is_dir()):
-            target = root / path.relative_to(staging)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(target)
+        yield folder
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def put_pictures(request: Request, folders: Mapping[str, Mapping[str, Path]]) -> Summary:
@@ -85,7 +94,13 @@ def put_pictures(request: Request, folders: Mapping[str, Mapping[str, Path]]) ->
     pending: dict[Path, Path] = {}
     faults: list[str] = []
     for place, files in folders.items():
-        there = pictures_there(request, place)
+        folder = request.root / place
+        if folder.is_symlink():
+            raise InputError(
+                f"{request.source}: {folder} is a link to {folder.resolve()}; remove the link, or "
+                "add the pictures there"
+            )
+        there = {name_of(path): path for path in (pictures_in(folder) if folder.is_dir() else ())}
         for name, file in files.items():
             target, other = Path(place, f"{name}{file.suffix}"), there.get(name)
             if other is None:
@@ -110,18 +125,3 @@ def put_pictures(request: Request, folders: Mapping[str, Mapping[str, Path]]) ->
             (shutil.move if request.how == "move" else shutil.copy2)(file, staged_file)
     counts = {place: len(files) for place, files in folders.items()}
     return Summary(counts, len(pending), sum(counts.values()) - len(pending))
-
-
-def pictures_there(request: Request, place: str) -> dict[str, Path]:
-    """The pictures of a folder of the data set, if it is there, by their names.
-
-    Raises:
-        InputError: the folder is a link: what lies there is not ours to add to.
-    """
-    folder = request.root / place
-    if folder.is_symlink():
-        raise InputError(
-            f"{request.source}: {folder} is a link to {folder.resolve()}; remove the link, or add "
-            "the pictures there"
-        )
-    return {name_of(path): path for path in (pictures_in(folder) if folder.is_dir() else ())}
