@@ -59,11 +59,12 @@ bench: $(VENV)/.runs
 clean:
 	rm -rf $(VENV) result/demo result/sample result/sample_* data/sample/train/store data/sample/test/composed
 
-$(VENV)/bin/python:
+# pip, since a Python without ensurepip leaves an environment that has none.
+$(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip
 
-$(VENV)/.runs: requirements.txt | $(VENV)/bin/python
+$(VENV)/.runs: requirements.txt | $(VENV)/bin/pip
 	$(RUN) -m pip install --quiet -r requirements.txt
 	touch $@
 

@@ -13,12 +13,16 @@ averaged with those of networks that were trained on from it, or from the same o
 replaced if it is a network alone and no shipped one.
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
+
 from collections.abc import Sequence
 
 from utils.cli.command import run  # first, since it says which packages are missing
 
 # isort: split
-from pathlib import Path
 
 from models.errors import InputError
 from models.files import saving as files

@@ -18,6 +18,11 @@ Writes --out. A single method without truth tells no place to look at: give --in
 are spread over the pictures, or --picture and --inset.
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
+
 import argparse
 import shlex
 from collections.abc import Sequence

@@ -15,6 +15,11 @@ NAME.csv, plots of the error against MACs, parameters and milliseconds, and a fo
 network with its config and log.
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
+
 from collections.abc import Sequence
 
 from models.errors import InputError

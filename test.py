@@ -25,6 +25,11 @@ earlier one wrote there; --resume keeps its mattes and scores them again. With -
 written without --out.
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
+
 import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -18,6 +18,11 @@ the best by validation, into result/<save_dir>, and what TensorBoard shows into 
 prints how strongly each term of the loss pulls at the network.
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
+
 from collections.abc import Sequence
 
 from models.errors import InputError

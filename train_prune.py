@@ -23,6 +23,11 @@ checkpoint_prune.tar there, --overwrite begins anew. --pull writes nothing: it p
 each term, but for the sparsity, pulls at the network.
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
+
 from collections.abc import Sequence
 
 from utils.cli.command import run  # first, since it says which packages are missing

@@ -11,6 +11,11 @@ beside it; --resume continues from checkpoint_pruned.tar there, --overwrite begi
 --pull writes nothing: it prints how strongly each term pulls at the network.
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
+
 from collections.abc import Sequence
 
 import models

@@ -59,7 +59,8 @@ def test_every_shipped_network_is_made_by_its_script(tmp_path, monkeypatch):
     Path("python").chmod(0o755)
     os.mkfifo("answer")
     sizes = {"foregrounds": (2, 1), "backgrounds": (1, 1), "size": 64, "progress": False}
-    monkeypatch.setattr(utils.render, "render", functools.partial(utils.render.render, **sizes))
+    small = functools.partial(utils.render.render, **sizes)
+    monkeypatch.setattr(scripts.load("pre_process.py"), "render", small)
     write_set(Path("data/photos"))
     for name in ("data", "large", "medium", "small", "dim_quarter"):
         walk(name)

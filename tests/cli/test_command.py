@@ -80,6 +80,14 @@ def test_what_argparse_refuses_is_one_line(line, told, capsys):
     assert printed.startswith(f"error: {told}") and printed.count("\n") == 1
 
 
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_finds_its_packages_under_a_safe_path(script):
+    words = [sys.executable, str(REPOSITORY / script), "--help"]
+    environment = {**os.environ, "PYTHONSAFEPATH": "1"}
+    ended = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_flags_of_distillation_without_a_teacher_are_refused():
     config = CONFIGS / "sample.yaml"
     for flag, value in (("KD_type", "spatial"), ("feature_layer", "[1]"), ("KD_weight", "[1,1]")):
