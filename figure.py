@@ -47,30 +47,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
     check_name(args.out)
     if args.widths:
-        given = [name for name in OF_MATTES if getattr(args, name)]
-        refuse_given(args, given, "figure.py", "--widths")
+        refuse_given(
+            args, [one for one in OF_MATTES if getattr(args, one)], "figure.py", "--widths"
+        )
         require_target("--out", args.out, args.widths)
         pruned = [read_pruned(path) for path in args.widths]
         write_widths(args.out, pruned, args.inches, args.font)
-        print(args.out)
-        return
+    else:
+        _draw_mattes(args)
+    print(args.out)
+
+
+def _draw_mattes(args: argparse.Namespace) -> None:
+    """Write the figure of mattes and print what was chosen as options."""
     methods = shown.parse_methods(args.pred)
     folders = [args.image, args.trimap, args.alpha, *methods.values()]
     require_target("--out", args.out, [one for one in (*folders, args.font) if one])
-    if args.picture:
-        refuse_given(args, ["rows"], "figure.py", "--picture")
-    if args.scores and not args.alpha:
-        raise InputError("--scores: there is no truth to score against; give --alpha")
-    if args.beside and not args.over:
-        raise InputError("--beside: shows foregrounds beside mattes; say over what with --over")
-    if args.over:
-        check_backdrop(args.over)
+    _check_options(args)
     given = [parse_inset(text) for text in args.inset]
-    names = args.picture or ()
-    examples = shown.find_examples(args.image, args.trimap, args.alpha, methods, names)
+    examples = shown.find_examples(args.image, args.trimap, args.alpha, methods, args.picture or ())
     if not args.picture:
-        untold = len(methods) == 1 and not args.alpha and args.insets == 0
-        choose = shown.spread if untold else shown.most_different
+        nothing_differs = len(methods) == 1 and not args.alpha and args.insets == 0
+        choose = shown.spread if nothing_differs else shown.most_different
         examples = choose(examples, 4 if args.rows is None else args.rows)
     mattes = {example.name: shown.read_mattes(example) for example in examples}
     insets = place_insets(mattes, given, args.insets)
@@ -78,12 +76,24 @@ def main(argv: Sequence[str] | None = None) -> None:
         Row(shown.read_photograph(example, mattes[example.name]), mattes[example.name], placed)
         for example, placed in zip(examples, insets.values(), strict=True)
     ]
-    look = (args.width, args.inches, args.scores, args.font, args.over, args.beside)
-    write_figure(args.out, rows, *look)
+    style = (args.width, args.inches, args.scores, args.font, args.over, args.beside)
+    write_figure(args.out, rows, *style)
     for name, placed in insets.items():
         words = [word for one in placed for word in ("--inset", f"{name}:{one}")]
         print(shlex.join(["--picture", name, *words]))
-    print(args.out)
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    if args.picture:
+        refuse_given(args, ["rows"], "figure.py", "--picture")
+    if args.rows is not None and args.rows < 1:
+        raise InputError(f"--rows {args.rows}: choose 1 or more")
+    if args.scores and not args.alpha:
+        raise InputError("--scores: there is no truth to score against; give --alpha")
+    if args.beside and not args.over:
+        raise InputError("--beside: shows foregrounds beside mattes; say over what with --over")
+    if args.over:
+        check_backdrop(args.over)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -119,12 +119,7 @@ def find_examples(
 
 
 def spread(examples: Sequence[Example], count: int) -> list[Example]:
-    """Up to `count` of the examples, as far from each other as can be.
-
-    Raises:
-        InputError: `count` is none.
-    """
-    _check_rows(count)
+    """Up to `count` of the examples, as far from each other as can be."""
     count = min(count, len(examples))
     return [examples[index * len(examples) // count] for index in range(count)]
 
@@ -137,7 +132,6 @@ def most_different(examples: Sequence[Example], count: int) -> list[Example]:
     Raises:
         InputError: a picture cannot be used, or there is one method and no truth.
     """
-    _check_rows(count)
     measured = []
     for example in progress_bar(examples, desc="comparing", unit="image"):
         mattes = read_mattes(example)
@@ -178,8 +172,3 @@ def read_photograph(example: Example, mattes: Mattes) -> np.ndarray:
     image = read_image(example.image)
     check_same_size(example.image, image, example.trimap, mattes.trimap)
     return image
-
-
-def _check_rows(count: int) -> None:
-    if count < 1:
-        raise InputError(f"--rows {count}: choose 1 or more")
