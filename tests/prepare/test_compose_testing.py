@@ -205,15 +205,6 @@ def test_brought_trimap_that_contradicts_its_matte_is_refused(root):
     assert "trimap/dog.png: 100 % of its known pixels contradict" in refused(root)
 
 
-def test_constant_matte_and_impossible_options_are_refused(root):
-    assert "0 composites" in refused(root, per_foreground=0)
-    assert "trimap radius" in refused(root, radius=(9, 3))
-    assert "seed -1" in refused(root, seed=-1)
-    write_image(root / "test" / "alpha" / "cat.png", np.zeros((40, 50), np.uint8))
-    message = refused(root)
-    assert "alpha/cat.png" in message and "nothing unknown" in message
-
-
 def test_full_disk_leaves_no_part_of_a_picture(root, monkeypatch):
     def full(_):
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -4,7 +4,6 @@ import logging
 import os
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,10 +12,8 @@ from tests.sets import disc, picture
 from tests.sources import SIZE, alpha, fg, files, pack, refused, text, write_pairs
 from utils.data.folders import backgrounds, foregrounds
 from utils.data.importers.importing import import_set
-from utils.disk.lock import folder_lock
 from utils.images.names import read_names
 from utils.images.reading import read_alpha, read_image
-from utils.images.writing import write_image
 
 
 @pytest.fixture
@@ -103,12 +100,6 @@ def test_composition_keeps_the_published_order(adobe, tmp_path):
         assert names == [f"{prefix}_2.jpg", f"{prefix}_1.jpg"]
 
 
-def test_one_part_can_be_brought_alone(adobe, tmp_path):
-    import_set("composition-1k", adobe, tmp_path / "set", part="test")
-    assert not (tmp_path / "set" / "train").exists()
-    assert (tmp_path / "set" / "test" / "test_fg_names.txt").exists()
-
-
 def test_terms_that_bind_are_logged_and_kept_beside_those_of_other_sources(adobe, tmp_path, caplog):
     root = tmp_path / "set"
     licence = "Adobe Deep Image Mattng Dataset License Agreement.pdf"
@@ -118,12 +109,6 @@ def test_terms_that_bind_are_logged_and_kept_beside_those_of_other_sources(adobe
     assert "its terms (noncommercial) bind" in caplog.text
     assert (root / licence).read_text() == "others"
     assert (root / f"in-Combined_Dataset-{licence}").read_text() == "noncommercial"
-
-
-def test_set_that_is_not_of_the_published_size_is_said(adobe, tmp_path, caplog):
-    import_set("composition-1k", adobe, tmp_path / "set")
-    assert "2 train foregrounds, not the 431" in caplog.text
-    assert "2 test foregrounds, not the 50" in caplog.text
 
 
 @pytest.fixture
@@ -177,12 +162,6 @@ def test_numbered_mattes_that_differ_are_refused(flat, tmp_path):
     assert "cat_1_0.png" in message and "cat_1_2.png should be copies" in message
 
 
-def test_a_second_name_of_a_composite_belongs_to_no_foreground(flat, tmp_path):
-    alpha(flat / "Combined_Dataset/Test_set/trimaps/cat_1_07.png", 5)
-    message = refused("composition-1k", flat, tmp_path / "set")
-    assert "cat_1_07.png is the trimap of no foreground" in message
-
-
 def test_names_in_decomposed_form_arrive_composed_and_stay_when_brought_again(tmp_path):
     folder, root = tmp_path / "in", tmp_path / "set"
     fg(folder / "fg/e\u0301.png")
@@ -211,13 +190,6 @@ def test_distinctions_arrive_with_their_lists_of_backgrounds(tmp_path):
         "test/test_bg_names.txt",
     }
     assert read_names(root / "test/test_bg_names.txt") == ["2008_2.jpg", "2008_1.jpg"]
-
-
-def test_test_foregrounds_never_become_training_ones_by_a_folder_around_both(adobe, tmp_path):
-    around = adobe.rename(tmp_path / "train")
-    root = tmp_path / "set"
-    import_set("composition-1k", around, root)
-    assert set(files(root)) == ARRIVED
 
 
 def test_folder_without_the_set_says_what_was_looked_for(tmp_path):
@@ -275,36 +247,22 @@ def test_pairs_go_to_their_part_and_stay_when_brought_again(pairs, tmp_path):
     assert len(stamps) == 7 and all(path.parts[-3] == "test" for path in stamps)
 
 
-def test_files_keep_the_time_of_their_source(pairs, tmp_path):
-    for path in pairs.rglob("*.png"):
-        os.utime(path, (1e9, 1e9))
-    import_set("pairs", pairs, tmp_path / "set", part="train")
-    assert (tmp_path / "set/train/fg/0.png").stat().st_mtime == 1e9
-
-
-@pytest.mark.parametrize("time", [1, 9e9], ids=["older", "newer"])
-def test_the_same_bytes_of_another_time_stay(pairs, tmp_path, time):
+def test_the_same_bytes_of_another_time_stay(pairs, tmp_path):
     import_set("pairs", pairs, tmp_path / "set", part="train")
     for path in pairs.rglob("*.png"):
-        os.utime(path, (time, time))
+        os.utime(path, (1, 1))
     assert import_set("pairs", pairs, tmp_path / "set", part="train").kept == 6
 
 
-@pytest.mark.parametrize("change", ["size", "content", "older", "suffix"])
+@pytest.mark.parametrize("change", ["content", "suffix"])
 def test_another_file_of_the_same_name_is_never_replaced(pairs, tmp_path, change):
     root = tmp_path / "set"
     import_set("pairs", pairs, root, part="train")
-    before = files(root)
-    path = pairs / "alpha/1.png"
+    before, path = files(root), pairs / "alpha/1.png"
     if change == "suffix":
-        path.rename(pairs / "alpha/1.TIF")
+        path.rename(path.with_suffix(".TIF"))
     else:
         alpha(path, 9)
-        if change != "size":
-            same = root / "train/alpha/1.png"
-            same.write_bytes(before["train/alpha/1.png"][:-1].ljust(path.stat().st_size, b"0"))
-            before = files(root)
-        os.utime(path, (1, 1) if change == "older" else (4e9, 4e9))
     message = refused("pairs", pairs, root, part="train")
     assert "train/alpha/1.png is another file" in message and "alpha/1." in message
     assert files(root) == before
@@ -358,19 +316,6 @@ def test_impossible_arguments_are_one_line(pairs, tmp_path):
     assert "unpack it and give the folder" in message
 
 
-def test_folder_larger_than_the_disk_is_refused_before_copying(pairs, tmp_path, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
-    message = refused("pairs", pairs, tmp_path / "set", part="train")
-    assert "kB, but 0 bytes are free" in message
-    assert not (tmp_path / "set").exists()
-
-
-def test_two_imports_into_one_data_set_at_a_time_are_refused(pairs, tmp_path):
-    with folder_lock(tmp_path / "set", "importing photographs"):
-        message = refused("pairs", pairs, tmp_path / "set", part="train")
-    assert "set: another process is importing photographs here (process" in message
-
-
 # --- photographs ------------------------------------------------------------------------------
 
 
@@ -408,7 +353,7 @@ def test_what_would_be_left_out_is_named(pairs, tmp_path, kind):
     assert files(tmp_path) == before
 
 
-def test_linked_and_unreadable_folders_are_named(pairs, tmp_path, monkeypatch):
+def test_linked_folders_are_named(pairs, tmp_path):
     (pairs / "more").symlink_to(tmp_path / "in")
     message = refused("photographs", pairs, tmp_path / "set", part="train")
     assert "more: is a link to a folder, which is not followed" in message
@@ -419,16 +364,6 @@ def test_linked_and_unreadable_folders_are_named(pairs, tmp_path, monkeypatch):
     assert "is a link" in refused("photographs", pairs, tmp_path / "set", part="train")
     import_set("pairs", pairs, tmp_path / "set", part="train")
     assert len(foregrounds(tmp_path / "set", "train")) == 3
-
-    walk = os.walk
-
-    def denied(folder, onerror=None):
-        onerror(PermissionError(13, "Permission denied", str(folder)))
-        yield from walk(folder)
-
-    monkeypatch.setattr(os, "walk", denied)
-    message = refused("photographs", tmp_path / "elsewhere", tmp_path / "set", part="train")
-    assert "elsewhere: cannot be read (Permission denied)" in message
 
 
 def test_an_import_that_was_interrupted_leaves_nothing_and_can_be_run_again(
@@ -489,20 +424,3 @@ def test_thumbnails_and_deleted_files_of_a_network_drive_are_no_backgrounds(tmp_
     fg(tmp_path / "in/1.jpg")
     fg(tmp_path / "in" / junk / "SYNOPHOTO_THUMB_M.jpg", 1)
     assert import_set("photographs", tmp_path / "in", tmp_path / "set", part="train").written == 1
-
-
-def test_thumbnails_and_bins_of_network_disks_are_no_backgrounds(tmp_path):
-    source, root = tmp_path / "photos", tmp_path / "data"
-    folders = (
-        ".",
-        "album",
-        "@eaDir/a.jpg",
-        "#recycle",
-        "$RECYCLE.BIN/S-1",
-        "@Recycle",
-        ".@__thumb",
-    )
-    for index, folder in enumerate(folders):
-        write_image(source / folder / f"{index}.jpg", picture(index, 40, 50))
-    import_set("photographs", source, root, part="train")
-    assert sorted(path.name for path in (root / "train/bg").iterdir()) == ["0.jpg", "1.jpg"]

@@ -262,14 +262,6 @@ def test_it_says_its_size_before_it_starts_and_what_it_says_is_right(root, caplo
     assert store_build._bytes([(72, 88)] * 3) == pytest.approx(content, rel=0.03)
 
 
-def test_what_a_row_cannot_count_is_left_out(tmp_path, caplog):
-    root = many(tmp_path / "set")
-    write_image(root / "train" / "fg" / "f003.png", np.zeros((1, 65536, 3), np.uint8))
-    write_image(root / "train" / "alpha" / "f003.png", np.zeros((1, 65536), np.uint8))
-    build_store(root)
-    assert "f003.png: wider than 65535 pixels" in caplog.text
-
-
 def test_a_worker_gets_paths_not_pictures(root):
     build_store(root)
     store, sources = Store(root), foregrounds(root, "train")
