@@ -24,13 +24,13 @@ from utils.cli.command import run  # first, since it says which packages are mis
 
 # isort: split
 
+import models
 from models.errors import InputError
 from models.files import saving as files
 from models.files.mean import mean
 from utils.cli.arguments import parser, path
 from utils.disk.files import require_target
 from utils.networks.cost import comparison
-from utils.networks.loading import network_path, open_network, shipped_networks
 
 NETWORK_ALONE = {"kind", "name", "structure", "plan", "weights"}
 
@@ -49,13 +49,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = options.parse_args(argv)
     names = [args.checkpoint, *args.mean]
-    paths = [network_path(name).resolve() for name in names]
+    paths = [files.network_path(name).resolve() for name in names]
     for name, read in zip(names, paths, strict=True):
         if paths.count(read) > 1:
             raise InputError(f"--mean {name}: stands twice; give it once")
     require_target("OUT", args.out, paths)
     _require_replaceable(args.out)
-    network = mean({name: open_network(name) for name in names})
+    network = mean({name: models.load(name) for name in names})
     files.save_network(args.out, network, args.half)
     print(comparison({network.name: network}))
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB")
@@ -65,7 +65,7 @@ def _require_replaceable(out: Path) -> None:
     """Raise an `InputError` where `out` is there and is not what this script writes."""
     if not out.exists():
         return
-    if out.resolve() in shipped_networks().values():
+    if out.resolve() in files.shipped_networks().values():
         raise InputError(f"OUT {out}: is a shipped network; name another file")
     try:
         content = files.read(out) or {}

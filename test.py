@@ -80,11 +80,12 @@ def _test_saved(args: argparse.Namespace, config: Config) -> Results:
 
 
 def _test_networks(args: argparse.Namespace, config: Config) -> Results:
-    from utils.networks.loading import common_task, named_networks, open_network, trained_networks
+    import models
+    from utils.networks.loading import common_task, named_networks, trained_networks
 
     files = named_networks(args.network or []) or trained_networks(config)
     # Spectral norms and learned scales are no part of what is deployed, and so not counted.
-    networks = {name: open_network(file).folded(norms=False) for name, file in files.items()}
+    networks = {name: models.load(file).folded(norms=False) for name, file in files.items()}
     test = _label if common_task(networks) == "segmentation" else _matte
     results, text = test(args, config, networks)
     sources = [f"{name}: {file}" for name, file in files.items() if name != str(file)]

@@ -19,8 +19,8 @@ import torch
 import models
 from benchmarks.timing import fastest, parser, report
 from models import Network
+from models.files.saving import shipped_networks
 from utils.networks.device import deployed
-from utils.networks.loading import PRETRAINED
 
 SIZES = ((320, 320), (600, 800))
 OTHERS = ("dim", "dim_vgg", "gca", "indexnet")
@@ -31,7 +31,7 @@ CLOCKS = {1: time.process_time, 2: time.perf_counter}
 def main(argv: Sequence[str] | None = None) -> None:
     toy = parser(__doc__).parse_args(argv).toy
     repeats = 1 if toy else 10
-    for path in sorted(PRETRAINED.glob("*.safetensors")):
+    for path in shipped_networks().values():
         for height, width in ((32, 32),) if toy else SIZES:
             for threads in CLOCKS:
                 title = f"{path.stem}, {width} x {height}, threads {threads}"

@@ -17,13 +17,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
+import models
 from benchmarks.timing import parser, positive, report
 from models import Network
 from utils.cli.arguments import CONFIGS
 from utils.config import load
 from utils.config.options import Config
 from utils.networks.device import autocast, choose
-from utils.networks.loading import open_network
 from utils.tasks.matting import MattingBatch
 from utils.train.objective import Objective
 from utils.train.optimizer import clip_gradients, make_optimizer
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     config = load(CONFIGS / "mobile_unet_large.yaml", ["network.start=null"])
     steps = {
         f"{precision}, {layout}": step(
-            open_network(args.network), config, device, layout, precision, args.crop, args.batch
+            models.load(args.network), config, device, layout, precision, args.crop, args.batch
         )
         for precision, layout in product(PRECISIONS, LAYOUTS)
     }

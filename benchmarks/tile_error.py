@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import torch
 
+import models
 from benchmarks.timing import parser, report
 from utils.cli.arguments import path
 from utils.cli.command import run
@@ -27,7 +28,6 @@ from utils.images.trimap_values import UNKNOWN
 from utils.infer.inference import HALO, Inference
 from utils.metrics import sad
 from utils.networks.device import deployed
-from utils.networks.loading import open_network
 from utils.score.pictures import match
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[1] / "data" / "photographs"
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         options.add_argument(f"--{name}s", type=path, default=folder, metavar="DIR")
     args = options.parse_args(argv)
     torch.set_num_threads(1)
-    network = deployed(open_network(args.network), CPU)
+    network = deployed(models.load(args.network), CPU)
     halos = (HALO,) if network.radius is None else HALOS
     pictures = match(args.images, args.alphas, args.trimaps)
     differences: dict[int, list[np.ndarray]] = {halo: [] for halo in halos}

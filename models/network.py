@@ -110,11 +110,9 @@ class Network(nn.Module):
         channels = Channels(plan, gates)
         network = cls(channels, **structure)
         channels.check_plan()
-        if folded:
-            network._fold(norms=True, gates=gates)
         if gates:
             network.structure["gates"] = True
-        return network
+        return network._fold(norms=True) if folded else network
 
     @classmethod
     def blank(cls, plan: Mapping[str, int] | None = None, **structure) -> "Network":
@@ -187,8 +185,8 @@ class Network(nn.Module):
         network.structure = dict(self.structure)
         return network._fold(norms)
 
-    def _fold(self, norms: bool, gates: bool = False) -> "Network":
-        fold(self, norms, gates)
+    def _fold(self, norms: bool) -> "Network":
+        fold(self, norms)
         self.structure.pop("gates", None)
         if "spectral" in self.structure:
             self.structure["spectral"] = False

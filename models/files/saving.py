@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 KIND = "matting-prune-2"
 WITHOUT_DIGEST = "matting-prune"
+PRETRAINED = Path(__file__).resolve().parents[2] / "pretrained"
 
 
 def record(network: Network) -> dict:
@@ -103,8 +104,8 @@ def read(path: Path | str) -> dict | None:
     return content if is_ours(content) else None
 
 
-def load(path: Path | str) -> Network:
-    """The network in a file, in evaluation mode on the CPU.
+def load(name: Path | str) -> Network:
+    """A shipped network by its name, or that of a file; in evaluation mode on the CPU.
 
     Reads what this project writes (networks, training checkpoints, pruned.tar, safetensors) and
     the published checkpoints that `models.published` knows.
@@ -113,8 +114,27 @@ def load(path: Path | str) -> Network:
         InputError: no such file, truncated, damaged, of another network, or unknown; the message
             names it.
     """
+    path = network_path(name)
     content = _checked(path)
     return restore(content, path) if is_ours(content) else published.network(content, path)
+
+
+def shipped_networks() -> dict[str, Path]:
+    """The files of the shipped networks, by name."""
+    return {path.stem: path for path in sorted(PRETRAINED.glob("*.safetensors"))}
+
+
+def network_path(name: Path | str) -> Path:
+    """The file of a shipped network by its name, or that of a path.
+
+    Raises:
+        InputError: neither is there.
+    """
+    shipped, path = shipped_networks(), Path(name)
+    if str(name) not in shipped and not path.exists():
+        known = f"shipped are {', '.join(shipped)}" if shipped else "none is shipped"
+        raise InputError(f"{name}: no such checkpoint file, and no shipped network; {known}")
+    return shipped.get(str(name), path)
 
 
 def _with_digest(path: Path | str, content: dict) -> dict:

@@ -10,23 +10,20 @@ from models.layers.basic import Unit
 
 
 @torch.no_grad()
-def fold(network: nn.Module, norms: bool, gates: bool = False) -> None:
+def fold(network: nn.Module, norms: bool) -> None:
     """Fold in place: spectral norms and learned scales, and with `norms` the BatchNorms of units.
 
     Statistics are those of evaluation mode. A BatchNorm that does not follow a convolution directly
-    stays. With `gates`, learned scales stay, and what was a gate is one of these.
+    stays.
     """
     for module in list(network.modules()):
         if parametrize.is_parametrized(module, "weight"):
             _make_plain(module)
     for unit in [module for module in network.modules() if isinstance(module, Unit)]:
-        norm = unit.norm
-        if isinstance(norm, Scale) and not gates:
+        if isinstance(unit.norm, Scale):
             _fold_scale(unit)
-        elif isinstance(norm, Norm) and norms:
+        elif isinstance(unit.norm, Norm) and norms:
             _fold_norm(unit)
-            if gates and norm.gate:
-                unit.norm = Scale(norm.writes, norm.num_features, norm.part)
 
 
 def _make_plain(module: nn.Module) -> None:

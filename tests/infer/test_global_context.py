@@ -22,7 +22,6 @@ from utils.images.writing import write_image
 from utils.infer import inference
 from utils.infer.global_context import whole_picture_means
 from utils.infer.inference import Inference, compute_alphas
-from utils.networks.loading import open_network
 
 PHOTOGRAPHS = scripts.REPOSITORY / "data" / "photographs"
 
@@ -53,7 +52,7 @@ def test_the_mean_of_all_parts_is_that_of_the_picture(height, width, side):
 
 
 def test_tiles_of_a_photograph_are_nearer_to_the_whole_for_it(monkeypatch):
-    network = open_network("small")
+    network = models.load("small")
     image = read_image(PHOTOGRAPHS / "image" / "dog.jpg")[:448, :448]
     trimap = read_trimap(PHOTOGRAPHS / "trimap" / "dog.png")[:448, :448]
     exact, options = whole(network, image, trimap), Inference("tile", halo=64, tile=320)

@@ -5,13 +5,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-import models
 from models.channels import Channels, Norm, Scale
 from models.errors import InputError
 from models.layers.basic import Unit, unit
 from models.layers.mobilenet_v2 import InvertedResidual
 from models.network import Network
-from tests.models.small import small
 from tests.silencing import check_cut, randomised
 from utils.prune import cut, gates, open_gates
 from utils.prune.gates import part_of
@@ -231,21 +229,6 @@ def test_a_folded_network_is_built_again_and_can_still_be_cut(name):
         assert torch.equal(again(picture()), folded(picture()))
     group = next(iter(folded.plan))
     assert cut(folded, {group: [0, 2]})(picture()).shape == folded(picture()).shape
-
-
-@pytest.mark.parametrize("name", ["dim", "gca", "indexnet", "mobile_unet"])
-def test_a_folded_network_has_learned_gates_where_it_had_norms(name):
-    network = small(name, gates=True)
-    folded = network.folded()
-    gated = models.build(name, folded.plan, **folded.structure, gates=True).double().eval()
-    assert gates(gated).keys() == gates(network).keys()
-    gated.load_state_dict(folded.state_dict(), strict=False)
-    inputs = picture()
-    inputs = inputs, inputs.new_full((2, 1, 20, 24), 128 / 255)
-    with torch.no_grad():
-        torch.testing.assert_close(gated.compute(*inputs, None), folded.compute(*inputs, None))
-    group = next(iter(gates(gated)))
-    assert cut(gated, {group: [0]}).structure == folded.structure
 
 
 def test_an_auxiliary_head_is_cut_along_and_dropped_by_deployment():

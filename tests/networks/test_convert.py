@@ -6,7 +6,6 @@ import models
 from models.files import saving as files
 from tests import scripts
 from tests.trainings import tiny_config, tiny_network, tiny_training
-from utils.networks import loading
 
 
 def test_a_training_checkpoint_becomes_a_shipped_file(data, tmp_path, capsys):
@@ -73,7 +72,7 @@ def test_a_network_is_counted_once_however_it_is_named(tmp_path, monkeypatch):
 
 
 def test_only_a_network_alone_is_replaced(tmp_path, monkeypatch):
-    monkeypatch.setattr(loading, "PRETRAINED", tmp_path / "pretrained")
+    monkeypatch.setattr(files, "PRETRAINED", tmp_path / "pretrained")
     monkeypatch.chdir(tmp_path)
     files.save_network("pretrained/small.safetensors", tiny_network())
     files.save_network("pretrained/large.safetensors", tiny_network(1))

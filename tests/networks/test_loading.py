@@ -1,15 +1,12 @@
 """What a command line can name as a network."""
 
 import pytest
-import torch
 
 import models
 from models.errors import InputError
 from models.files import saving as files
-from tests import scripts
 from tests.refusals import refused
 from utils import config as configs
-from utils.cli.arguments import CONFIGS
 from utils.networks import loading as networks
 
 
@@ -18,42 +15,23 @@ def tiny(width: float = 1 / 64):
 
 
 def test_a_shipped_network_is_found_by_name_and_a_file_by_path(tmp_path, monkeypatch):
-    monkeypatch.setattr(networks, "PRETRAINED", tmp_path / "pretrained")
+    monkeypatch.setattr(files, "PRETRAINED", tmp_path / "pretrained")
     files.save_network(tmp_path / "pretrained" / "small.safetensors", tiny())
     files.save_network(tmp_path / "mine.tar", tiny())
-    assert networks.open_network("small").name == "dim"
-    assert networks.open_network(str(tmp_path / "mine.tar")).name == "dim"
+    assert models.load("small").name == "dim"
+    assert models.load(str(tmp_path / "mine.tar")).name == "dim"
     with pytest.raises(InputError, match=r"large: no such checkpoint file, .* shipped are small"):
-        networks.open_network("large")
+        models.load("large")
 
 
 def test_a_shipped_network_is_a_teacher_by_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(networks, "PRETRAINED", tmp_path / "pretrained")
+    monkeypatch.setattr(files, "PRETRAINED", tmp_path / "pretrained")
     files.save_network("pretrained/large.safetensors", tiny())
     config = configs.load(None, ["save_dir=here", "teacher=large"])
     assert networks.open_teacher(config).name == "dim"
     found = str(tmp_path / "pretrained" / "large.safetensors")
     assert networks.trained_networks(config) == {"teacher": found}
-
-
-def test_a_folded_teacher_is_pruned_and_its_student_trained(data, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    torch.manual_seed(0)
-    files.save_network("folded.tar", tiny(1 / 16).folded())
-    words = (
-        *("teacher=folded.tar", "save_dir=here", f"data.root={data.parent}", "device=cpu"),
-        *(f"data.dataset={data.name}", "data.crop=32", "data.workers=0", "train.batch_size=2"),
-        *("data.backgrounds_per_foreground=1", "data.valid_backgrounds=1", "prune.start=teacher"),
-        *(f"{section}.epochs=1" for section in ("train", "train_prune", "train_pruned")),
-        "prune.min_channels=1",
-    )
-    config = CONFIGS / "train_SPKD.yaml"
-    for script in ("train_prune.py", "train_pruned.py"):
-        scripts.main(script, "--config", config, *words)
-    cut, student = (models.load(f"result/here/{name}.tar") for name in ("pruned", "BEST_pruned"))
-    assert cut.plan == student.plan and cut.structure["folded"]
-    assert sum(cut.plan.values()) < 0.7 * sum(models.load("folded.tar").plan.values())
 
 
 def test_labels_tell_networks_apart_or_are_refused():

@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 import torch
 
+import models
+from models.files.saving import PRETRAINED, shipped_networks
 from tests.sets import disc
 from utils.images.trimap import make_trimap
 from utils.images.trimap_values import UNKNOWN
 from utils.infer.inference import Inference
 from utils.networks.cost import macs, parameters
-from utils.networks.loading import PRETRAINED, open_network
 
-SHIPPED = sorted(path.stem for path in PRETRAINED.glob("*.safetensors"))
+SHIPPED = [*shipped_networks()]
 
 
 def test_a_network_is_shipped():
@@ -21,7 +22,7 @@ def test_a_network_is_shipped():
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_card_says_what_the_file_holds(name):
-    network = open_network(name)
+    network = models.load(name)
     card = (PRETRAINED / "README.md").read_text()
     (row,) = [line for line in card.splitlines() if line.startswith(f"| `{name}` |")]
     assert f"`{network.name}`" in row
@@ -44,6 +45,6 @@ def test_a_soft_disc_is_matted_far_better_than_by_a_guess(name):
     trimap = make_trimap(alpha, 12)
     unknown = trimap == UNKNOWN
     image = np.rint(image.clip(0, 255)).astype(np.uint8)
-    matte = Inference().matte(open_network(name), image, trimap, torch.device("cpu"))
+    matte = Inference().matte(models.load(name), image, trimap, torch.device("cpu"))
     errors = [np.abs(one - alpha.astype(float))[unknown].mean() / 255 for one in (matte, 127.5)]
     assert errors[0] < 0.25 * errors[1]

@@ -23,37 +23,13 @@ from utils.networks.device import choose
 log = logging.getLogger(__name__)
 
 DATA_OPTIONS = ("data.root=", "data.dataset=", "data.backgrounds=", "device=")
-PRETRAINED = Path(__file__).resolve().parents[2] / "pretrained"
-
-
-def network_path(name: str) -> Path:
-    """The file of a shipped network by its name, or that of a path.
-
-    Raises:
-        InputError: neither is there.
-    """
-    shipped = shipped_networks()
-    if name not in shipped and not Path(name).is_file():
-        known = f"shipped are {', '.join(shipped)}" if shipped else "none is shipped"
-        raise InputError(f"{name}: no such checkpoint file, and no shipped network; {known}")
-    return shipped.get(name, Path(name))
-
-
-def shipped_networks() -> dict[str, Path]:
-    """The files of the shipped networks, by name."""
-    return {path.stem: path for path in sorted(PRETRAINED.glob("*.safetensors"))}
-
-
-def open_network(name: str) -> Network:
-    """The network of `network_path`, in evaluation mode; raises an `InputError` as that does."""
-    return models.load(network_path(name))
 
 
 def network_class(config: Config) -> type[Network]:
-    """The class of the network that train.py trains; raises as `open_network` does."""
+    """The class of the network that train.py trains; raises as `new_network` does."""
     options = config.network
     if options.start:
-        return type(open_network(options.start))
+        return type(models.load(options.start))
     return checked(options.name, options.structure)
 
 
@@ -67,7 +43,7 @@ def new_network(config: Config, resume: bool) -> Network:
     """
     options = config.network
     if options.start:
-        network = open_network(options.start)
+        network = models.load(options.start)
         if "name" in options.model_fields_set and options.name != network.name:
             raise InputError(
                 f"network.start: {options.start} holds a {network.name}, not a {options.name}; "
@@ -189,7 +165,7 @@ def named_networks(names: list[str]) -> dict[str, str]:
 
 
 def _teacher_path(config: Config) -> Path:
-    return shipped_networks().get(str(config.teacher_path), config.teacher_path)
+    return files.shipped_networks().get(str(config.teacher_path), config.teacher_path)
 
 
 def _training(path: Path, config: Config) -> str:

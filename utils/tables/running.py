@@ -11,12 +11,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
+import models
 from models.errors import InputError
 from models.files.atomic import atomic
 from utils import config as configs
 from utils.config.options import Config
 from utils.disk.lock import folder_lock
-from utils.networks.loading import network_class, open_network
+from utils.networks.loading import network_class
 from utils.tables.jobs import Job, Run, read_json, row_runs, teacher_runs
 from utils.tables.pending import Pending
 from utils.tables.rows import Table, matching
@@ -73,7 +74,7 @@ def fill(
     for name in teachers:
         config = configs.validated(Config, table.options(table.config.teachers[name]), name)
         file = config.teacher
-        task = open_network(file).task if file else network_class(config).task
+        task = models.load(file).task if file else network_class(config).task
         if task != "matting":
             raise InputError(
                 f"{table.file}: teacher {name} is for {task}, and tables score mattes; run "

@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import models
 from models import Network
 from models.errors import InputError
 from models.files.atomic import atomic
 from utils.cli.command import error_message
 from utils.networks.cost import milliseconds
 from utils.networks.device import choose, deployed
-from utils.networks.loading import open_network
 
 Known = dict[tuple, dict[str, float]]  # by widths, what was measured
 
@@ -23,7 +23,7 @@ def note_times(file: Path, network: Path, teacher: Path, device: str, known: Kno
     Raises:
         InputError: one of them cannot be opened, or has no room.
     """
-    opened = open_network(str(network))
+    opened = models.load(str(network))
     key = (teacher, device, opened.name, *_items(opened.plan), *_items(opened.structure))
     if key not in known:
         try:
@@ -36,7 +36,7 @@ def note_times(file: Path, network: Path, teacher: Path, device: str, known: Kno
 
 
 def _measured(network: Network, teacher: Path, device: str) -> dict[str, float]:
-    pair = (open_network(str(teacher)), network)
+    pair = (models.load(str(teacher)), network)
     times = milliseconds([deployed(one, choose(device)) for one in pair], runs=15)
     return dict(zip(("teacher", "network"), times, strict=True))
 
