@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from models.errors import InputError
-from utils.cli.problems import complain, refuse, tolerate
+from utils.cli.problems import complain, naming, refuse, tolerate
 from utils.data.failures import Failures
 
 
@@ -63,3 +63,23 @@ def test_failures_of_a_training_are_counted_once_each(caplog):
     assert str(failures) == "2 of 200 pictures left out"
     assert [record.message for record in caplog.records] == ["left out: a", "left out: b"]
     assert told(failures.add, ["b", "c"]) == "a (and 2 more of 200 pictures, all listed above)"
+
+
+def _raise_named(error: Exception) -> None:
+    with naming("a.png"):
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("cause", "line"),
+    [
+        (InputError("b.png is 2 x 3"), "a.png: b.png is 2 x 3"),
+        (MemoryError(), "a.png: out of memory; take smaller pictures, a smaller network, or "),
+        (RuntimeError("can't allocate memory: you tried to allocate 4000 bytes"), "4 kB at once"),
+    ],
+)
+def test_who_used_a_picture_when_memory_ended_names_it(cause, line):
+    message = told(_raise_named, cause)
+    assert message.startswith("a.png: ") and line in message
+    with pytest.raises(RuntimeError, match="^a fault$"):
+        _raise_named(RuntimeError("a fault"))

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable
@@ -11,8 +10,8 @@ from pathlib import Path
 from types import FrameType
 
 from models.errors import InputError
+from utils.cli.problems import memory_message
 from utils.cli.signals import CODES, end_on_signals
-from utils.disk.room import format_bytes
 
 log = logging.getLogger(__name__)
 
@@ -22,12 +21,6 @@ NEEDED = (
     "torch", "numpy", "PIL", "scipy", "cv2", "yaml", "pydantic", "safetensors", "tensorboard",
     "tqdm", "simplejpeg", "tifffile", "imagecodecs",
 )  # fmt: skip
-# What PyTorch and OpenCV say, in errors of no kind of their own, where memory cannot be had.
-OUT_OF_MEMORY = re.compile(
-    r"can't allocate memory.*?(\d+) bytes|Failed to allocate (\d+) bytes"
-    r"|out of memory.*?allocate ([\d.]+ \w+)|Storage size calculation overflowed"
-)
-CURE = "take smaller pictures, a smaller network, or smaller batches and fewer workers"
 
 
 def missing_packages() -> str:
@@ -103,10 +96,4 @@ def error_message(error: BaseException) -> str | None:
         if error.filename is None:
             return error.strerror or message
         return f"{os.fsdecode(error.filename)}: {error.strerror or message}; check the path"
-    if isinstance(error, MemoryError):  # NumPy's says of what size the array would be
-        return f"out of memory{message and f' ({message})'}; {CURE}"
-    if match := OUT_OF_MEMORY.search(message):
-        count = match[1] or match[2]
-        size = format_bytes(int(count)) if count else match[3] or "more than any machine has"
-        return f"out of memory ({size} at once); {CURE}"
-    return None
+    return memory_message(error)

@@ -1,16 +1,24 @@
 """One problem is raised; of many, the first is raised and all are logged; a few are tolerated."""
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 from models.errors import InputError
+from utils.disk.room import format_bytes
 
 log = logging.getLogger(__name__)
 once = log.getChild("once")
 
+# What PyTorch and OpenCV say, in errors of no kind of their own, where memory cannot be had.
+OUT_OF_MEMORY = re.compile(
+    r"can't allocate memory.*?(\d+) bytes|Failed to allocate (\d+) bytes"
+    r"|out of memory.*?allocate ([\d.]+ \w+)|Storage size calculation overflowed"
+)
+CURE = "take smaller pictures, a smaller network, or smaller batches and fewer workers"
 BAD_SHARE = 0.01  # so many of thousands of pictures may be bad
 
 
@@ -25,11 +33,29 @@ def complain(found: str | Sequence[str], problems: list[str] | None) -> None:
 
 @contextmanager
 def naming(culprit: Path | str) -> Iterator[None]:
-    """Name `culprit` in what is raised inside by a function that does not know it."""
+    """Name `culprit` in what is raised inside by a function that does not know it.
+
+    That is an `InputError`, and what is raised where memory cannot be had.
+    """
     try:
         yield
-    except InputError as error:
-        raise InputError(f"{culprit}: {error}") from error
+    except Exception as error:
+        message = str(error) if isinstance(error, InputError) else memory_message(error)
+        if message is None:
+            raise
+        raise InputError(f"{culprit}: {message}") from error
+
+
+def memory_message(error: BaseException) -> str | None:
+    """The line for an error that tells of memory which cannot be had; None for any other."""
+    message = " ".join(str(error).split())
+    if isinstance(error, MemoryError):  # NumPy's says of what size the array would be
+        return f"out of memory{message and f' ({message})'}; {CURE}"
+    if match := OUT_OF_MEMORY.search(message):
+        count = match[1] or match[2]
+        size = format_bytes(int(count)) if count else match[3] or "more than any machine has"
+        return f"out of memory ({size} at once); {CURE}"
+    return None
 
 
 @cache  # a file may be read for its scores, for a sheet and for another network
