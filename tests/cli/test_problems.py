@@ -81,5 +81,5 @@ def _raise_named(error: Exception) -> None:
 def test_who_used_a_picture_when_memory_ended_names_it(cause, line):
     message = told(_raise_named, cause)
     assert message.startswith("a.png: ") and line in message
-    with pytest.raises(RuntimeError, match="^a fault$"):
+    with pytest.raises(RuntimeError, match="a fault"):
         _raise_named(RuntimeError("a fault"))
