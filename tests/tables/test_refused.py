@@ -34,10 +34,6 @@ from utils.tables.rows import BETWEEN
             {"training": {"criterion": {"a": {}}}},
             r"table\.yaml: training\.training: .*|table\.yaml: training: criterion is an axis of",
         ),
-        (
-            {"published": {"of": "x", "rows": {"NS / ATT": {}}}},
-            r"published\.rows: no row NS / ATT; write UNI\|NS / none\|AT, or a teacher",
-        ),
         ({"published": {}}, r"published\.of: is missing; add it"),
         (
             {

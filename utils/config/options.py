@@ -22,6 +22,7 @@ from models.registry import FORMS
 from utils.images.trimap_values import LARGEST_RADIUS
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Few = Annotated[int, Field(ge=1, le=10_000)]
 Side = Annotated[int, Field(ge=2, le=16_384)]  # pixels; OpenCV takes one pixel for a number
 Share = Annotated[float, Field(ge=0, lt=1)]
 Weight = Annotated[float, Field(ge=0)]
@@ -96,16 +97,11 @@ class DataConfig(Section):
     # pixels, drawn evenly: of the foreground's picture; of the sample where it is bent or fused
     trimap_radius: tuple[Radius, Radius] = (1, 30)
     shuffle_backgrounds: bool = True  # false: sample k of a foreground has its k-th, as published
-    backgrounds_per_foreground: Annotated[int, Field(ge=1, le=10_000)] = (
-        100  # an epoch is so many samples of each foreground
-    )
-    valid_backgrounds: Annotated[int, Field(ge=1, le=10_000)] = (
-        4  # samples of each validation foreground
-    )
+    backgrounds_per_foreground: Few = 100  # an epoch is so many samples of each foreground
+    valid_backgrounds: Few = 4  # samples of each validation foreground
     workers: Annotated[int, Field(ge=0, le=1024)] = 4  # processes that make samples
-    cache_mb: Annotated[int, Field(ge=0, le=1_000_000)] = (
-        512  # decoded backgrounds kept by each worker
-    )
+    # of decoded backgrounds, kept by each worker
+    cache_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 512
 
     @model_validator(mode="after")
     def _ordered(self) -> "DataConfig":
@@ -139,9 +135,8 @@ class AugmentConfig(Section):
     noise: Probability = 0.0
     jpeg: Probability = 0.0
     scales: tuple[Factor, Factor] = (0.5, 2.0)  # of segmentation: resized by a factor between them
-    rotate: Annotated[float, Field(ge=0, le=180)] = (
-        0.0  # of segmentation: half of the samples are turned by up to so many degrees
-    )
+    # of segmentation: half of the samples are turned by up to so many degrees
+    rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
 
     @model_validator(mode="after")
     def _ordered(self) -> "AugmentConfig":
@@ -188,9 +183,8 @@ class DistillConfig(Section):
             if twice:
                 raise ValueError(f"{key}: {twice[0]} stands twice; leave one out")
         if self.weights is not None and len(self.weights) != len(self.types):
-            raise ValueError(
-                f"weights: {len(self.weights)} for {len(self.types)} types; give one for each"
-            )
+            counts = f"{len(self.weights)} for {len(self.types)} types"
+            raise ValueError(f"weights: {counts}; give one for each")
         if "fsp" in self.types and len(self.stages) == 1:
             raise ValueError(
                 "types: fsp compares neighbouring stages; give two or more, or leave it out"
@@ -297,9 +291,8 @@ class TrainConfig(Section):
 
 class Config(Section):
     save_dir: Name = "SPKD"  # results go to result/<save_dir>
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = (
-        0  # decides initialisation and crops; data_gen.py has its own
-    )
+    # decides initialisation and crops; data_gen.py has its own
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     device: str = "auto"  # auto, cpu, cuda, cuda:1
     teacher: File | None = None  # a checkpoint; null: result/<save_dir>/BEST_checkpoint.tar
     network: NetworkConfig = NetworkConfig()

@@ -30,16 +30,15 @@ class Job:
     """One call of a script.
 
     Args:
-        name: in `done.json` of its folder.
         content: of the config that is written there for it.
         outcome: the file that is there when it is done.
         inputs: files that it is made from, by what they are.
         last: the checkpoint from which a training goes on.
         words: what the script gets beside `--config`.
         copied: a file that is copied into the folder first.
+        test: the name of a test.
     """
 
-    name: str
     script: str
     folder: Path
     content: Mapping[str, Any]
@@ -48,6 +47,12 @@ class Job:
     last: str | None = None
     words: tuple[str, ...] = ()
     copied: Path | None = None
+    test: str = ""
+
+    @property
+    def name(self) -> str:
+        """In `done.json` of its folder."""
+        return f"test {self.test}" if self.test else Path(self.script).stem
 
     def command(self, scorers: int | None = None) -> list[str]:
         """The words of the command line.
@@ -153,7 +158,7 @@ def teacher_runs(table: Table) -> dict[str, Run]:
             network = Path(content["teacher"]).expanduser()
         else:
             network = folder / "BEST_checkpoint.tar"
-            jobs = [Job("train", "train.py", folder, content, network, {}, "checkpoint.tar")]
+            jobs = [Job("train.py", folder, content, network, {}, "checkpoint.tar")]
         jobs += _tests(table, folder, content, network)
         runs[name] = Run(name, None, folder, tuple(jobs), network, network)
     return runs
@@ -172,32 +177,16 @@ def _row(table: Table, row: Row, seed: int, teachers: Mapping[str, Run]) -> Run:
     inputs = {"teacher": teacher}
     if not table.config.pruning:
         network = folder / "BEST_checkpoint.tar"
-        jobs = [Job("train", "train.py", folder, content, network, inputs, "checkpoint.tar")]
+        jobs = [Job("train.py", folder, content, network, inputs, "checkpoint.tar")]
     else:
         arms = [row.teacher, *(row.arms[axis] for axis in table.config.pruning)]
         cut = table.folder.joinpath("pruned", *arms, f"seed{seed}")
         pruning = table.options(row.pruning, save_dir=_save_dir(cut), **shared)
         pruned, network = cut / "pruned.tar", folder / "BEST_pruned.tar"
+        both, last = inputs | {"pruned": pruned}, "checkpoint_pruned.tar"
         jobs = [
-            Job(
-                "train_prune",
-                "train_prune.py",
-                cut,
-                pruning,
-                pruned,
-                inputs,
-                "checkpoint_prune.tar",
-            ),
-            Job(
-                "train_pruned",
-                "train_pruned.py",
-                folder,
-                content,
-                network,
-                inputs | {"pruned": pruned},
-                "checkpoint_pruned.tar",
-                copied=pruned,
-            ),
+            Job("train_prune.py", cut, pruning, pruned, inputs, "checkpoint_prune.tar"),
+            Job("train_pruned.py", folder, content, network, both, last, copied=pruned),
         ]
     jobs += _tests(table, folder, content, network)
     return Run(row.name, seed, folder, tuple(jobs), network, teacher)
@@ -211,9 +200,8 @@ def _tests(table: Table, folder: Path, content: Mapping[str, Any], network: Path
         for key, place in pictures.model_dump(exclude_none=True).items():
             words += [f"--{key}", place]
         inputs = {"network": network}
-        jobs.append(
-            Job(f"test {name}", "test.py", folder, content, scores, inputs, words=tuple(words))
-        )
+        options = {"words": tuple(words), "test": name}
+        jobs.append(Job("test.py", folder, content, scores, inputs, **options))
     return jobs
 
 

@@ -1,16 +1,15 @@
 """The plots of a table: error against cost, or row by row, with the spread as a bar."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
 from utils.figures.figure import save_figure
 
-INK, GREY, GRID = (0, 0, 0), (150, 150, 150), (225, 225, 225)
+INK, GRID = (0, 0, 0), (225, 225, 225)
 COLOURS = (
     *((60, 110, 170), (214, 96, 77), (77, 146, 33), (128, 90, 170), (200, 140, 20)),
     *((20, 150, 150), (190, 80, 150), (110, 110, 110), (120, 80, 40)),
@@ -18,7 +17,7 @@ COLOURS = (
 SIZE, DOT = 15, 6  # pixels
 WIDE, HIGH, LEFT, TOP, BELOW = 560, 420, 80, 40, 60
 LINE = 22
-WORD, MOVED = 22, 4  # of a number; how far from beside its dot a line leads to it
+WORD = 22  # width of a number
 
 
 class Point(NamedTuple):
@@ -30,6 +29,11 @@ class Point(NamedTuple):
     error: float
     spread: float
     hollow: bool = False
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Of the bar of its spread."""
+        return self.error - self.spread, self.error + self.spread
 
 
 def write_plot(path: Path, points: Sequence[Point], cost: str, error: str) -> None:
@@ -43,40 +47,27 @@ def write_plot(path: Path, points: Sequence[Point], cost: str, error: str) -> No
     picture = Image.new("RGB", (width, height), "white")
     pen = ImageDraw.Draw(picture)
     across = ticks([0.0, *(point.cost for point in points)])
-    ends = [point.error + way * point.spread for point in points for way in (-1, 1)]
-    upwards = ticks(ends)
-
-    def place(x: float, y: float) -> tuple[float, float]:
-        right = (x - across[0]) / (across[-1] - across[0])
-        up = (y - upwards[0]) / (upwards[-1] - upwards[0])
-        return LEFT + right * WIDE, TOP + (1 - up) * tall
-
-    for x in across:
-        pen.line([place(x, upwards[0]), place(x, upwards[-1])], GRID)
-        pen.text((place(x, 0)[0], TOP + tall + 14), f"{x:g}", INK, letters, anchor="mm")
+    upwards = ticks([end for point in points for end in point.ends])
+    x_of, y_of = _scale(across, LEFT, WIDE), _scale(upwards, TOP + tall, -tall)
+    for x in map(x_of, across):
+        pen.line([(x, TOP), (x, TOP + tall)], GRID)
     for y in upwards:
-        pen.line([place(across[0], y), place(across[-1], y)], GRID)
-        pen.text((LEFT - 10, place(0, y)[1]), f"{y:g}", INK, letters, anchor="rm")
-    pen.text((LEFT + WIDE / 2, TOP + tall + 40), cost, INK, letters, anchor="mm")
+        pen.line([(LEFT, y_of(y)), (LEFT + WIDE, y_of(y))], GRID)
+        pen.text((LEFT - 10, y_of(y)), f"{y:g}", INK, letters, anchor="rm")
+    _label_across(pen, across, x_of, TOP + tall, cost)
     pen.text((LEFT, TOP - 20), error, INK, letters, anchor="lm")
-    dots = [place(point.cost, point.error) for point in points]
-    numbers = numbers_beside(dots)
-    for dot, (x, y) in zip(dots, numbers, strict=True):
-        if abs(y - dot[1]) > MOVED:
-            pen.line([dot, (x - 3, y)], GREY)
-    groups = list(dict.fromkeys(point.group for point in points))
-    for index, (point, name) in enumerate(zip(points, names, strict=True)):
-        colour = COLOURS[groups.index(point.group) % len(COLOURS)]
-        x, y = dots[index]
+    dots = [(x_of(point.cost), y_of(point.error)) for point in points]
+    for index, (point, (x, y), colour) in enumerate(
+        zip(points, dots, _colours(points), strict=True)
+    ):
         if point.spread:
-            low, high = (place(0, point.error + way * point.spread)[1] for way in (-1, 1))
-            pen.line([(x, low), (x, high)], colour, 2)
+            pen.line([(x, y_of(end)) for end in point.ends], colour, 2)
         _dot(pen, (x, y), colour, point.hollow)
         listed = beside, TOP + LINE * index
         _dot(pen, listed, colour, point.hollow)
-        pen.text((listed[0] + 16, listed[1]), name, INK, letters, anchor="lm")
-    for index, at in enumerate(numbers, 1):
-        pen.text(at, str(index), INK, letters, anchor="lm")
+        pen.text((listed[0] + 16, listed[1]), names[index], INK, letters, anchor="lm")
+    for index, place in enumerate(numbers_beside(dots), 1):
+        pen.text(place, str(index), INK, letters, anchor="lm")
     save_figure(path, picture, inches=picture.width / 150)
 
 
@@ -90,24 +81,17 @@ def write_dots(path: Path, points: Sequence[Point], error: str) -> None:
     high = LINE * len(points)
     picture = Image.new("RGB", (left + WIDE + 40, TOP + high + BELOW), "white")
     pen = ImageDraw.Draw(picture)
-    across = ticks([point.error + way * point.spread for point in points for way in (-1, 1)])
-
-    def place(x: float) -> float:
-        return left + (x - across[0]) / (across[-1] - across[0]) * WIDE
-
-    for x in across:
-        pen.line([(place(x), TOP), (place(x), TOP + high)], GRID)
-        pen.text((place(x), TOP + high + 14), f"{x:g}", INK, letters, anchor="mm")
-    pen.text((left + WIDE / 2, TOP + high + 40), error, INK, letters, anchor="mm")
-    groups = list(dict.fromkeys(point.group for point in points))
-    for index, point in enumerate(points):
+    across = ticks([end for point in points for end in point.ends])
+    x_of = _scale(across, left, WIDE)
+    for x in map(x_of, across):
+        pen.line([(x, TOP), (x, TOP + high)], GRID)
+    _label_across(pen, across, x_of, TOP + high, error)
+    for index, (point, colour) in enumerate(zip(points, _colours(points), strict=True)):
         y = TOP + LINE * (index + 0.5)
-        colour = COLOURS[groups.index(point.group) % len(COLOURS)]
         pen.text((left - 14, y), point.name, INK, letters, anchor="rm")
         if point.spread:
-            ends = [(place(point.error + way * point.spread), y) for way in (-1, 1)]
-            pen.line(ends, colour, 2)
-        _dot(pen, (place(point.error), y), colour, point.hollow)
+            pen.line([(x_of(end), y) for end in point.ends], colour, 2)
+        _dot(pen, (x_of(point.error), y), colour, point.hollow)
     save_figure(path, picture, inches=picture.width / 150)
 
 
@@ -122,32 +106,37 @@ def ticks(values: Sequence[float], about: int = 5) -> list[float]:
 
 
 def numbers_beside(dots: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Where the number of each dot begins: right of it; above or below that, where dots are near.
+    """Where the number of each dot begins: right of it, or below the numbers that are near."""
+    places: dict[int, tuple[float, float]] = {}
+    for index in sorted(range(len(dots)), key=lambda one: dots[one][1]):
+        x, y = dots[index][0] + DOT + 3, dots[index][1]
+        above = [other for left, other in places.values() if abs(left - x) < WORD]
+        places[index] = x, max([y, *(other + SIZE for other in above)])
+    return [places[index] for index in range(len(dots))]
 
-    Numbers of one column keep the order of their dots and are as little moved as can be.
-    """
-    columns: list[list[int]] = []
-    for index in sorted(range(len(dots)), key=lambda one: dots[one][0]):
-        if columns and dots[index][0] - dots[columns[-1][0]][0] < WORD:
-            columns[-1].append(index)
-        else:
-            columns.append([index])
-    found = {}
-    for column in columns:
-        column.sort(key=lambda one: dots[one][1])
-        blocks: list[list[float]] = []  # of numbers that touch: the place of the first, if they did
-        for place, index in enumerate(column):
-            blocks.append([dots[index][1] - place * SIZE])
-            while len(blocks) > 1 and fmean(blocks[-2]) > fmean(blocks[-1]):
-                last = blocks.pop()
-                blocks[-1] += last
-        right = max(dots[index][0] for index in column)
-        tops = [fmean(block) for block in blocks for _ in block]
-        for place, (index, top) in enumerate(zip(column, tops, strict=True)):
-            y = top + place * SIZE
-            moved = abs(y - dots[index][1]) > MOVED
-            found[index] = (right + WORD if moved else dots[index][0]) + DOT + 3, y
-    return [found[index] for index in range(len(dots))]
+
+def _scale(marks: Sequence[float], start: float, length: float) -> Callable[[float], float]:
+    """Where values lie on an axis from `start` that the marks divide."""
+    return lambda value: start + (value - marks[0]) / (marks[-1] - marks[0]) * length
+
+
+def _colours(points: Sequence[Point]) -> list[tuple[int, int, int]]:
+    groups = list(dict.fromkeys(point.group for point in points))
+    return [COLOURS[groups.index(point.group) % len(COLOURS)] for point in points]
+
+
+def _label_across(
+    pen: ImageDraw.ImageDraw,
+    marks: Sequence[float],
+    x_of: Callable[[float], float],
+    y: float,
+    title: str,
+) -> None:
+    letters = ImageFont.load_default(SIZE)
+    for mark in marks:
+        pen.text((x_of(mark), y + 14), f"{mark:g}", INK, letters, anchor="mm")
+    middle = (x_of(marks[0]) + x_of(marks[-1])) / 2
+    pen.text((middle, y + 40), title, INK, letters, anchor="mm")
 
 
 def _dot(

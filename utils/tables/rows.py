@@ -93,7 +93,6 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Table:
     for row in table.rows:
         for stage in ("pruning", "training"):
             _check(table, stage, getattr(row, stage), f"{path}, {stage} of {row.name}")
-    _check_published(config, path)
     return table
 
 
@@ -181,14 +180,3 @@ def _check(table: Table, stage: str, options: dict[str, Any], place: str) -> Non
         if key in options:
             raise InputError(f"{place}: {key}: the table sets it; leave it out")
     configs.validated(Config, table.options(options), place)
-
-
-def _check_published(config: TableConfig, path: Path) -> None:
-    """Refuse values of rows that the table's arms cannot make: a name that is mistyped."""
-    shown = [arms for arms in config.axes.values() if len(arms) > 1]
-    for name in config.published.rows if config.published and shown else ():
-        parts = name.split(BETWEEN)
-        is_row = len(parts) == len(shown) and all(map(lambda one, arms: one in arms, parts, shown))
-        if name not in config.teachers and not is_row:
-            known = BETWEEN.join("|".join(arms) for arms in shown)
-            raise InputError(f"{path}: published.rows: no row {name}; write {known}, or a teacher")

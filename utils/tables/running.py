@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import Protocol
 
 import models
 from models.errors import InputError
@@ -22,26 +21,17 @@ from utils.tables.jobs import Job, Run, read_json, row_runs, teacher_runs
 from utils.tables.pending import Pending
 from utils.tables.rows import Table, matching
 from utils.tables.timing import Known, note_times
+from utils.tables.workers import Workers
 
 log = logging.getLogger(__name__)
 
 ERROR, LOG, LATENCY, FILE = "error.txt", "log.txt", "latency.json", "table.txt"
 
 
-class Call(Protocol):
-    """What runs scripts; `utils.tables.workers.Workers`."""
-
-    def __call__(self, script: str, words: Sequence[str], log_file: Path) -> int:
-        """Run a script; its exit code."""
-
-    def stop(self) -> None:
-        """Ask the scripts that run to save and to end; no other one starts."""
-
-
 def fill(
     table: Table,
     after: Callable[[], None],
-    call: Call,
+    call: Workers,
     jobs: int = 1,
     scorers: int | None = None,
     patterns: Sequence[str] = (),
@@ -50,6 +40,7 @@ def fill(
 
     Args:
         after: called after each row, to write what is known.
+        call: runs scripts.
         jobs: so many rows go on side by side; networks are timed at the end then.
         scorers: processes in which each test scores; None leaves the choice to test.py.
         patterns: of the names of rows; the others are left as they are.
@@ -115,7 +106,7 @@ class _Filling:
         self,
         runs: Sequence[Run],
         after: Callable[[], None],
-        call: Call,
+        call: Workers,
         scorers: int | None,
         keep_mattes: bool,
     ) -> None:
