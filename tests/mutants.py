@@ -103,8 +103,8 @@ KNOWN = (
     Known(
         "the live network is validated in place of the average",
         "utils/train/loop.py",
-        "network, place = self.average.network, self.place",
-        "network, place = self.network, self.place",
+        "network, setup = self.average.network, self.setup",
+        "network, setup = self.network, self.setup",
         "train/test_averages",
     ),
     Known(

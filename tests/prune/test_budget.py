@@ -93,12 +93,6 @@ def test_the_ends_of_the_range_can_be_asked_for():
     assert small.plan == least
 
 
-def test_scales_of_the_pruning_stage_do_not_count():
-    gated = models.build("mobile_unet", models.scaled_plan("mobile_unet", 1 / 8), gates=True)
-    plain = models.build("mobile_unet", gated.plan)
-    assert Budget(gated, options("parameters", 0.5, min_channels=1)).full == cost.parameters(plain)
-
-
 class Clock:
     """Times that follow the parameters, each off by up to 4 %."""
 

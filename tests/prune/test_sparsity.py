@@ -7,8 +7,7 @@ import models
 from models.network import Network
 from tests.refusals import refused
 from tests.silencing import randomised
-from utils import config as configs
-from utils.prune import ContextSparsity, Sparsity, gates, make_sparsity
+from utils.prune import ContextSparsity, Sparsity, gates
 from utils.prune.sparsity import context
 
 PLAN = {group: 6 + i for i, group in enumerate(models.build("dim").plan)}
@@ -73,13 +72,6 @@ def test_the_proximal_form_takes_its_rate_off_each_gate_down_to_zero(factor):
     torch.testing.assert_close(other.data, (before - 0.01).clamp_min(0))
 
 
-def test_the_published_form_leaves_the_step_to_the_optimiser():
-    network = without_gradients(random_dim())
-    before = network.decoder5.norm.weight.detach().clone()
-    Sparsity(network, 0.1, 10).shrink(torch.optim.SGD(network.parameters(), lr=1))
-    assert torch.equal(network.decoder5.norm.weight, before)
-
-
 def test_context_is_the_scaled_sum_of_the_gram_matrix():
     torch.manual_seed(1)
     maps = torch.randn(2, 5, 3, 4)
@@ -127,20 +119,3 @@ def test_cap_pulls_less_on_channels_that_resemble_the_others():
 )
 def test_cap_refuses_a_stage_without_a_gate(stage, words):
     assert words in refused(ContextSparsity, random_dim(), 1e-3, 10, (stage,))
-
-
-def test_looking_for_the_norms_of_stages_changes_nothing():
-    network = random_dim().train()
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    ContextSparsity(network, 1e-3, 10, ("encoder3",))
-    assert network.training
-    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
-
-
-@pytest.mark.parametrize(
-    ("override", "kind"),
-    [("prune.criterion=ns", Sparsity), ("prune.criterion=cap", ContextSparsity)],
-)
-def test_a_line_of_a_config_chooses_the_pull(override, kind):
-    found = make_sparsity(random_dim(), configs.load(None, [override]))
-    assert type(found) is kind

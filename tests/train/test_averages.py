@@ -14,9 +14,10 @@ from models.files import saving as files
 from tests.trainings import tiny_config, tiny_network, tiny_training
 from utils.prune import History, Sparsity, open_gates, scores
 from utils.train import loop
-from utils.train.averages import LossAverage, WeightAverage, estimate_statistics
+from utils.train.averages import LossAverage, WeightAverage
 from utils.train.objective import Objective
 from utils.train.optimizer import freeze_norms
+from utils.train.setup import estimate_statistics
 from utils.train.validate import validate
 
 
@@ -41,22 +42,6 @@ def test_a_loss_that_is_not_finite_is_told_with_its_step(value):
         average.add(3, {"alpha": torch.tensor(1.0)})
     with pytest.raises(InputError, match="step 1: the alpha loss"):
         losses(value).settle()
-
-
-def test_the_average_follows_weights_and_statistics():
-    network = tiny_network()
-    average = WeightAverage(network, 0.9)
-    for _ in range(100):
-        average.update()
-    before = network.encoder1.units[0].norm.running_mean.clone()
-    with torch.no_grad():
-        network.encoder1.units[0].norm.running_mean.add_(1)
-        network.encoder1.units[0].conv.weight.mul_(2)
-    average.update()
-    kept = average.network.encoder1.units[0]
-    torch.testing.assert_close(kept.norm.running_mean, before + 0.1)
-    torch.testing.assert_close(kept.conv.weight, network.encoder1.units[0].conv.weight * 0.55)
-    assert WeightAverage(network, 0).network is network
 
 
 def test_the_average_of_a_short_training_is_not_its_start():
@@ -196,19 +181,6 @@ def test_frozen_norms_get_the_mean_of_what_batches_have():
     assert first.norm.momentum == 0.1
     assert not any(norm.training for norm in network.train().modules() if norm in norms)
     assert network.decoder6.norm.training
-
-
-def test_deep_maps_are_normalised_after_it():
-    network = tiny_indexnet().train()
-    norms = freeze_norms(network)
-    estimate_statistics(network, norms, [samples(1)])
-    seen = []
-    hook = network.layer4[3].project.norm.register_forward_hook(lambda *a: seen.append(a[2]))
-    network.compute(*samples(1), None)
-    hook.remove()
-    spread = seen[0].transpose(0, 1).flatten(1)
-    assert spread.mean(1).abs().max() < 0.05
-    assert (spread.var(1) - 1).abs().max() < 0.1
 
 
 def test_statistics_for_norms_that_are_not_frozen_are_refused(data, tmp_path):

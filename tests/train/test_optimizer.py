@@ -108,17 +108,6 @@ def test_frozen_layers_and_their_statistics_stay_while_the_others_learn(data, tm
     assert changed == {f"decoder{k}" for k in range(1, 5)}
 
 
-def test_a_frozen_gate_is_not_pulled():
-    network = tiny_network()
-    freeze(network, ("encoder1.units.0",))
-    sparsity = Sparsity(network, 1.0, 1.0)
-    for parameter in network.parameters():
-        parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
-    sparsity.add_gradient()
-    assert network.encoder1.units[0].norm.weight.grad is None
-    assert network.encoder1.units[1].norm.weight.grad.abs().min() == 1
-
-
 @pytest.mark.parametrize(
     ("names", "words"),
     [

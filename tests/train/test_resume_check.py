@@ -137,37 +137,11 @@ def test_an_option_that_is_newer_than_the_checkpoint_had_its_default(data, alone
     resume(data, tmp_path, teacher=None)
 
 
-@pytest.mark.parametrize(
-    ("kind", "option", "value"),
-    [("adam", "betas", "[0.5, 0.9]"), ("adam", "weight_decay", "0.1"), ("sgd", "momentum", "0.5")],
-)
-def test_what_an_optimiser_is_told_takes_effect(data, tmp_path, kind, option, value):
-    first = tiny_training(tiny_config(data, "train.epochs=1", f"train.optimizer={kind}"), tmp_path)
-    first.fit()
-    resume(data, tmp_path, f"train.optimizer={kind}", f"train.{option}={value}", teacher=None)
-    (group,) = files.read(first.last)["training"]["optimizer"]["param_groups"]
-    assert str(group[option]).replace("(", "[").replace(")", "]") == value
-    assert files.read(first.last)["training"]["optimizer"]["state"]
-
-
 def test_a_rate_that_jumps_is_told(data, alone, tmp_path, caplog):
     shutil.copy(alone / "checkpoint.tar", tmp_path)
     caplog.set_level("INFO")
     resume(data, tmp_path, "train.epochs=3", "train.lr=0.02", teacher=None)
     assert "the learning rate was 0.01 and goes on at 0.02: " in caplog.text
-
-
-def test_the_random_state_of_every_device_is_kept(data, tmp_path, monkeypatch):
-    devices, restored = [torch.ByteTensor([1, 2]), torch.ByteTensor([3])], {}
-    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: devices)
-    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, at: restored.update({at: state}))
-    tiny_training(tiny_config(data, "train.epochs=1", "device=cpu"), tmp_path).fit()
-    torch.manual_seed(4)
-    resume(data, tmp_path, "train.epochs=1", "device=cpu", teacher=None)
-    assert [restored[index].tolist() for index in (0, 1)] == [[1, 2], [3]]
-    assert torch.initial_seed() != 4  # as the checkpoint has it
 
 
 def test_a_resumed_training_has_the_threads_of_before(data, tmp_path, caplog):

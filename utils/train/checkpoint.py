@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -50,15 +50,7 @@ def run_lock(
         yield
 
 
-class Stateful(Protocol):
-    """What continues with its state: optimiser, scaler, average, distillation."""
-
-    def state_dict(self) -> dict: ...
-
-    def load_state_dict(self, state: dict) -> object: ...
-
-
-State = Mapping[str, Stateful]
+State = Mapping[str, Any]  # optimiser, scaler, average, distillation: with a `state_dict`
 PROGRESS = ("step", "best", "due", "rate")  # what a file calls the fields of `Progress`
 
 
@@ -133,15 +125,10 @@ def resume(path: Path, network: Network, identity: Identity, state: State, total
         elif name != "scaler" or training[name]:  # empty unless it was trained in float16
             part.load_state_dict(training[name])
     _set_random_state(training["random_state"])
-    _set_threads(training["threads"])
+    if (threads := training["threads"]) != torch.get_num_threads():
+        log.info("goes on with %d threads, as before, for the same numbers", threads)
+        torch.set_num_threads(threads)  # another number of them sums in another order
     return Progress(*(training[name] for name in PROGRESS))
-
-
-def _set_threads(count: int) -> None:
-    """Go on with the threads of before: another number of them sums in another order."""
-    if count != torch.get_num_threads():
-        log.info("goes on with %d threads, as before, for the same numbers", count)
-        torch.set_num_threads(count)
 
 
 def _random_state() -> list[Tensor]:

@@ -13,10 +13,10 @@ from models.errors import InputError
 from utils.cli.signals import StopRequest
 from utils.cli.table import table
 from utils.config.options import Config
-from utils.data.loader import training_loader
 from utils.tasks.task import Batch
-from utils.train.loop import Script, estimate_norms, prepare
+from utils.train.loop import Script
 from utils.train.objective import Objective
+from utils.train.setup import Setup
 
 BATCHES = 8  # over which gradients are compared
 WINDOW = 20  # batches whose mean tells whether adapters and connectors still learn
@@ -57,17 +57,10 @@ def grad_norms(objective: Objective, config: Config, script: Script) -> GradNorm
         SystemExit: a signal asked to stop.
     """
     options = config.loop(script).model_copy(update={"precision": "float32"})
-    task, network = objective.task, objective.network
-    place, norms = prepare(objective, config, options)
-    sources, pin = task.sources(), place.device.type == "cuda"
-    for one in filter(None, (objective.teacher, network)):
-        task.check(one, sources)
-    loader = training_loader(sources, options.batch_size, LONGEST + BATCHES, pin)
-    if norms and options.estimate_norms:
-        estimate_norms(objective, options, place, norms, loader)
+    setup = Setup(objective, config, options, LONGEST + BATCHES)
     results: dict[str, list[GradNorm]] = {}
-    with StopRequest() as stop, loader.batches(stop) as samples:
-        batches = (task.batch(sample, place.device, place.layout) for sample in samples)
+    with StopRequest() as stop, setup.loader.batches(stop) as samples:
+        batches = map(setup.batch, samples)
         settled = _settle(objective, options.lr, batches)
         for batch in islice(batches, BATCHES):
             for name, result in _compare(objective, batch).items():
@@ -135,10 +128,8 @@ def _compare(objective: Objective, batch: Batch) -> dict[str, GradNorm]:
     results = {}
     for name, term in terms.items():
         if not term.isfinite():
-            raise InputError(
-                f"--pull: the {name} loss is {term.item()} at the weights that the training starts "
-                "from; check the network's and the teacher's"
-            )
+            reason = f"the {name} loss is {term.item()}"
+            raise InputError(f"--pull: {reason}; check the weights of network and teacher")
         own = _gradient(term, trained)
         along = F.cosine_similarity(own, truth, dim=0).item()
         results[name] = GradNorm(term.item(), (own.norm() / truth.norm()).item(), along)

@@ -3,36 +3,30 @@
 import logging
 import math
 from collections.abc import Mapping
-from itertools import islice
 from typing import Literal, NamedTuple
 
 import torch
 
-from models.channels import Norm
-from models.errors import InputError
 from utils.cli.progress import progress_bar
 from utils.cli.signals import StopRequest
-from utils.config.options import Config, TrainConfig
-from utils.data.loader import Loader, training_loader, validation_loader
+from utils.config.options import Config
+from utils.data.loader import validation_loader
 from utils.networks import cost
-from utils.networks.device import autocast, choose, training_precision
 from utils.prune import History, Sparsity
-from utils.tasks.task import Batch
 from utils.train import checkpoint
-from utils.train.averages import LossAverage, WeightAverage, check_finite, estimate_statistics
+from utils.train.averages import LossAverage, WeightAverage, check_finite
 from utils.train.board import Board
 from utils.train.checkpoint import Progress
 from utils.train.objective import Objective
 from utils.train.optimizer import (
     clip_gradients,
-    freeze,
-    freeze_norms,
     make_optimizer,
     scheduled_rate,
     set_rate,
     warn_on_schedule_change,
 )
 from utils.train.resume_check import identity
+from utils.train.setup import Setup
 from utils.train.validate import validate
 
 log = logging.getLogger(__name__)
@@ -98,59 +92,6 @@ def fit(
     objective.network.load_state_dict(run.average.network.state_dict())
 
 
-class Place(NamedTuple):
-    """Where and in what form a training computes."""
-
-    device: torch.device
-    precision: str
-    layout: torch.memory_format
-
-
-def prepare(objective: Objective, config: Config, options: TrainConfig) -> tuple[Place, list[Norm]]:
-    """Bring an objective to its device, in training mode, with what is frozen frozen.
-
-    Returns:
-        Where it computes, and the norms that keep the statistics of ImageNet.
-    """
-    device = choose(config.device)
-    precision = training_precision(options.precision, device)
-    autocast(device, precision)  # refuses what cannot be, before any work
-    layout = torch.channels_last if options.channels_last else torch.contiguous_format
-    if objective.distillation:
-        objective.distillation.check_batch(options.batch_size)
-    if options.estimate_norms and not options.freeze_norms:
-        raise InputError(
-            "train.estimate_norms: gives statistics to norms that train.freeze_norms freezes; set "
-            "that to true, or leave it out"
-        )
-    objective.to(device, memory_format=layout).train()
-    norms = freeze_norms(objective.network) if options.freeze_norms else []
-    freeze(objective.network, options.frozen)
-    return Place(device, precision, layout), norms
-
-
-def estimate_norms(
-    objective: Objective, options: TrainConfig, place: Place, norms: list[Norm], loader: Loader
-) -> None:
-    """Give frozen norms their statistics on the first batches of a training.
-
-    Raises:
-        SystemExit: a signal asked to stop.
-    """
-    with StopRequest() as stop, loader.batches(stop) as samples:
-        first = islice(samples, options.estimate_norms)
-        batches = (_batch(objective, sample, place).inputs for sample in first if not stop)
-        with autocast(place.device, place.precision):
-            estimate_statistics(objective.network, norms, batches)
-    if stop:
-        log.info("%s before the first step; nothing to save", stop.signal.name)
-        raise SystemExit(128 + stop.signal)
-
-
-def _batch(objective: Objective, sample: NamedTuple, place: Place) -> Batch:
-    return objective.task.batch(sample, place.device, place.layout)
-
-
 class Run:
     """A training under way: what it consists of, and how far it is."""
 
@@ -174,27 +115,22 @@ class Run:
         self.sparsity, self.history = sparsity, history
         self.last, self.best = config.folder / last, config.folder / best if best else None
 
-        self.place, norms = prepare(objective, config, self.options)
-        gate_lr = config.prune.gate_lr if sparsity else 1.0
-        self.optimizer = make_optimizer(objective, self.network, self.options, gate_lr)
-        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        scales = self.place.precision == "float16"
-        self.scaler = torch.amp.GradScaler(self.place.device.type, enabled=scales)
-
-        sources, pin = self.task.sources(), self.place.device.type == "cuda"
-        for network in filter(None, (objective.teacher, self.network)):
-            self.task.check(network, sources)
-        self.loader = training_loader(sources, self.options.batch_size, self.options.epochs, pin)
-        self.validation = validation_loader(sources, self.options.batch_size, pin)
+        options = self.options
+        self.setup = Setup(objective, config, options, options.epochs, estimate=not resume)
+        self.loader, sources = self.setup.loader, self.setup.sources
+        self.validation = validation_loader(sources, options.batch_size, self.setup.pin)
         self.per_epoch = self.loader.batch_sampler.per_epoch
-        self.total = self.per_epoch * self.options.epochs
-        if norms and self.options.estimate_norms and not resume:
-            estimate_norms(objective, self.options, self.place, norms, self.loader)
-        self.average = WeightAverage(self.network, self.options.ema)
+        self.total = self.per_epoch * options.epochs
+        gate_lr = config.prune.gate_lr if sparsity else 1.0
+        self.optimizer = make_optimizer(objective, self.network, options, gate_lr)
+        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        scales = self.setup.precision == "float16"
+        self.scaler = torch.amp.GradScaler(self.setup.device.type, enabled=scales)
+        self.average = WeightAverage(self.network, options.ema)
         self.losses = LossAverage()
 
         content = {**sources.identity(), **(origin or {})}
-        self.identity = identity(objective, config, self.options, sparsity, content)
+        self.identity = identity(objective, config, options, sparsity, content)
         self.state = {"optimizer": self.optimizer, "scaler": self.scaler, "average": self.average}
         self.state |= {"distillation": objective.distillation} if objective.distillation else {}
         self.state |= {"gates": history} if history else {}
@@ -202,8 +138,8 @@ class Run:
         self.loader.batch_sampler.start = self.step
         log.info(
             "%s: %s parameters, %d epochs of %d steps, on %s in %s",
-            *(script, f"{cost.parameters(self.network):,}", self.options.epochs, self.per_epoch),
-            *self.place[:2],
+            *(script, f"{cost.parameters(self.network):,}", options.epochs, self.per_epoch),
+            *(self.setup.device, self.setup.precision),
         )
 
     def _start(self, resume: bool) -> Progress:
@@ -218,9 +154,8 @@ class Run:
     def train_step(self, sample: NamedTuple) -> None:
         self.rate = scheduled_rate(self.options, self.step, self.total)
         set_rate(self.optimizer, self.rate)
-        batch = _batch(self.objective, sample, self.place)
-        with autocast(self.place.device, self.place.precision):
-            terms, _ = self.objective(batch)
+        with self.setup.autocast():
+            terms, _ = self.objective(self.setup.batch(sample))
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(sum(terms.values())).backward()
         self.scaler.unscale_(self.optimizer)
@@ -268,7 +203,8 @@ class Run:
 
     def validate(self, epoch: int) -> None:
         """Score the network, and keep it where it is the best; stays pending when it is stopped."""
-        network, place = self.average.network, self.place
+        network, setup = self.average.network, self.setup
+        place = (setup.device, setup.precision, setup.layout)
         result = validate(network, self.task, self.validation, *place, self.stop)
         if result is None:
             return
