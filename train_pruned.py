@@ -18,12 +18,14 @@ sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leav
 
 from collections.abc import Sequence
 
+from utils.cli.command import run  # first, since it says which packages are missing
+
+# isort: split
 import models
 from models.errors import InputError
 from models.files import saving as files
 from utils.cli import arguments
 from utils.cli.advice import with_config
-from utils.cli.command import run
 from utils.config import load
 from utils.networks.loading import open_pruned, open_teacher, set_seed
 from utils.train.checkpoint import run_lock
