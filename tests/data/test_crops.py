@@ -15,7 +15,7 @@ from utils.data.folders import foregrounds
 from utils.data.samples import SampleResult
 from utils.data.store.building import build_store
 from utils.data.store.files import Store
-from utils.images.trimap import distance_trimap, make_trimap, unknown_radius
+from utils.images.trimap import unknown_radius
 from utils.images.writing import write_image
 
 KINDS = ("varied", "independent", "distance", "narrow")
@@ -149,35 +149,6 @@ def test_the_centre_is_unknown_where_the_picture_is_larger_than_the_crop(tmp_pat
         assert unknown[16, 16] or scale != 1
 
 
-@pytest.mark.parametrize(
-    ("trimap", "radius", "make"),
-    [
-        ("varied", (1, 1), lambda alpha: make_trimap(alpha, 1)),
-        ("varied", (4, 4), lambda alpha: make_trimap(alpha, 4)),
-        ("distance", (2, 2), lambda alpha: distance_trimap(alpha, 2)),
-    ],
-)
-def test_the_centre_is_drawn_evenly_over_unknown_pixels(tmp_path, trimap, radius, make):
-    alpha = np.zeros((40, 48), np.uint8)
-    alpha[15:18, 20:24] = 255
-    alpha[30, 30] = 90
-    expected = make(alpha) == 128
-    # Where the centre fell is read from a background and a foreground that tell every place.
-    y, x = np.mgrid[:40, :48].astype(np.uint8)
-    places = np.dstack([y, x, y * 0])
-    samples = crops(tmp_path, alpha, places, places, crop=9, trimap=trimap, trimap_radius=radius)
-    counts = np.zeros(alpha.shape)
-    draws = 25 * int(expected.sum())
-    for epoch in range(draws):
-        image = samples[epoch, 0].sample.image
-        row, column, _ = image[:, 0, 0].tolist()  # no soft pixel is a corner, so it is exact
-        counts[row + 4, column + 4] += 1
-    assert np.array_equal(counts > 0, expected)
-    statistic = ((counts[expected] - 25) ** 2 / 25).sum()
-    freedom = expected.sum() - 1
-    assert abs(statistic - freedom) < 4 * (2 * freedom) ** 0.5
-
-
 @pytest.mark.parametrize("augment", [{}, EVERYTHING], ids=["default", "everything"])
 def test_every_soft_pixel_is_unknown_and_known_pixels_have_their_alpha(tmp_path, augment):
     for trimap in KINDS:
@@ -194,58 +165,38 @@ def test_every_soft_pixel_is_unknown_and_known_pixels_have_their_alpha(tmp_path,
                 assert np.array_equal(found[found != 128], alpha[found != 128])
 
 
-def test_hidden_regions_are_unknown_and_change_nothing_else(tmp_path):
-    alpha = disc(90, 100)
-    seen = crops(tmp_path, alpha, trimap_radius=(2, 2))
-    hidden = crops(tmp_path, alpha, trimap_radius=(2, 2), augment=PLAIN | {"hide": 1.0})
-    more = 0
-    for index in range(10):
-        (image, trimap, truth), after = arrays(seen[0, index]), arrays(hidden[0, index])
-        kept = after[1] != 128
-        assert (after[1][kept] == trimap[kept]).all()
-        assert (after[2] == truth).all() and (after[0] == image).all()
-        more += (after[1] == 128).sum() - (trimap == 128).sum()
-    assert more > 10 * 32
-
-
-def test_defocus_blurs_the_background_alone(tmp_path):
-    alpha = np.zeros((80, 80), np.uint8)
-    alpha[:, 40:] = 255
-    scenery = np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8)
-    plain, defocused = (
-        crops(tmp_path, alpha, scenery, augment=PLAIN | {"defocus": p}) for p in (0.0, 1.0)
+@pytest.mark.parametrize(
+    ("options", "changed"),
+    [
+        ({"hide": 1.0}, "trimap"),
+        ({"linear_light": 1.0}, "soft pixels"),
+        ({"thin": 1.0}, "alpha, soft pixels"),
+        ({"defocus": 1.0}, "soft pixels, background"),
+        ({"jitter_foreground": True}, "soft pixels, foreground"),
+        ({"jitter": 0.3}, "soft pixels, foreground, background"),
+    ],
+)
+def test_an_augmentation_changes_its_parts_and_nothing_else(tmp_path, options, changed):
+    alpha, scenery = (
+        speckled(80, 80),
+        np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8),
     )
-    for index in range(4):
-        (sharp, _, alpha), (blurred, _, _) = arrays(plain[0, index]), arrays(defocused[0, index])
-        assert np.array_equal(sharp[alpha == 255], blurred[alpha == 255])
-        assert blurred[alpha == 0].std() < 0.9 * sharp[alpha == 0].std()
-
-
-def test_light_that_is_mixed_changes_the_image_alone_and_where_alpha_is_neither_0_nor_255(tmp_path):
-    alpha = speckled(80, 80)
-    summed = crops(tmp_path, alpha)
-    lit = crops(tmp_path, alpha, augment=PLAIN | {"linear_light": 1.0})
-    for index in range(4):
-        (image, trimap, truth), after = arrays(summed[0, index]), arrays(lit[0, index])
-        assert np.array_equal(after[1], trimap) and np.array_equal(after[2], truth)
-        assert np.array_equal(after[0][~soft(truth)], image[~soft(truth)])
-        # The tone curve is concave: no mixture of light is darker than that of the colours.
-        assert np.all(after[0] >= image) and np.any(after[0].astype(int) > image + 5)
-
-
-def test_a_thinner_foreground_keeps_its_trimap_and_is_composed_of_its_new_alpha(tmp_path):
-    alpha = speckled(80, 80)
-    colours = np.full((80, 80, 3), 200, np.uint8)
-    plain, thinner = (
-        crops(tmp_path, alpha, colours=colours, trimap_radius=(2, 2), augment=PLAIN | {"thin": p})
-        for p in (0.0, 1.0)
-    )
-    for index in range(4):
-        (_, trimap, truth), after = arrays(plain[0, index]), arrays(thinner[0, index])
-        assert np.array_equal(after[1], trimap)
-        assert np.all(after[2] <= truth) and np.any(after[2] + 20 < truth)
-        behind = np.full((32, 32, 3), FLAT, np.uint8)
-        assert np.array_equal(after[0], compose(colours[:32, :32], after[2], behind))
+    plain, other = (crops(tmp_path, alpha, scenery, augment=PLAIN | o) for o in ({}, options))
+    seen: set[str] = set()
+    for index in range(6):
+        (image, trimap, truth), after = arrays(plain[0, index]), arrays(other[0, index])
+        moved = (after[0] != image).any(2)
+        places = {
+            "soft pixels": moved[soft(truth)],
+            "foreground": moved[truth == 255],
+            "background": moved[truth == 0],
+            "trimap": after[1] != trimap,
+            "alpha": after[2] != truth,
+        }
+        seen |= {name for name, place in places.items() if place.any()}
+        assert np.all((after[1] == trimap) | (after[1] == 128))
+        assert np.all(after[2] <= truth)
+    assert seen == set(changed.split(", "))
 
 
 def test_of_a_hidden_second_foreground_nothing_is_known_to_be_foreground(tmp_path):
@@ -287,12 +238,6 @@ def test_what_is_soft_shows_colours_of_a_second_foreground_that_is_not_there_unl
     bright = np.full((40, 40, 3), 200, np.uint8)
     alone = compose(bright, alpha, np.full((40, 40, 3), FLAT, np.uint8))
     assert np.array_equal(image[:, :16], alone[:, :16]) == exact
-
-
-def test_a_radius_is_the_radius_of_the_trimap(tmp_path):
-    alpha = disc(40, 40)
-    trimap = arrays(crops(tmp_path, alpha, crop=40, trimap_radius=(5, 5))[0, 0])[1]
-    assert np.array_equal(trimap, make_trimap(alpha, 5))
 
 
 @pytest.mark.parametrize("scale", [0.5, 2.0])
@@ -417,13 +362,6 @@ def test_backgrounds_of_any_size_fill_the_sample(tmp_path, size):
         assert np.all(arrays(samples[0, index])[0] == FLAT)
 
 
-def test_a_smaller_background_is_enlarged_as_a_whole(tmp_path):
-    ramp = np.repeat(np.linspace(0, 250, 20).astype(np.uint8)[None, :, None], 16, 0).repeat(3, 2)
-    image = arrays(crops(tmp_path, np.zeros((64, 80), np.uint8), ramp, crop=64)[0, 0])[0]
-    slope = np.diff(image[..., 0].astype(int), axis=1).mean()
-    assert slope == pytest.approx(250 / 80, rel=0.1)
-
-
 def test_a_larger_background_is_cut_from_anywhere_and_not_resized(tmp_path):
     large = picture(9, 120, 140)
     samples = crops(tmp_path, np.zeros((40, 40), np.uint8), large, crop=40)
@@ -457,20 +395,9 @@ def test_a_background_is_shown_alike_whatever_its_format_and_the_cache(tmp_path,
 
 def test_the_cache_keeps_what_was_used_last_within_its_limit():
     made = []
-
-    def get(cache: Cache, key: str, size: int = 10) -> None:
-        cache.get(key, lambda: made.append(key) or np.zeros(size, np.uint8))
-
     cache = Cache(30)
-    for key in "abc":
-        get(cache, key)
-    get(cache, "a")
-    get(cache, "d")  # b was used longest ago
-    for key in "acd":
-        get(cache, key)
-    assert "".join(made) == "abcd"
-    get(cache, "huge", 31)  # fits nowhere and pushes nothing out
-    for key in "acd":
-        get(cache, key)
-    get(cache, "huge", 31)
-    assert made == ["a", "b", "c", "d", "huge", "huge"]
+    for key, size in (*((key, 10) for key in "abcadacd"), ("x", 31), ("c", 10), ("x", 31)):
+        cache.get(key, lambda key=key, size=size: made.append(key) or np.zeros(size, np.uint8))
+    assert (
+        "".join(made) == "abcdxx"
+    )  # b was used longest ago; x fits nowhere and pushes nothing out

@@ -42,13 +42,10 @@ def test_case_and_suffixes_left_over_are_no_obstacle_where_nothing_else_is_meant
     assert pairs == {"A": "a.jpg.png", "b": "b.png"}
 
 
-def test_foreground_without_matte_is_named_with_how_many_more(tmp_path):
+def test_what_has_no_partner_is_named_with_how_many_more(tmp_path):
     lay_out(tmp_path, "train", ["a.png", "b.png", "c.png", "d.png"], ["a.png"], [])
     message = refused(foregrounds, tmp_path, "train")
     assert "b.png" in message and "2 more" in message and str(tmp_path / "train/alpha") in message
-
-
-def test_matte_without_foreground_is_named(tmp_path):
     lay_out(tmp_path, "test", ["a.png"], ["a.png", "z.png"], [])
     message = refused(foregrounds, tmp_path, "test")
     assert "alpha/z.png" in message and "more" not in message

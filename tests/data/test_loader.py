@@ -39,30 +39,23 @@ def same(ours: list, theirs: list) -> bool:
     )
 
 
-def test_every_epoch_visits_each_sample_at_most_once_and_drops_what_fills_no_batch():
+def test_every_epoch_visits_each_sample_at_most_once_in_an_order_of_its_own():
     batches = Batches(23, 5, epochs=3, seed=0)
-    found = list(batches)
-    assert len(batches) == len(found) == 12 and batches.per_epoch == 4
+    drawn = list(batches)
+    assert len(batches) == len(drawn) == 12 and batches.per_epoch == 4
+    orders = set()
     for epoch in range(3):
-        keys = [key for batch in found[4 * epoch : 4 * epoch + 4] for key in batch]
+        keys = [key for batch in drawn[4 * epoch : 4 * epoch + 4] for key in batch]
         assert {key[0] for key in keys} == {epoch}
         indices = [index for _, index in keys]
-        assert len(set(indices)) == len(indices) == 20
-        assert set(indices) < set(range(23))
+        assert len(set(indices)) == 20 and set(indices) < set(range(23))
+        orders.add(tuple(indices))
+    assert len(orders) == 3
+    assert list(Batches(23, 5, epochs=3, seed=0)) == drawn
+    assert list(Batches(23, 5, epochs=3, seed=1)) != drawn
 
 
-def test_orders_differ_between_epochs_and_seeds_and_can_be_repeated():
-    def order(seed: int) -> list[list[int]]:
-        found = list(Batches(24, 24, epochs=4, seed=seed))
-        return [[index for _, index in batch] for batch in found]
-
-    orders = order(0) + order(1)
-    assert len({tuple(one) for one in orders}) == 8
-    assert order(0) == orders[:4]
-    assert all(sorted(one) == list(range(24)) for one in orders)
-
-
-@pytest.mark.parametrize("start", [0, 1, 3, 4, 5, 8, 11, 12, 13])
+@pytest.mark.parametrize("start", [0, 1, 4, 5, 11, 12, 13])
 def test_beginning_at_a_batch_gives_the_tail_of_the_whole(start):
     whole = list(Batches(23, 5, epochs=3, seed=7))
     tail = Batches(23, 5, epochs=3, seed=7)
@@ -100,25 +93,12 @@ def test_a_composition_loss_makes_training_samples_carry_their_layers(data, work
     assert batch.foreground is None and batch.background is None
 
 
-def test_the_seed_decides_the_samples(data):
-    one, other = (
-        list(training_loader(sources(data, f"seed={seed}"), 12, epochs=1, pin=False))
-        for seed in (0, 1)
-    )
-    assert not same(one, other)
-
-
-def test_validation_gives_the_same_crops_each_time_and_all_of_them(data):
-    first, second = (validation_loader(sources(data), 3, pin=False) for _ in range(2))
+def test_validation_gives_the_same_crops_each_time_neither_flipped_nor_recoloured(data):
+    plain = sources(data, "augment.flip=false", "augment.jitter=0")
+    first, second = (validation_loader(one, 3, pin=False) for one in (sources(data), plain))
     wanted = list(first)
     assert sum(len(batch.image) for batch in wanted) == 2
     assert same(list(first), wanted) and same(list(second), wanted)
-
-
-def test_validation_neither_flips_nor_recolours(data):
-    configs = tiny_config(data, "augment.flip=false", "augment.jitter=0"), tiny_config(data)
-    both = (validation_loader(Sources(config), 3, pin=False) for config in configs)
-    assert same(*map(list, both))
 
 
 def test_loaders_leave_pytorchs_generator_as_it_is(data):
@@ -179,23 +159,17 @@ def test_one_bad_background_among_many_is_named_once_counted_and_replaced(
     assert str(loader.failures) == "1 of 158 pictures left out"
 
 
-def test_more_than_one_percent_bad_is_an_error(tmp_path):
+@pytest.mark.parametrize(
+    ("lost", "words"),
+    [(2, "no such file.*and 1 more of 158 pictures"), (158, "no such file; check the name")],
+)
+def test_more_than_one_percent_bad_is_an_error(tmp_path, lost, words):
     root = with_many_backgrounds(tmp_path / "many")
-    loader = training_loader(
-        sources(root, "data.backgrounds_per_foreground=200"), 5, epochs=3, pin=False
-    )
-    for index in (7, 8):
-        (root / "train" / "bg" / f"b{index:03d}.png").unlink()
-    with pytest.raises(InputError, match=r"b00[78]\.png: no such file.*and 1 more of 158 pictures"):
-        list(loader)
-
-
-def test_a_disk_that_is_gone_is_an_error_at_once(tmp_path):
-    root = with_many_backgrounds(tmp_path / "many")
-    loader = training_loader(sources(root), 5, epochs=3, pin=False)
-    for file in (root / "train" / "bg").iterdir():
-        file.unlink()
-    with pytest.raises(InputError, match="no such file; check the name"):
+    overrides = "data.backgrounds_per_foreground=200"
+    loader = training_loader(sources(root, overrides), 5, epochs=3, pin=False)
+    for path in sorted((root / "train" / "bg").iterdir())[:lost]:
+        path.unlink()
+    with pytest.raises(InputError, match=words):
         list(loader)
 
 
