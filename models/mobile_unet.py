@@ -19,6 +19,8 @@ STAGES = {1: "layer1", 2: "layer2", 3: "layer3", 4: "layer5", 5: "layer7"}
 WIDEST = 100  # times the decoder's widths
 INPUT = ("image", "known")
 GUESS = 7  # channels of `ColourGuess`
+BAND = 64  # rows
+BANDED = 1 << 19  # pixels; up to here the processor's caches help as much
 
 
 class MobileUnet(MattingNetwork):
@@ -69,11 +71,7 @@ class MobileUnet(MattingNetwork):
     def compute(self, image: Tensor, trimap: Tensor, stages: Stages | None) -> Tensor:
         height, width = image.shape[-2:]
         image, trimap = pad_to_multiple(image, self.stride), pad_to_multiple(trimap, self.stride)
-        read = [self.normalise(image), one_hot(trimap)]
-        if self.guess:
-            read.append(self.guess(image, trimap))
-        picture = laid_out_as(torch.cat(read, 1), self.detail.conv.weight)
-
+        picture = self._picture(image, trimap)
         x = F.relu6(self.layer0(picture), inplace=True)
         skips = []
         for layer in LAYERS:
@@ -94,10 +92,33 @@ class MobileUnet(MattingNetwork):
                 x = F.relu(pre)
             if stages is not None:
                 stages[f"decoder{k}"] = Stage(pre, x, step.norm)
+        large = picture.shape[-2] * picture.shape[-1] > BANDED and not torch.is_grad_enabled()
+        alpha = (self._last_in_bands if large else self._last)(x, picture)
+        return alpha[..., :height, :width]
+
+    def _picture(self, image: Tensor, trimap: Tensor) -> Tensor:
+        """What the first and the last layers read: (N,C,H,W), the groups `INPUT` and `guess`."""
+        parts = [self.normalise(image), one_hot(trimap)]
+        if self.guess:
+            parts.append(self.guess(image, trimap))
+        return torch.cat([laid_out_as(one, self.detail.conv.weight) for one in parts], 1)
+
+    def _last(self, x: Tensor, picture: Tensor) -> Tensor:
+        """The matte of the map at half resolution and the picture."""
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         x = F.relu(self.detail(x, picture), inplace=True)
         # Near 1, half precision cannot tell neighbouring 8-bit alphas apart.
-        return full_precision(self.matte, x)[..., :height, :width]
+        return full_precision(self.matte, x)
+
+    def _last_in_bands(self, x: Tensor, picture: Tensor) -> Tensor:
+        """The same of 64 rows at a time: of all maps the largest never exist whole."""
+        bands, height = [], picture.shape[-2]
+        for top in range(0, height, BAND):
+            # A row of alpha sees three above and below it through upsampling and both convolutions.
+            start, stop = max(0, top - 4), min(height, top + BAND + 4)
+            band = self._last(x[..., start // 2 : stop // 2, :], picture[..., start:stop, :])
+            bands.append(band[..., top - start : top - start + BAND, :])
+        return torch.cat(bands, -2)
 
     def encoder(self) -> Encoder:
         return imagenet_encoder(self)

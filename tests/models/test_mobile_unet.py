@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import models
+from models import mobile_unet
 from models.files.imagenet import load_encoder
 from models.layers.propagation import LIKENESS, ColourGuess
 from tests.models.small import small
@@ -49,6 +50,19 @@ def test_the_last_map_is_enlarged_linearly_and_read_with_the_picture():
     between = (3 * between + (3 * last[..., 6, 5] + last[..., 6, 6]) / 4) / 4
     torch.testing.assert_close(maps[0][..., 11, 11], between)
     assert maps[0].shape == (*last.shape[:2], 64, 96) and maps[1].shape[1] == 6
+
+
+@pytest.mark.parametrize("size", [(64, 96), (96, 64), (129, 70), (200, 50)])
+def test_the_last_layers_in_bands_are_those_of_the_whole_picture(monkeypatch, size):
+    network = small("mobile_unet", guess=True)
+    heights = []
+    network.matte.register_forward_hook(lambda _, maps, __: heights.append(maps[0].shape[-2]))
+    with torch.no_grad():
+        whole = network(*picture(*size))
+        monkeypatch.setattr(mobile_unet, "BANDED", 0)
+        banded = network(*picture(*size))
+    assert max(heights[1:]) <= mobile_unet.BAND + 8
+    torch.testing.assert_close(banded, whole, rtol=0, atol=1e-12)
 
 
 def test_the_guess_of_colours_is_read_at_both_ends():
