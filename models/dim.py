@@ -11,8 +11,9 @@ from torch.nn import functional as F
 
 from models.channels import Channels
 from models.layers.basic import unit
+from models.layers.pooling import max_pool, max_unpool
 from models.layers.vgg import CONVOLUTIONS, WIDTHS, VggBlock, vgg_encoder, vgg_groups
-from models.network import Encoder, MattingNetwork, Stage, Stages
+from models.network import Encoder, MattingNetwork, Stage, Stages, pad_to_least
 
 SMALLEST = 32  # five poolings leave one pixel of it
 
@@ -65,14 +66,14 @@ class Dim(MattingNetwork):
     def compute(self, image: Tensor, trimap: Tensor, stages: Stages | None) -> Tensor:
         height, width = image.shape[-2:]
         x = torch.cat([self.normalise(image), trimap], 1)
-        x = F.pad(x, (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height)), "replicate")
+        x = pad_to_least(x, SMALLEST)
 
         pooled_at = []
         for k in range(1, 6):
             block = getattr(self, f"encoder{k}")
             size = x.shape[-2:]
             pre = block(x)
-            x, places = F.max_pool2d(F.relu(pre), 2, return_indices=True)
+            x, places = max_pool(F.relu(pre))
             pooled_at.append((places, size))
             if stages is not None:
                 pre = F.max_pool2d(pre, 2) if stages.pre else None
@@ -80,7 +81,7 @@ class Dim(MattingNetwork):
         for k in range(5, 0, -1):
             block = getattr(self, f"decoder{k}")
             places, size = pooled_at.pop()
-            x = block(F.max_unpool2d(x, places, 2, output_size=size))
+            x = block(max_unpool(x, places, size))
             if stages is not None:
                 stages[f"decoder{k}"] = Stage(x, x, block.norm)
 

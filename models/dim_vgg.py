@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from models.channels import Channels, Conv
 from models.layers.basic import full_precision, scaled_unit
+from models.layers.pooling import max_pool, max_unpool
 from models.layers.vgg import CONVOLUTIONS, WIDTHS, VggBlock, vgg_encoder, vgg_groups
 from models.network import Encoder, MattingNetwork, Stage, Stages, pad_to_multiple
 
@@ -91,7 +92,7 @@ class DimVgg(MattingNetwork):
         for k in range(1, 6):
             pre = getattr(self, f"encoder{k}")(x)
             skip = F.relu(pre)
-            x, places = F.max_pool2d(skip, 2, return_indices=True)
+            x, places = max_pool(skip)
             skips.append((places, skip))
             if stages is not None:
                 pre = F.max_pool2d(pre, 2) if stages.pre else None
@@ -100,7 +101,8 @@ class DimVgg(MattingNetwork):
         x = F.relu(self.decoder6(x))
         for k in range(5, 0, -1):
             places, skip = skips.pop()
-            x = getattr(self, f"decoder{k}")(F.max_unpool2d(x, places, 2) + skip)
+            x = max_unpool(x, places, skip.shape[2:]) + skip
+            x = getattr(self, f"decoder{k}")(x)
             if stages is not None:
                 stages[f"decoder{k}"] = Stage(x, F.relu(x), None)
             x = F.relu(x)

@@ -13,6 +13,7 @@ from models.layers.aspp import Aspp
 from models.layers.basic import Unit, full_precision, unit
 from models.layers.index_blocks import KINDS, IndexBlock
 from models.layers.mobilenet_v2 import LAYERS, STEM, imagenet_encoder, inverted_residuals
+from models.layers.pooling import max_pool, max_unpool
 from models.network import Encoder, MattingNetwork, Stage, Stages, pad_to_multiple
 
 POOLED = (0, 2, 3, 4, 6)  # the layers whose map is pooled
@@ -118,12 +119,13 @@ class IndexNet(MattingNetwork):
             down, up = getattr(self, f"index{k}")(x)
             x = down * x
             return x, 4 * F.avg_pool2d(x, 2), up
-        return x, *F.max_pool2d(x, 2, return_indices=True)
+        return x, *max_pool(x)
 
     def _upsample(self, x: Tensor, places: Tensor) -> Tensor:
         if self.structure["decoder"] == "indexed":
             return places * F.interpolate(x, scale_factor=2, mode="nearest")
-        return F.max_unpool2d(x, places, 2)
+        height, width = x.shape[2:]
+        return max_unpool(x, places, (2 * height, 2 * width))
 
     def encoder(self) -> Encoder:
         return imagenet_encoder(self)

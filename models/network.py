@@ -280,7 +280,31 @@ def pad_to_multiple(x: Tensor, stride: int, more: int = 0) -> Tensor:
     """
     height, width = x.shape[-2:]
     down, right = (more - height) % stride, (more - width) % stride
+    if torch.onnx.is_in_onnx_export():
+        return x[:, :, _reflected(height, down)][..., _reflected(width, right)]
     if not down and not right:
         return x
     x = F.pad(x, (0, right, 0, 0), "reflect" if right < width else "replicate")
     return F.pad(x, (0, 0, 0, down), "reflect" if down < height else "replicate")
+
+
+def pad_to_least(x: Tensor, least: int) -> Tensor:
+    """Repeat the last row and column until both sides are at least `least`."""
+    height, width = x.shape[-2:]
+    if torch.onnx.is_in_onnx_export():
+        down, right = ((least - side).clamp(min=0) for side in (height, width))
+        return x[:, :, _repeated(height, down)][..., _repeated(width, right)]
+    return F.pad(x, (0, max(0, least - width), 0, max(0, least - height)), "replicate")
+
+
+# An export computes where padding takes its pixels from: ONNX has sizes, but no branches on them.
+
+
+def _reflected(size: Tensor, more: Tensor) -> Tensor:
+    place = torch.arange(size + more)
+    mirrored = size - 1 - (size - 1 - place).abs()
+    return torch.where(more < size, mirrored, place.clamp(max=size - 1))
+
+
+def _repeated(size: Tensor, more: Tensor) -> Tensor:
+    return torch.arange(size + more).clamp(max=size - 1)

@@ -67,6 +67,8 @@ def attend(features: Tensor, values: Tensor, unknown: Tensor, chunk: int = CHUNK
     # A patch is two by two cells of two by two pixels.
     cells = F.pixel_unshuffle(_reflected(values), 2)
 
+    if torch.onnx.is_in_onnx_export():
+        return _at_once(features, cells, scale, itself)
     rows = max(1, chunk // (count * width * height * width))
     found = torch.zeros_like(cells)
     for top in range(0, height, rows):
@@ -82,13 +84,27 @@ def attend(features: Tensor, values: Tensor, unknown: Tensor, chunk: int = CHUNK
     return F.pixel_shuffle(found, 2)[..., 1:-1, 1:-1] / 4
 
 
+def _at_once(features: Tensor, cells: Tensor, scale: Tensor, itself: Tensor) -> Tensor:
+    """`attend` of all queries at once and without writing in place, as an export needs it."""
+    count, _, height, width = scale.shape
+    scores = (_products(features, features) * scale[:, None]).flatten(3).flatten(1, 2)
+    place = torch.arange(height * width)
+    scores = scores - (place == place[:, None]).to(scores.dtype) * itself[:, None]
+    weights = scores.softmax(-1).reshape(count, height, width, height, width)
+    weights = F.pad(weights, (0, 1, 0, 0, 0, 1)) + F.pad(weights, (1, 0, 0, 0, 1, 0))
+    weights = F.pad(weights, (0, 0, 0, 1, 0, 0, 0, 1)) + F.pad(weights, (0, 0, 1, 0, 0, 0, 1, 0))
+    found = cells.flatten(2) @ weights.flatten(3).flatten(1, 2).transpose(1, 2)
+    found = found.reshape(cells.shape)
+    return F.pixel_shuffle(found, 2)[..., 1:-1, 1:-1] / 4
+
+
 def _products(queries: Tensor, keys: Tensor) -> Tensor:
     """Of each 3x3 neighbourhood of `queries` with each one of `keys`: (N,h,w,H,W).
 
     Neighbourhoods share their places, so each two places are multiplied once, then added up along
     one axis after the other.
     """
-    single = queries.flatten(2).mT @ keys.flatten(2)
+    single = queries.flatten(2).transpose(1, 2) @ keys.flatten(2)
     single = single.unflatten(2, keys.shape[2:]).unflatten(1, queries.shape[2:])
     line = single[:, :, :-2, :, :-2] + single[:, :, 1:-1, :, 1:-1]
     line += single[:, :, 2:, :, 2:]
