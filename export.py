@@ -17,7 +17,7 @@ from utils.cli.command import run  # first, since it says which packages are mis
 # isort: split
 from models.errors import InputError
 from utils.cli.arguments import parser, path
-from utils.disk.target import require_target
+from utils.disk.files import require_target
 from utils.images.reading import read_alpha, read_image, read_trimap
 from utils.networks.loading import PRETRAINED, open_network
 from utils.networks.onnx_export import SIGNATURES, export_onnx

@@ -336,7 +336,7 @@ def test_beside_their_foregrounds_mattes_keep_their_columns(command, folders):
         (BOTH + " --font nowhere.ttf", r"nowhere\.ttf: no TrueType or OpenType font"),
         (BOTH + " --pred λ=bad", r"Pillow's own font: it has no letter λ; name another with"),
         (BOTH + " --beside", r"--beside: .*say over what with --over"),
-        (BOTH + " --over nocolour", r"--over nocolour: no colour; write checker"),
+        (BOTH + " --over nocolour", r"--over nocolour: no colour; write one like green"),
         ("--pred good --pred bad --scores", r"--scores: .* give --alpha"),
         ("--pred bad", r"one method and no truth: nothing tells where to look; give --alpha or"),
     ],

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn
 
+from PIL import ImageColor
+
 from models.errors import InputError
 
 HINTON = "hinton"  # SPKD's name for the loss to the teacher's matte alone
@@ -26,6 +28,18 @@ def parser(description: str) -> argparse.ArgumentParser:
 def path(text: str) -> Path:
     """The type of a file or folder: `~`, which no shell expands in `--out=~/mattes`, is home."""
     return Path(text).expanduser()
+
+
+def colour(option: str, text: str) -> tuple[int, ...]:
+    """RGB of a colour as CSS writes it: "green", "#00b140".
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return ImageColor.getrgb(text)[:3]
+    except ValueError:
+        raise InputError(f"{option} {text}: no colour; write one like green or #RRGGBB") from None
 
 
 def at_most(option: str, bound: int) -> Callable[[str], int]:

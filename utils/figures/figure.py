@@ -1,6 +1,5 @@
 """The qualitative figure of a paper: a row a picture, a column a method, details enlarged."""
 
-import importlib.util
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,13 +8,15 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageColor, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from models.errors import InputError
 from models.files.atomic import atomic
+from utils.cli.arguments import colour
 from utils.data.compose.arithmetic import compose
 from utils.figures.examples import Mattes
 from utils.figures.insets import COLOURS, Inset
+from utils.images.foreground import estimate_foreground, require_pymatting
 from utils.metrics import sad
 
 TEXT = 8  # printed points, as in a caption
@@ -53,10 +54,9 @@ def check_name(path: Path, inches: float = 6.9) -> None:
 
 def check_backdrop(over: str) -> None:
     """Raise an `InputError` unless `over` is a backdrop and foregrounds can be estimated."""
-    if importlib.util.find_spec("pymatting") is None:
-        raise InputError("--over: estimates foregrounds with pymatting; run pip install pymatting")
+    require_pymatting("--over")
     if over != CHECKER:
-        _colour(over)
+        colour("--over", over)
 
 
 def write_figure(
@@ -107,9 +107,6 @@ def save_figure(path: Path, figure: Image.Image, inches: float) -> None:
 def put_over(image: np.ndarray, alpha: np.ndarray, over: str) -> np.ndarray:
     """The foreground of a photograph over a backdrop, uint8 (H, W, 3).
 
-    Its colours are estimated from the photograph and the matte (Germer et al., Fast Multi-Level
-    Foreground Estimation, ICPR 2020): alpha times the photograph would bring its background along.
-
     Args:
         image: uint8 (H, W, 3).
         alpha: uint8 (H, W).
@@ -118,8 +115,6 @@ def put_over(image: np.ndarray, alpha: np.ndarray, over: str) -> np.ndarray:
     Raises:
         InputError: `over` is none of these.
     """
-    from pymatting import estimate_foreground_ml  # optional, and slow to import
-
     height, width = alpha.shape
     if over == CHECKER:
         side = max(1, round(width / SQUARES))
@@ -127,9 +122,8 @@ def put_over(image: np.ndarray, alpha: np.ndarray, over: str) -> np.ndarray:
         grey = np.where((y // side + x // side) % 2, DARK, LIGHT).astype(np.uint8)
         backdrop = np.repeat(grey[..., None], 3, axis=2)
     else:
-        backdrop = np.full_like(image, _colour(over))
-    colours = estimate_foreground_ml(image / np.float32(255), alpha / np.float32(255))
-    return compose(np.rint(colours * 255).clip(0, 255).astype(np.uint8), alpha, backdrop)
+        backdrop = np.full_like(image, colour("--over", over))
+    return compose(estimate_foreground(image, alpha), alpha, backdrop)
 
 
 def load_font(path: Path | None, size: float, texts: Iterable[str]) -> ImageFont.FreeTypeFont:
@@ -149,15 +143,6 @@ def load_font(path: Path | None, size: float, texts: Iterable[str]) -> ImageFont
             name = path or "Pillow's own font"
             raise InputError(f"{name}: it has no letter {letter}; name another with --font")
     return letters
-
-
-def _colour(text: str) -> tuple[int, ...]:
-    try:
-        return ImageColor.getrgb(text)[:3]
-    except ValueError:
-        raise InputError(
-            f"--over {text}: no colour; write {CHECKER}, a name like green or #RRGGBB"
-        ) from None
 
 
 def _cells(row: Row, scores: bool, over: str | None, beside: bool) -> list[_Cell]:

@@ -14,6 +14,7 @@ from utils.images.trimap_values import LARGEST_RADIUS, UNKNOWN
 # photographs, in 2 % and more.
 CONTRADICTIONS = 0.01
 CONTRADICTIONS_OF_LEVEL = 0.1  # of the known foreground or background, one of which may be small
+MASK_WIDTH = 0.03  # of the square root of a mask's area: how wide its trimap is to each side
 
 
 def make_trimap(alpha: np.ndarray, radius: int) -> np.ndarray:
@@ -67,6 +68,29 @@ def trimap_from_radius(alpha: np.ndarray, unknown_radius: np.ndarray, radius: in
     _check_radius(radius)
     # Outside the unknown region alpha is 0 or 255 already.
     return np.where(unknown_radius <= radius, np.uint8(UNKNOWN), alpha)
+
+
+def mask_trimap(mask: np.ndarray, width: int | None = None) -> np.ndarray:
+    """The trimap of a mask or a rough matte: unknown is what is near its edge, or soft in it.
+
+    Args:
+        mask: uint8 (H, W), foreground from 242 on, background up to 13.
+        width: pixels to each side of the edge; None is 3 % of the square root of the area, at
+            least 3.
+
+    Returns:
+        uint8 (H, W) of 0, 128, 255.
+
+    Raises:
+        InputError: nothing or all of the picture is foreground.
+    """
+    area = np.count_nonzero(mask > 127)
+    if area in (0, mask.size):
+        raise InputError(f"a mask that marks {'all' if area else 'nothing'} has no edge to matte")
+    if width is None:
+        width = max(3, round(MASK_WIDTH * area**0.5))
+    solid = np.where(mask >= 242, np.uint8(255), np.where(mask <= 13, np.uint8(0), mask))
+    return make_trimap(solid, min(width, LARGEST_RADIUS))
 
 
 def narrow_trimap(alpha: np.ndarray, kernel_size: int) -> np.ndarray:
