@@ -218,24 +218,24 @@ def _panel(cell: _Cell, insets: Sequence[Inset], across: int, width: int, gap: i
         return whole
     side = (width - (across - 1) * gap) // across
     beneath = _white(side, width)
-    for index, ((x, y, size), colour) in enumerate(zip(insets, COLOURS, strict=False)):
+    for index, ((x, y, size), ink) in enumerate(zip(insets, COLOURS, strict=False)):
         left = round(index * (width + gap) / across)
         inner = slice(line, side - line), slice(left + line, left + side - line)
         part = cell.picture[y : y + size, x : x + size]
         beneath[inner] = _resized(part, side - 2 * line, side - 2 * line, cell.enlarge)
-        _frame(beneath, inner, line, colour)
+        _frame(beneath, inner, line, ink)
         ends = [round(scale * place) for place in (y, y + size, x, x + size)]
-        _frame(whole, (slice(*ends[:2]), slice(*ends[2:])), line, colour)
+        _frame(whole, (slice(*ends[:2]), slice(*ends[2:])), line, ink)
     return np.vstack([whole, _white(gap, width), beneath])
 
 
 def _frame(
-    picture: np.ndarray, inner: tuple[slice, slice], line: int, colour: tuple[int, int, int]
+    picture: np.ndarray, inner: tuple[slice, slice], line: int, ink: tuple[int, int, int]
 ) -> None:
     """Draw a frame around `inner`, hiding nothing of it."""
     kept = picture[inner].copy()
     rows, columns = (slice(max(0, span.start - line), span.stop + line) for span in inner)
-    picture[rows, columns] = colour
+    picture[rows, columns] = ink
     picture[inner] = kept
 
 
