@@ -15,14 +15,16 @@ from collections.abc import Sequence
 from utils.cli.command import run  # first, since it says which packages are missing
 
 # isort: split
+from pathlib import Path
+
 from models.errors import InputError
 from utils.cli.arguments import parser, path
 from utils.disk.files import require_target
 from utils.images.reading import read_alpha, read_image, read_trimap
-from utils.networks.loading import PRETRAINED, open_network
+from utils.networks.loading import open_network
 from utils.networks.onnx_export import SIGNATURES, export_onnx
 
-PHOTOGRAPHS = PRETRAINED.parent / "data" / "photographs"
+PHOTOGRAPHS = Path(__file__).resolve().parent / "data" / "photographs"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
