@@ -14,6 +14,13 @@ from utils.data.crops.crop_set import Sample
 from utils.data.sources import Sources
 from utils.tasks.matting_losses import alpha_loss, composition_loss, l1_loss, laplacian_loss
 
+LOSSES = {
+    "alpha": alpha_loss,
+    "l1": l1_loss,
+    "laplacian": laplacian_loss,
+    "composition": composition_loss,
+}
+
 
 class MattingBatch(NamedTuple):
     """Float32 in [0, 1]: image (N,3,H,W), trimap and alpha (N,1,H,W); `unknown` is bool.
@@ -60,16 +67,8 @@ class Matting:
         return MattingBatch(image, trimap, alpha, unknown_region(trimap), *layers)
 
     def truth_terms(self, output: Tensor, batch: MattingBatch) -> dict[str, Tensor]:
-        weights = self._config.loss
-        terms = {"alpha": weights.alpha * alpha_loss(output, batch.alpha, batch.unknown)}
-        if weights.l1:
-            terms["l1"] = weights.l1 * l1_loss(output, batch.alpha, batch.unknown)
-        if weights.laplacian:
-            distance = laplacian_loss(output, batch.alpha, batch.unknown)
-            terms["laplacian"] = weights.laplacian * distance
-        if weights.composition:
-            terms["composition"] = weights.composition * _composition(output, batch)
-        return terms
+        others = [name for name in LOSSES if name != "alpha" and getattr(self._config.loss, name)]
+        return {name: self._term(name, output, batch) for name in ("alpha", *others)}
 
     def judges_auxiliary(self, network: Network) -> bool:
         weights = self._config.loss
@@ -83,25 +82,25 @@ class Matting:
         return True
 
     def auxiliary_terms(self, output: Tensor, batch: MattingBatch) -> dict[str, Tensor]:
-        weights, terms = self._config.loss, {}
-        if weights.coarse_alpha:
-            distance = alpha_loss(output, batch.alpha, batch.unknown)
-            terms["coarse_alpha"] = weights.coarse_alpha * distance
-        if weights.coarse_composition:
-            terms["coarse_composition"] = weights.coarse_composition * _composition(output, batch)
-        return terms
+        names = [f"coarse_{name}" for name in ("alpha", "composition")]
+        weighed = [name for name in names if getattr(self._config.loss, name)]
+        return {name: self._term(name, output, batch) for name in weighed}
+
+    def _term(self, name: str, output: Tensor, batch: MattingBatch) -> Tensor:
+        loss = LOSSES[name.removeprefix("coarse_")]
+        layers = (batch.foreground, batch.background) if loss is composition_loss else ()
+        weight = getattr(self._config.loss, name)
+        return weight * loss(output, batch.alpha, batch.unknown, *layers)
 
     @property
     def imitates(self) -> bool:
         return self._config.loss.alpha_teacher > 0
 
     def teacher_terms(
-        self, output: Tensor, wanted: Tensor, batch: MattingBatch
+        self, output: Tensor, target: Tensor, batch: MattingBatch
     ) -> dict[str, Tensor]:
         weight = self._config.loss.alpha_teacher
-        if not weight:
-            return {}
-        return {"alpha_teacher": weight * alpha_loss(output, wanted, batch.unknown)}
+        return {"alpha_teacher": weight * alpha_loss(output, target, batch.unknown)}
 
     def scores(self, output: Tensor, batch: MattingBatch) -> dict[str, Tensor]:
         samples = list(zip(output.float(), batch.alpha, batch.unknown, strict=True))
@@ -120,8 +119,3 @@ class Matting:
     def shown(self, sample: Sample) -> dict[str, np.ndarray]:
         image, trimap, alpha = (part.numpy() for part in sample[:3])
         return {"image": image.transpose(1, 2, 0), "trimap": trimap[0], "matte": alpha[0]}
-
-
-def _composition(output: Tensor, batch: MattingBatch) -> Tensor:
-    layers = (batch.foreground, batch.background)
-    return composition_loss(output, batch.alpha, batch.unknown, *layers)

@@ -62,11 +62,9 @@ class Segmentation:
     def imitates(self) -> bool:
         return self._config.loss.soft_targets > 0
 
-    def teacher_terms(self, output: Tensor, wanted: Tensor, batch: LabelBatch) -> dict[str, Tensor]:
+    def teacher_terms(self, output: Tensor, target: Tensor, batch: LabelBatch) -> dict[str, Tensor]:
         options = self._config.loss
-        if not options.soft_targets:
-            return {}
-        distance = soft_target_loss(output, wanted, batch.labels, options.temperature)
+        distance = soft_target_loss(output, target, batch.labels, options.temperature)
         return {"soft_targets": options.soft_targets * distance}
 
     def scores(self, output: Tensor, batch: LabelBatch) -> dict[str, Tensor]:
@@ -96,9 +94,9 @@ class Segmentation:
 
 def require_classes(network: Network, classes: tuple[str, ...], dataset: str) -> None:
     """Raise an `InputError` where a network tells other classes apart than a data set has."""
-    told = network.structure["classes"]
-    if told != len(classes):
+    count = network.structure["classes"]
+    if count != len(classes):
         raise InputError(
-            f"data.dataset: {dataset} has {len(classes)} classes, but the network tells {told}; "
+            f"data.dataset: {dataset} has {len(classes)} classes, but the network tells {count}; "
             f"train one with network.structure.classes={len(classes)}, or choose another data set"
         )

@@ -23,12 +23,12 @@ def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def soft_target_loss(
-    scores: Tensor, wanted: Tensor, labels: Tensor, temperature: float = 1.0
+    scores: Tensor, target: Tensor, labels: Tensor, temperature: float = 1.0
 ) -> Tensor:
-    """Mean over the labelled pixels of T^2 KL(softmax(wanted / T), softmax(scores / T)).
+    """Mean over the labelled pixels of T^2 KL(softmax(target / T), softmax(scores / T)).
 
     Args:
-        scores, wanted: (N,classes,H,W) of student and teacher, not normalised.
+        scores, target: (N,classes,H,W) of student and teacher, not normalised.
         labels: int64 (N,H,W); 255 for none.
         temperature: T; the factor T^2 keeps the gradients' size.
 
@@ -39,7 +39,7 @@ def soft_target_loss(
     Liu et al., "Structured Knowledge Distillation for Semantic Segmentation", CVPR 2019.
     """
     ours = F.log_softmax(_full(scores) / temperature, 1)
-    theirs = F.log_softmax(_full(wanted) / temperature, 1)
+    theirs = F.log_softmax(_full(target) / temperature, 1)
     divergence = F.kl_div(ours, theirs, reduction="none", log_target=True).sum(1)
     known = labels != NO_LABEL
     return temperature**2 * (divergence * known).sum() / known.sum().clamp_min(1)

@@ -57,9 +57,9 @@ class Task(Protocol):
 
     @property
     def imitates(self) -> bool:
-        """Whether `teacher_terms` has any: their weight is not 0."""
+        """Whether `teacher_terms` weigh anything."""
 
-    def teacher_terms(self, output: Tensor, wanted: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def teacher_terms(self, output: Tensor, target: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Weighted loss terms: how far the output is from the teacher's."""
 
     def scores(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:

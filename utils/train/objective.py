@@ -78,8 +78,9 @@ class Objective(nn.Module):
         if self.teacher is None or not (self.task.imitates or self.distillation):
             return terms, output  # a teacher whose terms weigh nothing is not run
         with torch.no_grad():
-            wanted, teacher_stages = self._run(self.teacher, batch)
-        terms |= self.task.teacher_terms(output, wanted, batch)
+            target, teacher_stages = self._run(self.teacher, batch)
+        if self.task.imitates:
+            terms |= self.task.teacher_terms(output, target, batch)
         if self.distillation is not None:
             for kind, value in self.distillation(stages, teacher_stages).items():
                 terms[kind] = self._kd * value
