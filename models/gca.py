@@ -118,23 +118,23 @@ class Gca(MattingNetwork):
 
 def _guidance(channels: Channels, spectral: bool) -> nn.ModuleList:
     groups = ["guidance.1", "guidance.2", "guidance"]
-    reads, made = ["image", *groups], []
-    for a, b, width in zip(reads, groups, GUIDANCE, strict=False):
+    layers = nn.ModuleList()
+    for a, b, width in zip(["image", *groups], groups, GUIDANCE, strict=False):
         conv = channels.conv(a, b, 3, width, stride=2, padding=0, spectral=spectral)
-        made.append(Rectified(conv, channels.norm(b)))
-    return nn.ModuleList(made)
+        layers.append(Rectified(conv, channels.norm(b)))
+    return layers
 
 
 def _shortcut(
     channels: Channels, reads: str | tuple[str, ...], writes: str, width: int, spectral: bool
 ) -> nn.Sequential:
     """What the decoder adds of the encoder: declares the group `writes`."""
-    made = []
+    layers = nn.Sequential()
     for group in (f"shortcut{writes[-1]}", writes):
         conv = channels.conv(reads, group, 3, width, spectral=spectral)
-        made.append(Rectified(conv, channels.norm(group)))
+        layers.append(Rectified(conv, channels.norm(group)))
         reads = group
-    return nn.Sequential(*made)
+    return layers
 
 
 def _through(layer: nn.Sequential, x: Tensor, slope: float = 0.0) -> tuple[Tensor, Tensor]:

@@ -77,8 +77,8 @@ class IndexNet(MattingNetwork):
         climb = channels.part("decoder")
         for k in reversed(range(7)):
             skip = () if decoder == "unpool" else (f"layer{k}",)
-            made = unit(climb, (writes[k + 1], *skip), writes[k], 5, widths[k])
-            setattr(self, f"decoder{k}", made)
+            layer = unit(climb, (writes[k + 1], *skip), writes[k], 5, widths[k])
+            setattr(self, f"decoder{k}", layer)
         self.draft = Unit(climb.conv("decoder0", "matte", 5), climb.norm("matte", gate=False))
         self.matte = climb.conv("matte", "matte", 5)
 
@@ -95,8 +95,8 @@ class IndexNet(MattingNetwork):
                 stages[STAGES[k]] = Stage(x, x, getattr(self, f"layer{k}")[-1].project.norm)
             skips.append(x)
             if k in POOLED:
-                skips[k], x, found = self._pool(x, k)
-                places.append(found)
+                skips[k], x, where = self._pool(x, k)
+                places.append(where)
 
         x = self.aspp(x)
         for k in reversed(range(7)):

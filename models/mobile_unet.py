@@ -53,8 +53,8 @@ class MobileUnet(MattingNetwork):
         self.layer0 = unit(channels, picture, "layer0", 3, STEM, stride=2)
         reads = "layer0"
         for layer, (width, expansion, blocks, stride) in LAYERS.items():
-            made = inverted_residuals(channels, reads, layer, width, expansion, blocks, stride)
-            setattr(self, layer, made)
+            geometry = (width, expansion, blocks, stride)
+            setattr(self, layer, inverted_residuals(channels, reads, layer, *geometry))
             reads = layer
 
         climb = channels.part("decoder")

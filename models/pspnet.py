@@ -25,7 +25,7 @@ LAYERS = {
 }
 STAGES = ("layer2", "layer3", "layer4")
 BINS = (1, 2, 3, 6)
-SMALLEST = 34  # padded to 41, such a side has 6 places at stride 8, one for each bin
+MIN_SIDE = 34  # padded to 41, such a side has 6 places at stride 8, one for each bin
 
 
 class PspNet(SegmentationNetwork):
@@ -87,16 +87,16 @@ class PspNet(SegmentationNetwork):
             if stages is not None and layer in STAGES:
                 stages[layer] = Stage(pre, x, block.expand.norm)
             if layer == "layer3" and self.training and stages is not None and self.auxiliary:
-                stages.auxiliary = _enlarged(self.auxiliary(x), size)[..., :height, :width]
+                stages.auxiliary = _resized(self.auxiliary(x), size)[..., :height, :width]
 
         pooled = [x]
         for bins, step in zip(BINS, self.pyramid, strict=True):
             y = F.relu(step(F.adaptive_avg_pool2d(x, bins)))
-            pooled.append(_enlarged(y, x.shape[-2:]))
+            pooled.append(_resized(y, x.shape[-2:]))
         x = self.scores(self.dropout(F.relu(self.fuse(torch.cat(pooled, 1)))))
         # In half precision the scores of two classes are often equal, and the first would win.
         x = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
-        return _enlarged(x, size)[..., :height, :width]
+        return _resized(x, size)[..., :height, :width]
 
     def encoder(self) -> Encoder:
         layers = {}
@@ -127,21 +127,21 @@ def _bottlenecks(
 
 
 def _auxiliary(head: Channels) -> nn.Sequential:
-    made = unit(head, "layer3", "auxiliary", 3, 256)
+    hidden = unit(head, "layer3", "auxiliary", 3, 256)
     scores = head.conv("auxiliary", "classes", 1, bias=True)
-    return nn.Sequential(made, nn.ReLU(), nn.Dropout2d(0.1), scores)
+    return nn.Sequential(hidden, nn.ReLU(), nn.Dropout2d(0.1), scores)
 
 
-def _enlarged(x: Tensor, size: tuple[int, int]) -> Tensor:
+def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(x, size, mode="bilinear", align_corners=True)
 
 
 def _require_size(image: Tensor, training: bool) -> None:
     count, _, height, width = image.shape
-    if min(height, width) < SMALLEST:
+    if min(height, width) < MIN_SIDE:
         raise InputError(
             f"{PspNet.name}: a picture of {width} x {height} is smaller than the "
-            f"{BINS[-1]} x {BINS[-1]} bins of its pyramid; give {SMALLEST} pixels or more a side"
+            f"{BINS[-1]} x {BINS[-1]} bins of its pyramid; give {MIN_SIDE} pixels or more a side"
         )
     if training and count < 2:
         raise InputError(

@@ -24,18 +24,18 @@ def digest(content: object) -> str:
 def _digest(value: object) -> bytes:
     if isinstance(value, Tensor):
         plain = value.detach().cpu().contiguous()
-        found = hashlib.sha256(f"tensor {plain.dtype} {tuple(plain.shape)} ".encode())
-        found.update(plain.reshape(-1).view(torch.uint8).numpy())
+        hashed = hashlib.sha256(f"tensor {plain.dtype} {tuple(plain.shape)} ".encode())
+        hashed.update(plain.reshape(-1).view(torch.uint8).numpy())
     elif isinstance(value, dict):
-        found = hashlib.sha256(b"dict ")
+        hashed = hashlib.sha256(b"dict ")
         for pair in sorted([_digest(part) for part in item] for item in value.items()):
-            found.update(b"".join(pair))
+            hashed.update(b"".join(pair))
     elif isinstance(value, (list, tuple)):
-        found = hashlib.sha256(b"list ")
+        hashed = hashlib.sha256(b"list ")
         for member in value:
-            found.update(_digest(member))
+            hashed.update(_digest(member))
     elif type(value) in ATOMS:  # no subclass, which would not be read back as such
-        found = hashlib.sha256(f"{type(value).__name__} {value!r}".encode())
+        hashed = hashlib.sha256(f"{type(value).__name__} {value!r}".encode())
     else:
         raise InputError(f"it holds a {type(value).__name__}, which is no plain data; leave it out")
-    return found.digest()
+    return hashed.digest()

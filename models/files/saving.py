@@ -116,7 +116,7 @@ def load(name: Path | str) -> Network:
     """
     path = network_path(name)
     content = _checked(path)
-    return restore(content, path) if is_ours(content) else published.network(content, path)
+    return restore(content, path) if is_ours(content) else published.from_content(content, path)
 
 
 def shipped_networks() -> dict[str, Path]:
@@ -162,9 +162,9 @@ def _checked(path: Path | str) -> object:
     if content.get("kind") == WITHOUT_DIGEST:
         log.warning("%s: of an earlier version, without a digest; damage would go unseen", path)
         return content
-    noted = content.pop("digest", None)
+    expected = content.pop("digest", None)
     try:
-        same = noted == digest(content)
+        same = expected == digest(content)
     except InputError:  # not what was saved, whatever it is
         same = False
     if not same:

@@ -66,16 +66,16 @@ def _averaged(
     averaged: dict[str, Mapping], raw: dict[str, Mapping], source: Path | str
 ) -> dict[str, Tensor]:
     """The averaged weights, where they are of all entries, else the others."""
-    ((ours, one),) = averaged.items()
-    ((theirs, other),) = raw.items()
-    one, other = state_dict(one, source), state_dict(other, source)
-    whole = one.keys() >= other.keys()
+    ((averaged_key, averaged_state),) = averaged.items()
+    ((raw_key, raw_state),) = raw.items()
+    averaged_state, raw_state = (state_dict(one, source) for one in (averaged_state, raw_state))
+    whole = averaged_state.keys() >= raw_state.keys()
     log.warning(
         "%s: holds %r, averaged weights, beside %r; took %r%s",
-        *(source, ours, theirs, ours if whole else theirs),
+        *(source, averaged_key, raw_key, averaged_key if whole else raw_key),
         "" if whole else ", since the averaged ones lack entries",
     )
-    return one if whole else other
+    return averaged_state if whole else raw_state
 
 
 def _bare(content: object) -> dict[str, Tensor]:

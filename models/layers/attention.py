@@ -8,9 +8,9 @@ from models.channels import Channels, without_autocast
 from models.layers.basic import Unit
 
 CHUNK = 2**22  # scores held at once, 16 MiB
-SMALLEST = 1e-4  # a key of less length is not made longer
-MOST = 10.0  # how much the scale favours known or unknown keys, and 1 / MOST at least
-MYSELF = 1e4  # taken from the score of an unknown key for its own place
+MIN_LENGTH = 1e-4  # a key of less length is not made longer
+MAX_SCALE = 10.0  # how much the scale favours known or unknown keys, and 1 / MAX_SCALE at least
+OWN_PLACE = 1e4  # taken from the score of an unknown key for its own place
 
 
 class GuidedAttention(nn.Module):
@@ -36,9 +36,9 @@ class GuidedAttention(nn.Module):
         features = self.features(guidance[..., ::2, ::2])
         # Scores reach hundreds, and the softmax of such values sees what half precision rounds.
         with without_autocast(x):
-            kind = self.features.conv.weight.dtype
-            found = attend(features.to(kind), x.to(kind), unknown[..., ::2, ::2].to(kind))
-        return x + self.project(found)
+            dtype = self.features.conv.weight.dtype
+            attended = attend(features.to(dtype), x.to(dtype), unknown[..., ::2, ::2].to(dtype))
+        return x + self.project(attended)
 
 
 def attend(features: Tensor, values: Tensor, unknown: Tensor, chunk: int = CHUNK) -> Tensor:
@@ -62,43 +62,43 @@ def attend(features: Tensor, values: Tensor, unknown: Tensor, chunk: int = CHUNK
     features = _reflected(features)
     touched = F.max_pool2d(_reflected(unknown), 3, 1) > 0  # its neighbourhood has unknown places
     length = 9 * F.avg_pool2d(features.square().sum(1, keepdim=True), 3, 1)
-    scale = _scale(unknown, touched) / length.clamp_min(SMALLEST**2).sqrt()
-    itself = MYSELF * touched.flatten(1).to(scale.dtype)
+    scale = _scale(unknown, touched) / length.clamp_min(MIN_LENGTH**2).sqrt()
+    itself = OWN_PLACE * touched.flatten(1).to(scale.dtype)
     # A patch is two by two cells of two by two pixels.
     cells = F.pixel_unshuffle(_reflected(values), 2)
 
     if torch.onnx.is_in_onnx_export():
         return _at_once(features, cells, scale, itself)
     rows = max(1, chunk // (count * width * height * width))
-    found = torch.zeros_like(cells)
+    attended = torch.zeros_like(cells)
     for top in range(0, height, rows):
-        scores = _products(features[:, :, top : top + rows + 2], features)
+        scores = _patch_products(features[:, :, top : top + rows + 2], features)
         scores *= scale[:, None]
         scores = scores.flatten(3).flatten(1, 2)
         first, last = top * width, top * width + scores.shape[1]
         scores.diagonal(first, 1, 2).sub_(itself[:, first:last])
-        weights = _of_cells(scores.softmax(-1).reshape(count, -1, width, height, width))
+        weights = _cell_weights(scores.softmax(-1).reshape(count, -1, width, height, width))
         part = cells.flatten(2) @ weights.flatten(3).flatten(1, 2).mT
         part = part.unflatten(2, (-1, width + 1))
-        found[:, :, top : top + part.shape[2]] += part
-    return F.pixel_shuffle(found, 2)[..., 1:-1, 1:-1] / 4
+        attended[:, :, top : top + part.shape[2]] += part
+    return F.pixel_shuffle(attended, 2)[..., 1:-1, 1:-1] / 4
 
 
 def _at_once(features: Tensor, cells: Tensor, scale: Tensor, itself: Tensor) -> Tensor:
     """`attend` of all queries at once and without writing in place, as an export needs it."""
     count, _, height, width = scale.shape
-    scores = (_products(features, features) * scale[:, None]).flatten(3).flatten(1, 2)
+    scores = (_patch_products(features, features) * scale[:, None]).flatten(3).flatten(1, 2)
     place = torch.arange(height * width)
     scores = scores - (place == place[:, None]).to(scores.dtype) * itself[:, None]
     weights = scores.softmax(-1).reshape(count, height, width, height, width)
     weights = F.pad(weights, (0, 1, 0, 0, 0, 1)) + F.pad(weights, (1, 0, 0, 0, 1, 0))
     weights = F.pad(weights, (0, 0, 0, 1, 0, 0, 0, 1)) + F.pad(weights, (0, 0, 1, 0, 0, 0, 1, 0))
-    found = cells.flatten(2) @ weights.flatten(3).flatten(1, 2).transpose(1, 2)
-    found = found.reshape(cells.shape)
-    return F.pixel_shuffle(found, 2)[..., 1:-1, 1:-1] / 4
+    attended = cells.flatten(2) @ weights.flatten(3).flatten(1, 2).transpose(1, 2)
+    attended = attended.reshape(cells.shape)
+    return F.pixel_shuffle(attended, 2)[..., 1:-1, 1:-1] / 4
 
 
-def _products(queries: Tensor, keys: Tensor) -> Tensor:
+def _patch_products(queries: Tensor, keys: Tensor) -> Tensor:
     """Of each 3x3 neighbourhood of `queries` with each one of `keys`: (N,h,w,H,W).
 
     Neighbourhoods share their places, so each two places are multiplied once, then added up along
@@ -114,7 +114,7 @@ def _products(queries: Tensor, keys: Tensor) -> Tensor:
     return square
 
 
-def _of_cells(weights: Tensor) -> Tensor:
+def _cell_weights(weights: Tensor) -> Tensor:
     """From each patch to each patch (N,h,w,H,W): the weight of cells, (N,h+1,w+1,H+1,W+1).
 
     All four cells of a patch have its weight, and a cell is part of up to four patches.
@@ -133,7 +133,7 @@ def _scale(unknown: Tensor, touched: Tensor) -> Tensor:
     """How much the scores with each key count."""
     share = unknown.mean((1, 2, 3), keepdim=True)
     odds = (share / (1 - share)).sqrt()  # infinite where all is unknown
-    return torch.where(touched, odds, 1 / odds).clamp(1 / MOST, MOST)
+    return torch.where(touched, odds, 1 / odds).clamp(1 / MAX_SCALE, MAX_SCALE)
 
 
 def _reflected(x: Tensor) -> Tensor:

@@ -52,8 +52,8 @@ class IndexBlock(nn.Module):
 
         Both (N,C,H,W) of x (N,C,H,W), or (N,1,H,W) of a holistic block.
         """
-        found = [branch(x) for branch in self.branches]
-        scores = torch.stack(found, 2) if len(found) == 4 else found[0][:, None]
+        outputs = [branch(x) for branch in self.branches]
+        scores = torch.stack(outputs, 2) if len(outputs) == 4 else outputs[0][:, None]
         up = scores.sigmoid()  # (N,C,4,H/2,W/2)
         return _spread(up.softmax(2)), _spread(up)
 

@@ -32,10 +32,10 @@ class VggBlock(nn.Module):
         norms: bool = True,
     ) -> None:
         super().__init__()
-        made = unit if norms else scaled_unit
+        make = unit if norms else scaled_unit
         inputs = [reads, *groups]
         self.units = nn.ModuleList(
-            made(channels, a, b, 3, width, bias=True) for a, b in zip(inputs, groups, strict=False)
+            make(channels, a, b, 3, width, bias=True) for a, b in zip(inputs, groups, strict=False)
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -39,24 +39,24 @@ def load(source: Path | str | Mapping[str, Tensor]) -> Network:
         InputError: unreadable, or of a layout that is not known.
     """
     if isinstance(source, Mapping):
-        return network(source, "state dict")
-    return network(read(source), source)
+        return from_content(source, "state dict")
+    return from_content(read(source), source)
 
 
-def network(content: object, source: Path | str) -> Network:
+def from_content(content: object, source: Path | str) -> Network:
     """The published network of a file's content; `source` is named when it is none."""
     state = state_dict(content, source)
     title, name, weights = _renamed(state, source)
     try:
         structure = structure_of(name, weights)
-        found = with_weights(name, plan_of(name, structure, weights), structure, weights)
+        network = with_weights(name, plan_of(name, structure, weights), structure, weights)
     except (InputError, KeyError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{source}: looks like {title}, but does not fit it ({reason})") from error
     rest = len(state) - len(weights)
     left_out = f"; {rest} entries that only its training needs are left out" if rest else ""
     log.info("%s: found %s, %s here%s", source, title, name, left_out)
-    return found
+    return network
 
 
 def _renamed(state: Mapping[str, Tensor], source: Path | str) -> tuple[str, str, dict[str, Tensor]]:
@@ -113,10 +113,10 @@ def _check_skips(state: Mapping[str, Tensor], source: Path | str) -> None:
 
 def _encoders_from(state: Mapping[str, Tensor]) -> tuple[str, list[str]] | None:
     """The classifier whose weights these are, and the networks whose encoders start from it."""
-    found: dict[str, list[str]] = {}
+    classifiers: dict[str, list[str]] = {}
     for name in NETWORKS:
         with torch.device("meta"):
             encoder = blank(name).encoder()
         if encoder and all(entry in state for entry in encoder.entries.values()):
-            found.setdefault(encoder.classifier, []).append(name)
-    return next(iter(found.items()), None)
+            classifiers.setdefault(encoder.classifier, []).append(name)
+    return next(iter(classifiers.items()), None)

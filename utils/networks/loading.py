@@ -121,18 +121,18 @@ def trained_networks(config: Config) -> dict[str, str]:
     """
     student, pruned = (config.folder / f"BEST_{kind}.tar" for kind in ("checkpoint", "pruned"))
     teacher = _teacher_path(config)
-    found = {"teacher": teacher, "student": student, "pruned": pruned}
-    found = {label: str(path) for label, path in found.items() if path.is_file()}
+    paths = {"teacher": teacher, "student": student, "pruned": pruned}
     if teacher == student:
-        found.pop("student", None)
-    if not found:
+        del paths["student"]
+    networks = {label: str(path) for label, path in paths.items() if path.is_file()}
+    if not networks:
         raise InputError(
             f"{config.folder}: neither {student.name} nor {pruned.name}; train first, with "
             f"{with_config('train.py', config)}, or name a network with --network"
         )
-    if "pruned" in found and (config.folder / "pruned.tar").is_file():
+    if "pruned" in networks and (config.folder / "pruned.tar").is_file():
         _check_origin(pruned, config)
-    return found
+    return networks
 
 
 def _check_origin(path: Path, config: Config) -> None:
