@@ -12,7 +12,7 @@ from PIL import Image
 from tests.sets import disc, picture
 from tests.sources import files, refused, text
 from utils.data.importers import cutouts
-from utils.data.importers.cutouts import hidden_colours, suspicion
+from utils.data.importers.cutouts import colour_warning, hidden_colours
 from utils.data.importers.importing import import_set
 from utils.images.reading import read_alpha, read_image
 from utils.images.writing import write_image
@@ -168,8 +168,8 @@ def test_cutouts_without_pymatting_say_how_to_get_it(tmp_path, monkeypatch):
 
 def test_colours_that_are_not_the_foregrounds_alone_are_suspected(cutout):
     truth, alpha, stored = cutout
-    assert suspicion(stored, alpha) is None
+    assert colour_warning(stored, alpha) is None
     product = (truth * (alpha[..., None] / 255.0)).astype(np.uint8)
-    assert "multiplied" in suspicion(product, alpha)
+    assert "multiplied" in colour_warning(product, alpha)
     photograph = np.random.default_rng(0).integers(0, 256, truth.shape, np.uint8)
-    assert "a picture is left" in suspicion(photograph, alpha)
+    assert "a picture is left" in colour_warning(photograph, alpha)

@@ -135,7 +135,7 @@ def test_colours_that_continue_the_visible_ones_stay(root):
     source = foregrounds(root, "train")[0]
     path = store_folder(root) / "train0.safetensors"
     assert np.array_equal(Store(root).open(source).rgba[..., :3], read_image(source.fg))
-    described = Store(root).described(source)
+    identity = Store(root).identity(source)
     content = path.read_bytes()
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
@@ -143,7 +143,7 @@ def test_colours_that_continue_the_visible_ones_stay(root):
     old = json.dumps(header).encode()
     path.write_bytes(len(old).to_bytes(8, "little") + old + content[8 + length :])
     assert Store(root).usable([source]) == [source]
-    assert Store(root).described(source) == described
+    assert Store(root).identity(source) == identity
     before = files(root)
     build_store(root)
     assert before["train0.safetensors"] != files(root)["train0.safetensors"]

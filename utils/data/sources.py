@@ -38,7 +38,7 @@ class Sources:
         usable = [one for one in self._foregrounds if one in self._usable]
         content = {
             "split of the data": self._split,
-            "set of foregrounds": [self._store.described(one) for one in usable],
+            "set of foregrounds": [self._store.identity(one) for one in usable],
             "set of backgrounds": [path.name for path in self._backgrounds],
         }
         return {name: short(value) for name, value in content.items()}

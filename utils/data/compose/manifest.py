@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 def pending(
     file: Path,
     root: Path,
-    wanted: Sequence[Composition],
+    planned: Sequence[Composition],
     pictures: Sequence[Path],
     settings: dict,
     *,
@@ -28,7 +28,7 @@ def pending(
     copies: int = 1,
     instead: str = "choose another --data-root",
 ) -> list[Composition]:
-    """Those of the `wanted` composites that are to be made.
+    """Those of the `planned` composites that are to be made.
 
     Pictures that belong to no composite, or were made otherwise or of other files, are removed
     first, once it is known that there is room for those to come.
@@ -46,12 +46,12 @@ def pending(
         InputError: a picture that was not made here is among them; the disk is too small; a
             foreground and its matte differ in size.
     """
-    description = _describe(root, wanted, trimaps or {}, settings)
+    description = _describe(root, planned, trimaps or {}, settings)
     old = _outdated(file, description, pictures)
     there = Counter(map(name_of, set(pictures) - set(old)))
     left = [
         Composition(foreground, [one for one in made if there[one.name] < copies])
-        for foreground, made in wanted
+        for foreground, made in planned
     ]
     count = sum(len(one.composites) for one in left)
     needed = count_pixels(left) * bytes_per_pixel
@@ -70,14 +70,14 @@ def pending(
 
 
 def _describe(
-    root: Path, wanted: Sequence[Composition], trimaps: Mapping[str, Path], settings: dict
+    root: Path, planned: Sequence[Composition], trimaps: Mapping[str, Path], settings: dict
 ) -> dict:
     sources = {
         one.name: [
             *(foreground.fg, foreground.alpha, one.background),
             *([trimaps[one.name]] if one.name in trimaps else ()),
         ]
-        for foreground, composites in wanted
+        for foreground, composites in planned
         for one in composites
     }
     root = root.resolve()

@@ -64,8 +64,8 @@ def compose_test_set(
     draw_radius(np.random.default_rng(0), *radius)  # complain now, not after half of the work
     if seed < 0:
         raise InputError(f"seed {seed}: choose 0 or more")
-    wanted = compositions(root, "test", backgrounds, per_foreground)
-    trimaps = {} if photographic else _given_trimaps(root, wanted)
+    planned = compositions(root, "test", backgrounds, per_foreground)
+    trimaps = {} if photographic else _given_trimaps(root, planned)
     settings = {"radius": list(radius), "seed": seed}
     settings |= {"photographic": True} if photographic else {}
     composed = root / "test" / "composed"
@@ -73,7 +73,7 @@ def compose_test_set(
         left = pending(
             composed / "settings.json",
             root,
-            wanted,
+            planned,
             [path for folder in FOLDERS for path in (composed / folder).glob("*.png")],
             settings,
             bytes_per_pixel=PHOTOGRAPH[".png"] + 2 * MATTE,
@@ -97,15 +97,15 @@ class _Job(NamedTuple):
     photographic: bool
 
 
-def _given_trimaps(root: Path, wanted: list[Composition]) -> dict[str, Path]:
+def _given_trimaps(root: Path, planned: list[Composition]) -> dict[str, Path]:
     """{NAME_k: the trimap that the set brings for it}."""
     folder = root / "test" / "trimap"
     if not folder.is_dir():
         return {}
-    trimaps, others = by_owner(list_images(folder), [one.foreground.name for one in wanted])
+    trimaps, others = by_owner(list_images(folder), [one.foreground.name for one in planned])
     refuse([belongs_to_none(path) for path in others])
     given = {}
-    for foreground, composites in wanted:
+    for foreground, composites in planned:
         for k, one in enumerate(composites):
             own = trimaps.get((foreground.name, k)) or trimaps.get((foreground.name, None))
             if own:

@@ -48,13 +48,13 @@ def compose_training_set(
     if suffix not in PHOTOGRAPH:
         raise InputError(f"{suffix}: composites are saved as {' or '.join(PHOTOGRAPH)}")
     merged = root / "train" / "merged"
-    wanted = compositions(root, "train", backgrounds, per_foreground)
+    planned = compositions(root, "train", backgrounds, per_foreground)
     bad: list[str] = []
     with folder_lock(merged, "composing the training set"):
         left = pending(
             merged / "settings.json",
             root,
-            wanted,
+            planned,
             [path for path in merged.glob("*") if path.suffix in PHOTOGRAPH],
             {"suffix": suffix},
             bytes_per_pixel=PHOTOGRAPH[suffix],
@@ -72,7 +72,7 @@ def compose_training_set(
                 bad += problems
     refuse(
         sorted(set(bad)),
-        f"{merged}: {len(bad)} of {per_foreground * len(wanted)} composites were not made",
+        f"{merged}: {len(bad)} of {per_foreground * len(planned)} composites were not made",
         "mend or remove these backgrounds and run again",
     )
     return merged

@@ -94,7 +94,7 @@ def hidden_colours(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.rint(filled * 255).clip(lowest, highest).clip(0, 255).astype(np.uint8)
 
 
-def suspicion(rgb: np.ndarray, alpha: np.ndarray) -> str | None:
+def colour_warning(rgb: np.ndarray, alpha: np.ndarray) -> str | None:
     """Why the stored colours are perhaps not those of the foreground alone; None if they may be.
 
     Args:
@@ -141,5 +141,5 @@ def _split(job: _Cutout) -> tuple[str | None, str | None]:
     time = job.file.stat().st_mtime_ns
     write_image(job.fg, hidden_colours(rgb, alpha), time=time)
     write_image(job.alpha, alpha, time=time)
-    odd = suspicion(rgb, alpha)
+    odd = colour_warning(rgb, alpha)
     return None, odd and f"{job.file}: {odd}"

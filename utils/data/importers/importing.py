@@ -18,8 +18,8 @@ from utils.data.importers.finding import (
 )
 from utils.data.importers.matching import (
     Matched,
+    by_unique_name,
     check_pictures,
-    gather,
     match_foregrounds,
     same_content,
 )
@@ -90,8 +90,8 @@ def import_set(
         )
     with folder_lock(root, f"importing {kind}"), scratch_folder(root) as scratch:
         folder = source if source.is_dir() else unpack(source, scratch / "unpacked")
-        how = "link" if link else "copy" if folder == source else "move"
-        request = Request(kind, source, folder, root, scratch, part, how, workers)
+        mode = "link" if link else "copy" if folder == source else "move"
+        request = Request(kind, source, folder, root, scratch, part, mode, workers)
         summary = kinds[kind](request)
         request.publish()
     _warn_of_unlisted(root)
@@ -103,7 +103,7 @@ def _import_published(request: Request) -> Summary:
     if request.part is not None:
         parts = {part: folder for part, folder in parts.items() if part == request.part}
     if not parts:
-        raise request.lacks(
+        raise request.nothing_found(
             "folders fg and alpha (FG, GT, ...) at any depth below Training_set or Train, "
             "and below Test_set or Test"
         )
@@ -147,7 +147,7 @@ def _import_published(request: Request) -> Summary:
 def _import_pairs(request: Request) -> Summary:
     places = find_places(request.folder)
     if not places:
-        raise request.lacks("folders fg and alpha side by side")
+        raise request.nothing_found("folders fg and alpha side by side")
     if len(places) > 1:
         one, other = (place.fg.relative_to(request.folder) for place in places[:2])
         raise InputError(
@@ -160,26 +160,26 @@ def _import_pairs(request: Request) -> Summary:
 
 
 def _import_cutouts(request: Request) -> Summary:
-    files = _gather_all(request)
+    files = _all_pictures(request)
     made = split_cutouts(files, request)
-    return put_pictures(request._replace(how="move"), made)
+    return put_pictures(request._replace(mode="move"), made)
 
 
 def _import_photographs(request: Request) -> Summary:
-    files = _gather_all(request)
+    files = _all_pictures(request)
     faults = check_pictures([[path] for path in files.values()], request.workers)
     request.refuse(faults)
     return put_pictures(request, {f"{request.part}/bg": files})
 
 
-def _gather_all(request: Request) -> dict[str, Path]:
+def _all_pictures(request: Request) -> dict[str, Path]:
     """All pictures of the source by name; of VOC's photographs only those."""
     faults: list[str] = []
     found = find_pictures(request.folder, faults)
-    files = gather(((clean(path.stem), path) for path in found), faults)
+    files = by_unique_name(((clean(path.stem), path) for path in found), faults)
     request.refuse(faults)
     if not files:
-        raise request.lacks("pictures")
+        raise request.nothing_found("pictures")
     return files
 
 
@@ -188,7 +188,7 @@ def _put_matched(request: Request, found: dict[Part, Matched]) -> Summary:
     folders: dict[str, dict[str, Path]] = {}
     for part, matched in found.items():
         if not matched.foregrounds:
-            raise request.lacks(f"pictures in its folders of {part} foregrounds")
+            raise request.nothing_found(f"pictures in its folders of {part} foregrounds")
         folders[f"{part}/fg"] = {one.name: one.fg for one in matched.foregrounds}
         folders[f"{part}/alpha"] = {one.name: one.alpha for one in matched.foregrounds}
         if part == "test" and matched.trimaps:

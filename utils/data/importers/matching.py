@@ -43,7 +43,7 @@ def match_foregrounds(places: Iterable[Place], listed: list[str] | None, workers
     def found(kind: str) -> dict[str, Path]:
         folders = [folder for place in places if (folder := getattr(place, kind))]
         files = ((f, path) for f in folders for path in find_pictures(f, faults))
-        return gather((("_".join(_parts(path, f)), path) for f, path in files), faults)
+        return by_unique_name((("_".join(_parts(path, f)), path) for f, path in files), faults)
 
     colours, mattes, others = found("fg"), found("alpha"), found("trimap")
     if listed is not None:
@@ -63,19 +63,19 @@ def match_foregrounds(places: Iterable[Place], listed: list[str] | None, workers
             continue
         target = name if number is None else f"{name}_{number}"
         if not same_content(trimaps.setdefault(target, path), path):
-            faults.append(_both(trimaps[target], path, target))
+            faults.append(_conflict(trimaps[target], path, target))
         together[name].append(path)
     faults += check_pictures(list(together.values()), workers)
     foregrounds = [Foreground(name, *files[:2]) for name, files in together.items()]
     return Matched(foregrounds, trimaps, faults)
 
 
-def gather(named: Iterable[tuple[str, Path]], faults: list[str]) -> dict[str, Path]:
+def by_unique_name(named: Iterable[tuple[str, Path]], faults: list[str]) -> dict[str, Path]:
     """Pictures by name, in order; two different ones of a name are a fault."""
     files: dict[str, Path] = {}
     for name, path in named:
         if not same_content(files.setdefault(name, path), path):
-            faults.append(_both(files[name], path, name))
+            faults.append(_conflict(files[name], path, name))
     return dict(sorted(files.items()))
 
 
@@ -142,5 +142,5 @@ def _parts(path: Path, folder: Path) -> list[str]:
     return [clean(part) for part in path.relative_to(folder).with_suffix("").parts]
 
 
-def _both(one: Path, other: Path, name: str) -> str:
+def _conflict(one: Path, other: Path, name: str) -> str:
     return f"{one} and {other} are different, but both would be {name}"

@@ -25,7 +25,7 @@ class Request(NamedTuple):
     root: Path  # of the data set
     scratch: Path  # a folder for what is not whole yet
     part: Part | None
-    how: Literal["copy", "link", "move"]
+    mode: Literal["copy", "link", "move"]
     workers: int
 
     @property
@@ -46,7 +46,7 @@ class Request(NamedTuple):
             faults = [fault.replace(f"{folder}{os.sep}", "") for fault in faults]
         refuse(faults, self.source, "nothing was changed, mend this and run again")
 
-    def lacks(self, sought: str) -> InputError:
+    def nothing_found(self, sought: str) -> InputError:
         """The error that nothing of what was `sought` is there."""
         there = sorted(path.name for path in self.folder.iterdir() if path.is_dir())[:5]
         return InputError(
@@ -111,7 +111,7 @@ def put_pictures(request: Request, folders: Mapping[str, Mapping[str, Path]]) ->
                     "name"
                 )
     request.refuse(faults)
-    if request.how == "copy":
+    if request.mode == "copy":
         total = sum(file.stat().st_size for file in pending.values())
         require_room(request.root, total, source=request.source)
     for target, file in progress_bar(
@@ -119,9 +119,9 @@ def put_pictures(request: Request, folders: Mapping[str, Mapping[str, Path]]) ->
     ):
         staged_file = request.staging / target
         staged_file.parent.mkdir(parents=True, exist_ok=True)
-        if request.how == "link":
+        if request.mode == "link":
             staged_file.symlink_to(file.resolve())
         else:
-            (shutil.move if request.how == "move" else shutil.copy2)(file, staged_file)
+            (shutil.move if request.mode == "move" else shutil.copy2)(file, staged_file)
     counts = {place: len(files) for place, files in folders.items()}
     return Summary(counts, len(pending), sum(counts.values()) - len(pending))

@@ -18,12 +18,12 @@ from utils.data.folders import Foreground, foregrounds
 from utils.data.store.files import (
     ARRAYS,
     RADII,
-    describe,
-    fault,
     file_of,
+    find_fault,
     made_here,
     metadata_of,
     store_folder,
+    stored_arrays,
 )
 from utils.disk.lock import folder_lock
 from utils.disk.room import format_bytes, require_room
@@ -61,8 +61,9 @@ def build_store(root: Path | str, workers: int = 0, snap: int = 0) -> Path:
     folder = store_folder(root)
     with folder_lock(folder, "building the store"):
         pixels, bad = _sizes(sources)
-        pending = [one for one in sources if one.name in pixels and fault(folder, one, "", snap)]
-        _make_way(folder, [one for one in sources if one.name in pixels], pending)
+        readable = [one for one in sources if one.name in pixels]
+        pending = [one for one in readable if find_fault(folder, one, "", snap)]
+        _make_way(folder, readable, pending)
         needed = _bytes(pixels[one.name] for one in pending)
         log.info(
             "%s: %d foregrounds, %s; %d to make, %s",
@@ -162,7 +163,7 @@ def _store(job: tuple[Path, Foreground, int]) -> str | None:
     alpha = snap_alpha(alpha, snap)
     filled = fill_hidden(colour, alpha)
     metadata["hidden"] = "kept" if filled is colour else "filled"
-    stored = describe(filled, alpha)
+    stored = stored_arrays(filled, alpha)
     with atomic(file_of(folder, source)) as temporary:
         temporary.write_bytes(save(dict(zip(ARRAYS, stored, strict=True)), metadata))
     return None

@@ -39,7 +39,7 @@ class Stored(NamedTuple):
     counts: np.ndarray
 
 
-def describe(colour: np.ndarray, alpha: np.ndarray) -> Stored:
+def stored_arrays(colour: np.ndarray, alpha: np.ndarray) -> Stored:
     """What is stored of a foreground, uint8 (H, W, 3), and its matte, uint8 (H, W)."""
     radius = unknown_radius(alpha)
     at = np.arange(len(alpha))[:, None] * RADII + radius
@@ -72,7 +72,7 @@ class Store:
         Raises:
             InputError: more than 1 % of the foregrounds are not stored.
         """
-        problems = {one.name: fault(self._folder, one, self._cure) for one in sources}
+        problems = {one.name: find_fault(self._folder, one, self._cure) for one in sources}
         tolerate([problem for problem in problems.values() if problem], len(sources), "foregrounds")
         return [one for one in sources if not problems[one.name]]
 
@@ -86,7 +86,7 @@ class Store:
             self._maps[source.name] = _map(file_of(self._folder, source), self._cure)[0]
         return self._maps[source.name]
 
-    def described(self, source: Foreground) -> list[str | int]:
+    def identity(self, source: Foreground) -> list[str | int]:
         """What a stored foreground is: its name, the sizes of its files, how it was stored."""
         _, metadata = _map(file_of(self._folder, source), self._cure)
         sizes = [path.stat().st_size for path in (source.fg, source.alpha)]
@@ -115,7 +115,7 @@ def metadata_of(source: Foreground, snap: int) -> dict[str, str]:
     return {"version": VERSION, **records, "snap": str(snap)}
 
 
-def fault(folder: Path, source: Foreground, cure: str, snap: int | None = None) -> str | None:
+def find_fault(folder: Path, source: Foreground, cure: str, snap: int | None = None) -> str | None:
     """Why a foreground's file in the store cannot be used, if it cannot.
 
     Args:
