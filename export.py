@@ -17,11 +17,11 @@ from utils.cli.command import run  # first, since it says which packages are mis
 # isort: split
 from pathlib import Path
 
+import models
 from models.errors import InputError
 from utils.cli.arguments import parser, path
 from utils.disk.files import require_target
 from utils.images.reading import read_alpha, read_image, read_trimap
-from utils.networks.loading import open_network
 from utils.networks.onnx_export import SIGNATURES, export_onnx
 
 PHOTOGRAPHS = Path(__file__).resolve().parent / "data" / "photographs"
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         read_alpha(PHOTOGRAPHS / "alpha" / "llama.png"),
     )
     half = args.precision == "float16"
-    report = export_onnx(open_network(args.network), args.out, photograph, args.signature, half)
+    report = export_onnx(models.load(args.network), args.out, photograph, args.signature, half)
     rows = zip(("PyTorch", "ONNX Runtime"), report.sad, report.milliseconds, strict=True)
     for name, error, milliseconds in rows:
         print(

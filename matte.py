@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from utils.cli.command import run  # first, since it says which packages are missing
 
 # isort: split
+import models
 from models.errors import InputError
 from utils.cli.arguments import parser, path
 from utils.cli.progress import progress_bar
@@ -31,7 +32,6 @@ from utils.infer.photographs import (
     write_results,
 )
 from utils.networks.device import choose, deployed
-from utils.networks.loading import open_network
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             if result.exists() and not args.overwrite:
                 raise InputError(f"{result}: is there already; --overwrite replaces it")
     device = choose(args.device)
-    network = deployed(open_network(args.network), device)
+    network = deployed(models.load(args.network), device)
     inference = Inference(**{"mode": "auto", **given_inference(args)})
     with progress_bar(total=len(photographs), desc="matting", unit="image") as bar:
         for photograph in photographs:
