@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # What is imported of requirements.txt; torchvision is not always needed.
 NEEDED = (
     "torch", "numpy", "PIL", "scipy", "cv2", "yaml", "pydantic", "safetensors", "tensorboard",
-    "tqdm", "simplejpeg", "tifffile", "imagecodecs",
+    "tqdm", "filelock", "simplejpeg", "tifffile", "imagecodecs",
 )  # fmt: skip
 
 
