@@ -13,12 +13,13 @@ averaged with those of networks that were trained on from it, or from the same o
 replaced if it is a network alone and no shipped one.
 """
 
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
-from collections.abc import Sequence
 
 from utils.cli.command import run  # first, since it says which packages are missing
 
@@ -37,11 +38,17 @@ NETWORK_ALONE = {"kind", "name", "structure", "plan", "weights"}
 
 def main(argv: Sequence[str] | None = None) -> None:
     options = parser(__doc__)
-    options.add_argument("checkpoint", metavar="CHECKPOINT", help="a file, or a shipped network")
+    options.add_argument(
+        "checkpoint",
+        type=os.path.expanduser,
+        metavar="CHECKPOINT",
+        help="a file, or a shipped network",
+    )
     options.add_argument("out", type=path, metavar="OUT", help="the file to write")
     options.add_argument("--half", action="store_true", help="keep the weights in float16")
     options.add_argument(
         "--mean",
+        type=os.path.expanduser,
         action="append",
         default=[],
         metavar="CHECKPOINT",

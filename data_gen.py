@@ -12,11 +12,11 @@ Reads the names in data/NAME/train. Writes train_names.txt and valid_names.txt i
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
-from collections.abc import Sequence
 
 from models.errors import InputError
 from utils.cli import arguments

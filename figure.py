@@ -18,14 +18,14 @@ Writes --out. A single method without truth tells no place to look at: give --in
 are spread over the pictures, or --picture and --inset.
 """
 
+import argparse
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
-import argparse
-import shlex
-from collections.abc import Sequence
 
 from models.errors import InputError
 from utils.cli import arguments
@@ -38,8 +38,8 @@ from utils.figures.insets import parse_inset, place_insets
 from utils.figures.widths import read_pruned, write_widths
 
 OF_MATTES = (
-    *("image", "trimap", "alpha", "pred", "picture", "rows", "inset"),
-    *("scores", "over", "beside"),
+    *("image", "trimap", "alpha", "pred", "picture", "rows", "inset", "insets"),
+    *("scores", "width", "over", "beside"),
 )
 
 
@@ -47,9 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
     check_name(args.out)
     if args.widths:
-        refuse_given(
-            args, [one for one in OF_MATTES if getattr(args, one)], "figure.py", "--widths"
-        )
+        refuse_given(args, OF_MATTES, "figure.py", "--widths")
         require_target("--out", args.out, args.widths)
         pruned = [read_pruned(path) for path in args.widths]
         write_widths(args.out, pruned, args.inches, args.font)
@@ -64,19 +62,27 @@ def _draw_mattes(args: argparse.Namespace) -> None:
     folders = [args.image, args.trimap, args.alpha, *methods.values()]
     require_target("--out", args.out, [one for one in (*folders, args.font) if one])
     _check_options(args)
-    given = [parse_inset(text) for text in args.inset]
+    count = 2 if args.insets is None else args.insets
+    given = [parse_inset(text) for text in args.inset or ()]
     examples = shown.find_examples(args.image, args.trimap, args.alpha, methods, args.picture or ())
     if not args.picture:
-        nothing_differs = len(methods) == 1 and not args.alpha and args.insets == 0
+        nothing_differs = len(methods) == 1 and not args.alpha and count == 0
         choose = shown.spread if nothing_differs else shown.most_different
         examples = choose(examples, 4 if args.rows is None else args.rows)
     mattes = {example.name: shown.read_mattes(example) for example in examples}
-    insets = place_insets(mattes, given, args.insets)
+    insets = place_insets(mattes, given, count)
     rows = [
         Row(shown.read_photograph(example, mattes[example.name]), mattes[example.name], placed)
         for example, placed in zip(examples, insets.values(), strict=True)
     ]
-    style = (args.width, args.inches, args.scores, args.font, args.over, args.beside)
+    style = (
+        400 if args.width is None else args.width,
+        args.inches,
+        args.scores,
+        args.font,
+        args.over,
+        args.beside,
+    )
     write_figure(args.out, rows, *style)
     for name, placed in insets.items():
         words = [word for one in placed for word in ("--inset", f"{name}:{one}")]
@@ -129,22 +135,21 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--inset",
         action="append",
-        default=[],
         metavar="[NAME:]X,Y,SIZE",
         help="a square to enlarge, in pixels, in one image or in all; repeatable",
     )
     parser.add_argument(
         "--insets",
         type=at_most("--insets", 100),
-        default=2,
         metavar="N",
         help="squares of an image without --inset (2)",
     )
-    parser.add_argument("--scores", action="store_true", help="print SAD under each matte")
+    parser.add_argument(
+        "--scores", action="store_const", const=True, help="print SAD under each matte"
+    )
     parser.add_argument(
         "--width",
         type=at_most("--width", 8192),
-        default=400,
         metavar="N",
         help="pixels of a cell (400)",
     )
@@ -159,7 +164,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "needs pymatting",
     )
     parser.add_argument(
-        "--beside", action="store_true", help="with --over: show the matte, too, and left of it"
+        "--beside",
+        action="store_const",
+        const=True,
+        help="with --over: show the matte, too, and left of it",
     )
     args = parser.parse_args(argv)
     missing = [f"--{name}" for name in ("image", "trimap", "pred") if not getattr(args, name)]

@@ -15,14 +15,14 @@ Reads data/NAME/{train,test}/{fg,alpha,bg} and, with --from, SOURCE. Writes the 
 train/store, and the test set, test/composed, which test.py scores.
 """
 
+import argparse
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
-import argparse
-import os
-from collections.abc import Sequence
 
 from models.errors import InputError
 from utils.cli import arguments

@@ -16,11 +16,11 @@ network with its config and log.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
-from collections.abc import Sequence
 
 from models.errors import InputError
 from utils.cli.arguments import at_most, parser, path

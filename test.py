@@ -25,14 +25,15 @@ earlier one wrote there; --resume keeps its mattes and scores them again. With -
 written without --out.
 """
 
+import argparse
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
-import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from models.errors import InputError
 from utils.cli import arguments
@@ -150,7 +151,13 @@ def _table(results: Sequence[Scores]) -> str:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = arguments.parser(__doc__)
     arguments.add_arguments(parser, "train_SPKD.yaml")
-    parser.add_argument("--network", action="append", metavar="NAME_OR_FILE", help="repeatable")
+    parser.add_argument(
+        "--network",
+        type=os.path.expanduser,
+        action="append",
+        metavar="NAME_OR_FILE",
+        help="repeatable",
+    )
     for name, words in (
         ("pred", "saved mattes, without a network"),
         ("image", "images of your test set"),

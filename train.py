@@ -19,11 +19,11 @@ prints how strongly each term of the loss pulls at the network.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
-from collections.abc import Sequence
 
 from models.errors import InputError
 from utils.cli import arguments

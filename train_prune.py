@@ -24,11 +24,11 @@ each term, but for the sparsity, pulls at the network.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
-from collections.abc import Sequence
 
 from utils.cli.command import run  # first, since it says which packages are missing
 

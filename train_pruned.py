@@ -12,11 +12,10 @@ beside it; --resume continues from checkpoint_pruned.tar there, --overwrite begi
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
-
-from collections.abc import Sequence
 
 from utils.cli.command import run  # first, since it says which packages are missing
 

@@ -71,11 +71,13 @@ def parse_methods(texts: Sequence[str]) -> dict[str, Path]:
     methods: dict[str, Path] = {}
     for text in texts:
         label, equals, folder = text.partition("=")
-        if not equals or Path(text).is_dir():  # a folder may have an equals sign in its name
+        if (
+            not equals or Path(text).expanduser().is_dir()
+        ):  # a folder may have an equals sign in its name
             label, folder = Path(text).resolve().name, text
         if label in methods:
             raise InputError(f"--pred {text}: there is a {label} already; give another label")
-        methods[label] = Path(folder)
+        methods[label] = Path(folder).expanduser()
     return methods
 
 
