@@ -43,7 +43,7 @@ TESTS = {  # the quick ones first
         "prune/test_select",
         "prune/test_budget",
         "prune/test_sparsity",
-        "test_widths",
+        "figures/test_widths",
         "train/test_method",
     ),
     "utils/train": (
@@ -52,14 +52,16 @@ TESTS = {  # the quick ones first
         "train/test_averages",
         "train/test_resume_check",
         "train/test_run_lock",
+        "train/test_grad_norms",
         "cli/test_signals",
         "train/test_method",
         "train/test_loop",
     ),
+    "utils/tasks": ("tasks/test_matting_losses", "tasks/test_segmentation", "train/test_loop"),
     "utils/data/crops": ("data/test_radii", "data/test_view", "data/test_crops"),
     "train.py": ("cli/test_arguments", "train/test_method", "train/test_resume", "test_scripts"),
-    "train_prune.py": ("train/test_method", "train/test_resume", "test_scripts"),
-    "train_pruned.py": ("train/test_method", "train/test_resume", "test_scripts"),
+    "train_prune.py": ("train/test_cut_training", "train/test_method", "train/test_resume"),
+    "train_pruned.py": ("train/test_cut_training", "train/test_method", "train/test_resume"),
 }
 LIMIT = 300  # seconds of CPU; a mutant that takes longer has died
 TURNED = {

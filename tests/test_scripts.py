@@ -98,15 +98,6 @@ def test_the_test_compares_teacher_and_pruned_and_leaves_pictures(place, path):
     assert read_image(out / "sheet.png").shape[0] > 4 * 240
 
 
-def test_the_pruning_stage_prints_every_width(path, place):
-    plan = models.load(place / "result" / "tiny" / "pruned.tar").plan
-    for group, width in plan.items():
-        assert any(
-            line.startswith(f"| {group} ") and line.endswith(f" {width} |")
-            for line in path["train_prune.py"].stdout.splitlines()
-        )
-
-
 def test_each_training_says_the_whole_command_that_follows(path):
     told = {script: ended.stdout.splitlines()[-1] for script, ended in path.items()}
     for script, best, following in (
@@ -149,18 +140,6 @@ def test_a_bare_test_scores_the_best_checkpoint(place, path, monkeypatch):
     assert bare["SAD"] == pytest.approx(own["SAD"], rel=1e-4)
 
 
-def test_inherited_weights_start_from_the_cut_network(here, path):
-    arguments = ("prune.weights=inherit", "train.lr=1e-9", "train.epochs=1", "save_dir=inherit")
-    folder = here / "result" / "inherit"
-    folder.mkdir()
-    for name in ("pruned.tar", "BEST_checkpoint.tar"):
-        (folder / name).write_bytes((here / "result" / "tiny" / name).read_bytes())
-    main("train_pruned.py", "--config", "tiny.yaml", "data.workers=0", *arguments)
-    cut, trained = models.load(folder / "pruned.tar"), models.load(folder / "BEST_pruned.tar")
-    before = cut.encoder3.units[1].conv.weight
-    torch.testing.assert_close(trained.encoder3.units[1].conv.weight, before, atol=1e-4, rtol=0)
-
-
 def test_sigterm_saves_and_ends_and_resume_goes_on(place):
     arguments = ("--config", "tiny.yaml", "save_dir=stopped", "train.print_every=1")
     command = [sys.executable, str(REPOSITORY / "train.py"), *arguments, "train.epochs=100000"]
@@ -183,20 +162,6 @@ def test_sigterm_saves_and_ends_and_resume_goes_on(place):
     ended = run(place, "train.py", *arguments, f"train.epochs={epochs}", "--resume")
     assert ended.returncode == 0, ended.stderr
     assert files.read(last)["training"]["step"] == epochs * per_epoch
-
-
-def test_the_flags_of_the_spkd_release_train_the_fixed_student(here, path):
-    main(
-        "train.py",
-        *("--config", REPOSITORY / "configs" / "student_SPKD.yaml"),
-        *("--batch-size", "3", "--KD_type", "spatial,channel"),
-        *("--feature_layer", "[1,2,3,4]", "--KD_weight", "[1,1]"),
-        *("teacher=result/tiny/BEST_checkpoint.tar", "network.width=0.03125"),
-        *("data.dataset=tiny", "data.crop=32", "data.backgrounds_per_foreground=1"),
-        *("data.workers=0", "train.epochs=1", "device=cpu"),
-    )
-    student = models.load(here / "result" / "student" / "BEST_checkpoint.tar")
-    assert student.structure == {"convolutions": [1, 1, 1, 2, 2]}
 
 
 @pytest.mark.parametrize("config", ["dim", "indexnet", "gca"])
@@ -232,10 +197,3 @@ def test_what_cannot_be_trained_is_refused_in_one_line(here, path, script, argum
 def test_bad_input_ends_in_one_line_and_exit_code_2(place):
     line = refused(place, "train.py", "--config", "none.yaml")
     assert line.startswith("error: none.yaml: no such config")
-
-
-def test_a_truncated_teacher_is_named(here, path):
-    whole = (here / "result" / "tiny" / "BEST_checkpoint.tar").read_bytes()
-    (here / "half.tar").write_bytes(whole[: len(whole) // 2])
-    line = refusal("train_prune.py", "--config", "tiny.yaml", "teacher=half.tar", "save_dir=new")
-    assert "half.tar: truncated" in line

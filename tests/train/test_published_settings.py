@@ -1,12 +1,7 @@
 """The configs of published experiments hold the published values, defaults included."""
 
-import re
-from pathlib import Path
-
 import pytest
-import torch
 
-import models
 from utils.cli.arguments import CONFIGS
 from utils.config import load
 from utils.train.optimizer import scheduled_rate
@@ -180,12 +175,6 @@ def test_every_stage_trains_as_published(file, script, epochs):
     assert loop.epochs == epochs
 
 
-def test_the_published_files_are_where_their_users_expect_them():
-    config = load(CONFIGS / "train_SPKD.yaml")
-    assert config.folder == Path("result/SPKD")
-    assert config.teacher_path == Path("result/SPKD/BEST_checkpoint.tar")
-
-
 def test_the_rate_of_indexnet_falls_at_epochs_20_and_26():
     options = load(CONFIGS / "indexnet.yaml").train
     assert options.lr * options.pretrained_lr == pytest.approx(1e-4)
@@ -194,25 +183,3 @@ def test_the_rate_of_indexnet_falls_at_epochs_20_and_26():
         for epoch in range(options.epochs)
     ]
     assert rates == pytest.approx([1e-2] * 20 + [1e-3] * 6 + [1e-4] * 4)
-
-
-ABLATION = re.findall(
-    r"^#   (save_dir=\S+ network.*)$", (CONFIGS / "indexnet.yaml").read_text(encoding="utf-8"), re.M
-)
-
-
-@pytest.mark.parametrize("line", ABLATION)
-def test_each_line_of_the_ablation_is_another_network(line):
-    config = load(CONFIGS / "indexnet.yaml", line.split())
-    with torch.device("meta"):
-        network = models.blank(config.network.name, **config.network.structure)
-        plain = models.blank("indexnet")
-    assert network.structure != plain.structure
-    assert config.folder != load(CONFIGS / "indexnet.yaml").folder
-
-
-def test_the_ablation_names_every_kind_and_decoder():
-    assert len(ABLATION) == len(set(ABLATION)) >= 11
-    words = " ".join(ABLATION)
-    for kind in ("o2o", "holistic", "unet", "unpool", "aspp=false", "context=false"):
-        assert kind in words

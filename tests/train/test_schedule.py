@@ -69,8 +69,3 @@ def test_warm_up_ends_without_a_jump(schedule, warmup, total):
 @pytest.mark.parametrize("total", [1, 2, 3, 60])
 def test_no_factor_is_negative_or_above_one(schedule, warmup, total):
     assert all(0 < value <= 1 for value in factors(total, schedule=schedule, warmup=warmup))
-
-
-def test_cosine_after_warm_up_is_the_whole_cosine():
-    found = factors(200, schedule="cosine", warmup=0.5)
-    assert found[100:] == pytest.approx(factors(100, schedule="cosine"))
