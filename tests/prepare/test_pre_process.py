@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts import main, refusal, refused
+from tests.scripts import main, refusal
 from tests.sets import write_set
 
 
@@ -83,7 +83,3 @@ def test_a_set_is_imported_checked_mended_and_merged(here, capsys):
 def test_what_cannot_be_is_refused_in_one_line(here, arguments, words):
     assert words in refusal("pre_process.py", *arguments)
     assert [path.name for path in (here / "data").iterdir()] == ["tiny"]
-
-
-def test_a_missing_set_ends_in_one_line_and_exit_code_2(here):
-    assert "data/gone: neither train" in refused(here, "pre_process.py", "--dataset", "gone")
