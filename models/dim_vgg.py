@@ -107,7 +107,7 @@ class DimVgg(MattingNetwork):
                 stages[f"decoder{k}"] = Stage(x, F.relu(x), None)
             x = F.relu(x)
         # Near 1, half precision cannot tell neighbouring 8-bit alphas apart.
-        raw = full_precision(self.matte, x)
+        raw = full_precision(self.matte_layer, x)
         if self.structure["refine"]:
             coarse = torch.sigmoid(raw)
             if stages is not None and self.training:

@@ -106,7 +106,7 @@ class Gca(MattingNetwork):
                 x = self.attention3(x, *guide)
         x = F.leaky_relu(self.decoder0(x), SLOPE) + self.shortcut0(skips.pop())
         # Near 1, half precision cannot tell neighbouring 8-bit alphas apart.
-        alpha = (torch.tanh(full_precision(self.matte, x)) + 1) / 2
+        alpha = (torch.tanh(full_precision(self.matte_layer, x)) + 1) / 2
         return alpha[..., :height, :width]
 
     def _guide(self, image: Tensor) -> Tensor:

@@ -111,7 +111,7 @@ class IndexNet(MattingNetwork):
                 stages[f"decoder{k}"] = Stage(pre, x, layer.norm)
         x = F.relu6(self.draft(x))
         # Near 1, half precision cannot tell neighbouring 8-bit alphas apart.
-        return full_precision(self.matte, x)[..., :height, :width]
+        return full_precision(self.matte_layer, x)[..., :height, :width]
 
     def _pool(self, x: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
         """What is skipped to the decoder, the pooled map, and where to upsample."""

@@ -108,7 +108,7 @@ class MobileUnet(MattingNetwork):
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         x = F.relu(self.detail(x, picture), inplace=True)
         # Near 1, half precision cannot tell neighbouring 8-bit alphas apart.
-        return full_precision(self.matte, x)
+        return full_precision(self.matte_layer, x)
 
     def _last_in_bands(self, x: Tensor, picture: Tensor) -> Tensor:
         """The same of 64 rows at a time: of all maps the largest never exist whole."""

@@ -1,13 +1,16 @@
 """What all networks have: a name, a plan, a structure, stages; matting and segmentation."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.arrays import UNKNOWN, check_arrays, matte_of
 from models.channels import Axes, Channels, Norm, Plan
 from models.errors import InputError
 from models.layers.folding import fold
@@ -167,9 +170,10 @@ class Network(nn.Module):
             ValueError: a layer with parameters or statistics does not declare them.
         """
         axes: Axes = {}
+        layers = dict(self.named_modules())
         for entry in self.state_dict():
             place, _, own = entry.rpartition(".")
-            declared = getattr(self.get_submodule(place), "axes", {})
+            declared = getattr(layers[place], "axes", {})
             if own not in declared:
                 raise ValueError(f"{self.name}: {entry} declares no axes")
             axes[entry] = declared[own]
@@ -217,6 +221,39 @@ class MattingNetwork(Network):
         alpha = self.compute(image, trimap, None)
         return alpha if self.training else alpha.clamp(0, 1)
 
+    def matte(self, image: np.ndarray, trimap: np.ndarray) -> np.ndarray:
+        """The matte of a photograph at its own size, computed on the network's device.
+
+        Args:
+            image: uint8 (H,W,3), RGB.
+            trimap: uint8 (H,W) of 0, 128 (unknown) and 255.
+
+        Returns:
+            uint8 (H,W); known pixels are exactly 0 and 255.
+
+        Raises:
+            InputError: other arrays, or the matte is not finite.
+        """
+        image, trimap = check_arrays(image, trimap)
+        alpha = np.zeros(trimap.shape, np.float32)
+        if (trimap == UNKNOWN).any():
+            with evaluating(self):
+                (alpha,) = self.alphas(image[None], trimap[None])
+        return np.rint(255 * matte_of(alpha, trimap)).astype(np.uint8)
+
+    @property
+    def matte_layer(self) -> nn.Module:
+        """The layer `matte`, as files call it; by that name Python finds the method."""
+        return self._modules["matte"]
+
+    @torch.inference_mode()
+    def alphas(self, images: np.ndarray, trimaps: np.ndarray) -> np.ndarray:
+        """`forward` of arrays (N,H,W,3) and (N,H,W), 0 to 255; float32 (N,H,W)."""
+        device, kind = self.mean.device, self.mean.dtype
+        pictures = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 255
+        known = torch.from_numpy(trimaps).to(device)[:, None].float() / 255
+        return self(pictures.to(kind), known.to(kind))[:, 0].float().cpu().numpy()
+
     def compute(self, image: Tensor, trimap: Tensor, stages: Stages | None) -> Tensor:
         """The unclamped alpha; fills `stages` where given."""
         raise NotImplementedError
@@ -260,6 +297,18 @@ class SegmentationNetwork(Network):
 
     def example(self, batch: int = 1, height: int = 64, width: int = 64) -> tuple[Tensor]:
         return (self.mean.new_zeros(batch, 3, height, width),)
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Inside, the network is in evaluation mode; it comes back as it was."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 def unknown_region(trimap: Tensor) -> Tensor:

@@ -70,7 +70,7 @@ def test_colours_that_a_part_does_not_know_are_no_part_of_their_mean():
     network = models.build("mobile_unet", plan, guess=True).eval()
     image, trimap = noisy_picture(2, 200, 300), np.full((200, 300), 128, np.uint8)
     trimap[:20, :30], trimap[90:, 200:] = 255, 0
-    forward, seen = partial(compute_alphas, network, CPU, "float32"), []
+    forward, seen = partial(compute_alphas, network, "float32"), []
     layer = network.guess.everywhere
     with layer.register_forward_hook(lambda *call: seen.append(call[-1])):
         forward(image[None], trimap[None])
@@ -97,7 +97,7 @@ def test_another_thread_keeps_the_means_of_its_own_picture():
     trimap = np.full((64, 96), 128, np.uint8)
     found = []
     with whole_picture_means(
-        network, partial(compute_alphas, network, CPU, "float32"), dark, trimap, 96
+        network, partial(compute_alphas, network, "float32"), dark, trimap, 96
     ):
         work = Thread(target=lambda: found.append(whole(network, bright, trimap)))
         work.start()

@@ -39,7 +39,7 @@ def _enliven(network: Network) -> None:
         if network.structure["refine"]:
             nn.init.kaiming_normal_(network.refined.weight)
     if network.name == "gca":
-        network.matte.weight.data.mul_(10)
+        network.matte_layer.weight.data.mul_(10)
         for module in network.modules():
             if isinstance(module, GuidedAttention):  # else it averages the whole picture
                 module.features.conv.weight.data.mul_(20)
@@ -48,6 +48,6 @@ def _enliven(network: Network) -> None:
             getattr(network, f"decoder{k}").conv.weight.data.mul_(2)
         network.draft.norm.bias.data.fill_(2)  # else most is cut off at zero
     if network.name == "mobile_unet":
-        network.matte.weight.data.mul_(3)
+        network.matte_layer.weight.data.mul_(3)
     if network.name == "pspnet":
         network.scores.weight.data.mul_(30)

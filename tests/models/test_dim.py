@@ -85,7 +85,9 @@ def test_the_radius_is_how_far_the_matte_sees(refine):
     image, trimap = network.example(1, side, side)
     image = torch.rand_like(image).requires_grad_()
     start = side // 2 - 16
-    network.matte.register_forward_pre_hook(lambda _, args: (args[0] / args[0].mean().detach(),))
+    network.matte_layer.register_forward_pre_hook(
+        lambda _, args: (args[0] / args[0].mean().detach(),)
+    )
     cell = network.compute(image, trimap, None)[..., start : start + 32, start : start + 32]
     cell.sum().backward()
     rows = image.grad.abs().sum((0, 1, 3)).nonzero()

@@ -36,7 +36,7 @@ class Reader(MattingNetwork):
         more = [torch.cat([trimap, 1 - trimap], 1)] if self.structure["guess"] else []
         x = F.relu(self.first(torch.cat([image, *more], 1)))
         x = F.relu(self.second(torch.cat([x, *more, x.flip(-1), image], 1)))
-        return self.matte(x)
+        return self.matte_layer(x)
 
 
 @pytest.fixture

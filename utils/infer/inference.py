@@ -7,9 +7,12 @@ from functools import cache, partial
 
 import numpy as np
 import torch
+from torch import nn
 
 from models import Network
+from models.arrays import check_arrays, matte_of
 from models.errors import InputError
+from models.network import evaluating
 from utils.images.reading import to_8_bits
 from utils.images.trimap_values import UNKNOWN
 from utils.infer import memory
@@ -18,7 +21,7 @@ from utils.infer.global_context import whole_picture_means
 from utils.infer.options import MAX_SIZE, TILED, check_options
 from utils.infer.resized import matte_half, matte_resized, matte_windows
 from utils.infer.tiles import Tile, matte_tiles, plan_tiles
-from utils.networks.device import autocast, without_tf32
+from utils.networks.device import autocast, choose, without_tf32
 
 log = logging.getLogger(__name__)
 
@@ -65,43 +68,63 @@ class Inference:
         check_options({k: value for k, value in asdict(self).items() if k not in unused})
 
     def matte(
-        self, network: Network, image: np.ndarray, trimap: np.ndarray, device: torch.device
+        self,
+        network: Network,
+        image: np.ndarray,
+        trimap: np.ndarray,
+        device: torch.device | str | None = None,
     ) -> np.ndarray:
         """`alpha` as uint8 (H,W), rounded; known pixels are exactly 0 and 255."""
         return to_8_bits(self.alpha(network, image, trimap, device))
 
     def alpha(
-        self, network: Network, image: np.ndarray, trimap: np.ndarray, device: torch.device
+        self,
+        network: Network,
+        image: np.ndarray,
+        trimap: np.ndarray,
+        device: torch.device | str | None = None,
     ) -> np.ndarray:
         """The matte of a picture.
 
         Args:
-            network: on the device; `utils.networks.device.deployed` gives its fastest form.
+            network: in either mode, which stays; `utils.networks.device.deployed` gives its fastest
+                form.
             image: uint8 (H,W,3), RGB.
             trimap: uint8 (H,W) of 0, 128 and 255.
+            device: where the network is, if given.
 
         Returns:
             float32 (H,W) in [0, 1]; known pixels are exactly 0 and 1.
 
         Raises:
-            InputError: the two sizes differ, the network or the memory does not allow the mode,
-                the precision is none of the device's, or the matte is not finite.
+            InputError: other arrays, or the two differ in size; the network is none for matting,
+                not in float32, or elsewhere; the network or the memory does not allow the mode, the
+                precision is none of the device's, or the matte is not finite.
         """
+        if isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            network = network.module
+        self._check(network, device)
+        image, trimap = check_arrays(image, trimap)
+        alpha = np.zeros(trimap.shape, np.float32)
+        if (trimap == UNKNOWN).any():
+            with evaluating(network):
+                alpha = self._alpha(network, image, trimap)
+        return matte_of(alpha, trimap, half=self.precision == "float16")
+
+    def _check(self, network: Network, device: torch.device | str | None) -> None:
+        """Raise an `InputError` where the network cannot be used as it is."""
         if network.task != "matting":
             raise InputError(f"{network.name} is for {network.task}, it makes no mattes")
-        if image.shape[:2] != trimap.shape:
-            sizes = [f"{a.shape[1]} x {a.shape[0]}" for a in (image, trimap)]
-            raise InputError(f"the picture is {sizes[0]}, but its trimap {sizes[1]}; match them")
-        autocast(device, self.precision, option="--precision")  # refuses what cannot be
-        unknown = trimap == UNKNOWN
-        alpha = self._alpha(network, image, trimap, device) if unknown.any() else 0
-        matte = np.where(unknown, alpha, trimap == 255).astype(np.float32)
-        if not np.isfinite(matte).all():
-            cure = "its weights hold nan or infinity"
-            if self.precision == "float16":
-                cure = "float16 overflows, use bfloat16 or float32; or its weights hold nan"
-            raise InputError(f"the network's matte is not finite ({cure})")
-        return matte
+        there, kind = network.mean.device, network.mean.dtype
+        if kind != torch.float32:
+            raise InputError(
+                f"the network's weights are {str(kind).removeprefix('torch.')}; call "
+                "network.float(), and choose precision='bfloat16' or 'float16'"
+            )
+        given = choose(device) if isinstance(device, str) else device or there
+        if given.type != there.type or given.index not in (None, there.index):
+            raise InputError(f"the network is on {there}, not on {given}; call network.to(device)")
+        autocast(there, self.precision, option="--precision")  # refuses what cannot be
 
     def tiles(self, network: Network, unknown: np.ndarray) -> list[Tile]:
         """The tiles that `tile` would take for the unknown pixels, bool (H,W), of a picture."""
@@ -129,11 +152,9 @@ class Inference:
             )
         return HALO if network.radius is None else network.radius
 
-    def _alpha(
-        self, network: Network, image: np.ndarray, trimap: np.ndarray, device: torch.device
-    ) -> np.ndarray:
+    def _alpha(self, network: Network, image: np.ndarray, trimap: np.ndarray) -> np.ndarray:
         """The alpha of all pixels, known ones as the network has them, float32 (H,W)."""
-        forward = partial(compute_alphas, network, device, self.precision)
+        forward = partial(compute_alphas, network, self.precision)
         if self.mode in MAX_SIZE:
             size = self.max_size or MAX_SIZE[self.mode]
             if size < network.stride:
@@ -144,7 +165,7 @@ class Inference:
         if self.mode == "half":
             return matte_half(forward, image, trimap, network.stride)
         tiles = [] if self.mode == "whole" else self.tiles(network, trimap == UNKNOWN)
-        if self.mode == "whole" or self._takes_whole(network, trimap.shape, tiles, device):
+        if self.mode == "whole" or self._takes_whole(network, trimap.shape, tiles):
             return forward(image[None], trimap[None])[0]
         if network.radius is not None:
             exact = self.halo_of(network) >= network.radius
@@ -153,9 +174,7 @@ class Inference:
         with whole_picture_means(network, forward, image, trimap, self.tile):
             return matte_tiles(forward, image, trimap, tiles, self.batch, exact=False)
 
-    def _takes_whole(
-        self, network: Network, shape: tuple[int, int], tiles: list[Tile], device: torch.device
-    ) -> bool:
+    def _takes_whole(self, network: Network, shape: tuple[int, int], tiles: list[Tile]) -> bool:
         """Whether the picture as a whole is the better choice, and possible."""
         height, width = shape
         fits = height * width <= self.tile**2  # it takes no more than a tile may
@@ -166,34 +185,28 @@ class Inference:
             return False
         if fits:
             return True
-        limit = self.memory_mb * 2**20 if self.memory_mb else SPARE * memory.free(device)
-        return memory.needed(network, height, width) <= limit
+        needed = memory.needed(network, height, width)
+        if self.memory_mb:
+            return needed <= self.memory_mb * 2**20
+        return needed <= SPARE * memory.free(network.mean.device)
 
 
-@torch.inference_mode()
 def compute_alphas(
     network: Network,
-    device: torch.device,
     precision: str,
     images: np.ndarray,
     trimaps: np.ndarray,
     sides: Sides | None = None,
 ) -> np.ndarray:
-    """One pass of a network, arrays to array.
+    """One pass of a network, `MattingNetwork.alphas`.
 
     Args:
-        images, trimaps: (N,H,W,3) and (N,H,W), 0 to 255.
         sides: of tiles, those on which their picture goes on.
-
-    Returns:
-        float32 (N,H,W).
     """
-    pictures = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 255
-    known = torch.from_numpy(trimaps).to(device)[:, None].float() / 255
+    borders = Continued(sides) if sides else nullcontext()
     try:
-        borders = Continued(sides) if sides else nullcontext()
-        with autocast(device, precision), without_tf32(), borders:
-            alphas = network(pictures, known)
+        with autocast(network.mean.device, precision), without_tf32(), borders:
+            return network.alphas(images, trimaps)
     except RuntimeError as error:
         # What the CPU raises has no class of its own.
         if not isinstance(error, torch.cuda.OutOfMemoryError) and "alloc" not in str(error):
@@ -203,7 +216,6 @@ def compute_alphas(
             f"{count} x {width} x {height} pixels at once take more memory than there is; "
             "use mode tile, a smaller tile or batch"
         ) from error
-    return alphas[:, 0].float().cpu().numpy()
 
 
 @cache

@@ -1,0 +1,107 @@
+"""What Python hands to `Inference` and `network.matte`: arrays as strict as files, any network."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import models
+from tests.inference import CPU, Echo, noisy_picture, varied_dim, whole
+from tests.refusals import refused
+from tests.sets import disc
+from utils.images.trimap import make_trimap
+from utils.infer.inference import Inference
+
+IMAGE = noisy_picture(0, 60, 70)
+TRIMAP = make_trimap(disc(60, 70), 6)
+WHOLE = Inference("whole")
+
+
+@pytest.fixture(scope="module")
+def dim() -> models.Network:
+    return varied_dim()
+
+
+@pytest.mark.parametrize("mode", ["whole", "tile", "half"])
+def test_a_network_in_training_mode_gives_the_same_and_comes_back_as_it_was(mode):
+    network = varied_dim()
+    expected = Inference(mode).alpha(network, IMAGE, TRIMAP)
+    network.train()
+    kept = next(one for one in network.modules() if isinstance(one, nn.BatchNorm2d)).eval()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    modes = [one.training for one in network.modules()]
+    assert (Inference(mode).alpha(network, IMAGE, TRIMAP) == expected).all()
+    assert (network.matte(IMAGE, TRIMAP) == WHOLE.matte(network, IMAGE, TRIMAP)).all()
+    assert [one.training for one in network.modules()] == modes and not kept.training
+    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+
+
+def test_a_network_mattes_by_itself_as_inference_does(dim):
+    matte = dim.matte(IMAGE, TRIMAP)
+    assert (matte == WHOLE.matte(dim, IMAGE, TRIMAP, CPU)).all()
+    assert matte.dtype == np.uint8 and len(np.unique(matte[TRIMAP == 128])) > 9
+    known = np.where(TRIMAP == 128, 0, TRIMAP).astype(np.uint8)
+    echo = Echo()
+    assert (echo.matte(IMAGE, known) == known).all() and not echo.shapes
+
+
+@pytest.mark.parametrize(
+    "trimap",
+    [
+        np.where(TRIMAP == 128, np.uint8(127), TRIMAP),
+        TRIMAP // 127,
+        TRIMAP / 255,
+        TRIMAP.astype(np.int64),
+        TRIMAP == 255,
+        np.dstack([TRIMAP] * 3),
+        TRIMAP[:0],
+        TRIMAP[:-1],
+    ],
+)
+def test_trimaps_of_other_values_and_shapes_are_refused(dim, trimap):
+    for make in (WHOLE.alpha, WHOLE.matte, lambda network, *arrays: network.matte(*arrays)):
+        assert "trimap" in refused(make, dim, IMAGE, trimap)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [IMAGE / 255, IMAGE.astype(np.float32), IMAGE.astype(np.uint16), IMAGE[..., :2], IMAGE[None]],
+)
+def test_pictures_of_other_types_and_shapes_are_refused(dim, image):
+    for make in (WHOLE.alpha, WHOLE.matte, lambda network, *arrays: network.matte(*arrays)):
+        line = refused(make, dim, image, TRIMAP)
+        assert line.startswith(f"image: {image.dtype} {image.shape}; give uint8 (height, width, 3)")
+
+
+def test_grey_pictures_become_rgb_and_an_alpha_channel_is_ignored(dim):
+    expected = whole(dim, IMAGE, TRIMAP)
+    assert (whole(dim, np.dstack([IMAGE, TRIMAP]), TRIMAP) == expected).all()
+    grey = IMAGE[..., 0]
+    expected = whole(dim, np.dstack([grey] * 3), TRIMAP)
+    for image in (grey, grey[..., None]):
+        assert (whole(dim, image, TRIMAP) == expected).all()
+
+
+@pytest.mark.parametrize("mode", ["whole", "tile", "crop"])
+def test_arrays_may_lie_in_memory_as_they_like_and_stay_as_they_are(dim, mode):
+    options = Inference(mode)
+    expected = options.alpha(dim, IMAGE[::-1].copy(), TRIMAP[::-1].copy())
+    image, trimap = IMAGE.copy(), np.asfortranarray(TRIMAP)
+    image.flags.writeable = trimap.flags.writeable = False
+    found = options.alpha(dim, image[::-1], trimap[::-1])
+    assert (found == expected).all() and (image == IMAGE).all()
+
+
+def test_a_device_may_be_a_word_or_left_out_and_must_be_the_networks(dim):
+    expected = whole(dim, IMAGE, TRIMAP)
+    for device in ("cpu", None, torch.device("cpu")):
+        assert (WHOLE.alpha(dim, IMAGE, TRIMAP, device) == expected).all()
+    assert "device: 'gpu' is none" in refused(WHOLE.alpha, dim, IMAGE, TRIMAP, "gpu")
+    line = refused(WHOLE.alpha, dim, IMAGE, TRIMAP, torch.device("meta"))
+    assert line == "the network is on cpu, not on meta; call network.to(device)"
+
+
+def test_a_network_within_another_is_found_and_one_of_halves_is_refused(dim):
+    assert (whole(nn.DataParallel(dim), IMAGE, TRIMAP) == whole(dim, IMAGE, TRIMAP)).all()
+    line = refused(WHOLE.alpha, varied_dim().half(), IMAGE, TRIMAP)
+    assert line.startswith("the network's weights are float16; call network.float()")
