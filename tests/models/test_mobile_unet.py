@@ -56,7 +56,7 @@ def test_the_last_map_is_enlarged_linearly_and_read_with_the_picture():
 def test_the_last_layers_in_bands_are_those_of_the_whole_picture(monkeypatch, size):
     network = small("mobile_unet", guess=True)
     heights = []
-    network.matte.register_forward_hook(lambda _, maps, __: heights.append(maps[0].shape[-2]))
+    network.matte_layer.register_forward_hook(lambda _, maps, __: heights.append(maps[0].shape[-2]))
     with torch.no_grad():
         whole = network(*picture(*size))
         monkeypatch.setattr(mobile_unet, "BANDED", 0)
