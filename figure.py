@@ -75,14 +75,8 @@ def _draw_mattes(args: argparse.Namespace) -> None:
         Row(shown.read_photograph(example, mattes[example.name]), mattes[example.name], placed)
         for example, placed in zip(examples, insets.values(), strict=True)
     ]
-    style = (
-        400 if args.width is None else args.width,
-        args.inches,
-        args.scores,
-        args.font,
-        args.over,
-        args.beside,
-    )
+    width = 400 if args.width is None else args.width
+    style = (width, args.inches, args.scores, args.font, args.over, args.beside)
     write_figure(args.out, rows, *style)
     for name, placed in insets.items():
         words = [word for one in placed for word in ("--inset", f"{name}:{one}")]
@@ -104,71 +98,31 @@ def _check_options(args: argparse.Namespace) -> None:
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = arguments.parser(__doc__)
-    for name, what in (("image", "images"), ("trimap", "their trimaps")):
-        parser.add_argument(f"--{name}", type=arguments.path, metavar="DIR", help=what)
-    parser.add_argument("--alpha", type=arguments.path, metavar="DIR", help="ground truth")
-    parser.add_argument(
-        "--pred",
-        action="append",
-        metavar="LABEL=DIR",
-        help="mattes of one method; the label is the name of the folder by default; repeatable",
-    )
-    parser.add_argument(
-        "--widths",
-        type=arguments.path,
-        nargs="+",
-        metavar="FILE",
-        help="draw these pruned.tar instead",
-    )
-    parser.add_argument(
-        "--out", type=arguments.path, required=True, metavar="FILE", help=".png or .pdf"
-    )
-    parser.add_argument(
-        "--picture", action="append", metavar="NAME", help="a row, without suffix; repeatable"
-    )
-    parser.add_argument(
-        "--rows",
-        type=at_most("--rows", 100),
-        metavar="N",
-        help="number of rows without --picture (4)",
-    )
-    parser.add_argument(
-        "--inset",
-        action="append",
-        metavar="[NAME:]X,Y,SIZE",
-        help="a square to enlarge, in pixels, in one image or in all; repeatable",
-    )
-    parser.add_argument(
-        "--insets",
-        type=at_most("--insets", 100),
-        metavar="N",
-        help="squares of an image without --inset (2)",
-    )
-    parser.add_argument(
-        "--scores", action="store_const", const=True, help="print SAD under each matte"
-    )
-    parser.add_argument(
-        "--width",
-        type=at_most("--width", 8192),
-        metavar="N",
-        help="pixels of a cell (400)",
-    )
-    parser.add_argument(
-        "--inches", type=float, default=6.9, metavar="X", help="printed width; text is 8 pt (6.9)"
-    )
-    parser.add_argument("--font", type=arguments.path, metavar="FILE", help="TrueType or OpenType")
-    parser.add_argument(
-        "--over",
-        metavar="COLOUR",
-        help="show the foreground over white, #00b140, checker ... instead of the matte; "
-        "needs pymatting",
-    )
-    parser.add_argument(
-        "--beside",
-        action="store_const",
-        const=True,
-        help="with --over: show the matte, too, and left of it",
-    )
+    add, path = parser.add_argument, arguments.path
+    add("--image", type=path, metavar="DIR", help="images")
+    add("--trimap", type=path, metavar="DIR", help="their trimaps")
+    add("--alpha", type=path, metavar="DIR", help="ground truth")
+    label = "mattes of one method; the label is the name of the folder by default; repeatable"
+    add("--pred", action="append", metavar="LABEL=DIR", help=label)
+    add("--widths", type=path, nargs="+", metavar="FILE", help="draw these pruned.tar instead")
+    add("--out", type=path, required=True, metavar="FILE", help=".png or .pdf")
+    add("--picture", action="append", metavar="NAME", help="a row, without suffix; repeatable")
+    rows = "number of rows without --picture (4)"
+    add("--rows", type=at_most("--rows", 100), metavar="N", help=rows)
+    square = "a square to enlarge, in pixels, in one image or in all; repeatable"
+    add("--inset", action="append", metavar="[NAME:]X,Y,SIZE", help=square)
+    squares = "squares of an image without --inset (2)"
+    add("--insets", type=at_most("--insets", 100), metavar="N", help=squares)
+    add("--scores", action="store_const", const=True, help="print SAD under each matte")
+    width = "pixels of a cell (400)"
+    add("--width", type=at_most("--width", 8192), metavar="N", help=width)
+    inches = "printed width; text is 8 pt (6.9)"
+    add("--inches", type=float, default=6.9, metavar="X", help=inches)
+    add("--font", type=path, metavar="FILE", help="TrueType or OpenType")
+    over = "show the foreground over white, #00b140, checker ... instead of the matte; "
+    add("--over", metavar="COLOUR", help=over + "needs pymatting")
+    beside = "with --over: show the matte, too, and left of it"
+    add("--beside", action="store_const", const=True, help=beside)
     args = parser.parse_args(argv)
     missing = [f"--{name}" for name in ("image", "trimap", "pred") if not getattr(args, name)]
     if missing and not args.widths:

@@ -175,6 +175,9 @@ def test_what_was_looked_for_is_told(tmp_path):
         open_set(tmp_path)
     with pytest.raises(InputError, match=r"looked for original, mask, trimap"):
         open_set(tmp_path, "aim")
+    (tmp_path / "a.png").touch()
+    with pytest.raises(InputError, match=r"a\.png: is a file; give the folder that holds it"):
+        open_set(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"gone: no such folder; check --set"):
         open_set(tmp_path / "gone")
 

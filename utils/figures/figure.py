@@ -23,7 +23,6 @@ TEXT = 8  # printed points, as in a caption
 GAP, LINE = 1 / 60, 1 / 130  # of a cell's width
 OUTLINE = 160  # grey
 SMALLEST = 64
-LARGEST = 65_500  # pixels of a side of a JPEG
 CHECKER = "checker"
 SQUARES, LIGHT, DARK = 24, 230, 160  # of the checker: across a picture, and their greys
 
@@ -168,7 +167,6 @@ def _draw(
     gap = max(1, round(GAP * width))
     whole = len(cells[0]) * (width + gap) - gap
     across = max(len(row.insets) for row in rows)  # one enlargement in all rows
-    _require_possible(cells, whole, width)
     texts = [text for row in cells for cell in row for text in (cell.title, cell.note)]
     size = TEXT * whole / (72 * inches)
     letters = load_font(font, size, texts)
@@ -194,17 +192,6 @@ def _draw(
             middle = column * (width + gap) + width / 2, top + line / 2
             pen.text(middle, word, (0, 0, 0), letters, anchor="mm")
     return figure
-
-
-def _require_possible(cells: list[list[_Cell]], whole: int, width: int) -> None:
-    """Raise an `InputError` where the figure would have a side that no JPEG can have."""
-    shapes = [row[0].picture.shape[:2] for row in cells]
-    tall = sum(width * high // wide + width for high, wide in shapes)  # with its insets
-    if max(whole, tall) > LARGEST:
-        raise InputError(
-            f"--width {width}: the figure would be {whole} x {tall} pixels, more than {LARGEST}; "
-            "choose smaller cells or fewer rows"
-        )
 
 
 def _panel(cell: _Cell, insets: Sequence[Inset], across: int, width: int, gap: int) -> np.ndarray:

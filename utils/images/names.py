@@ -115,6 +115,13 @@ def pictures_in(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> lis
     return [folder / name for name in sorted((one.name for one in files), key=composed)]
 
 
+def no_folder(folder: Path, cure: str) -> str:
+    """What is wrong with a folder that is none."""
+    if folder.exists():
+        return f"{folder}: is a file; give the folder that holds it, {folder.parent}"
+    return f"{folder}: no such folder; {cure}"
+
+
 def unreadable(folder: Path | str, error: OSError) -> InputError:
     """The error of a folder whose content cannot be listed."""
     return InputError(f"{folder}: cannot be read ({error.strerror}); check its permissions")
@@ -147,10 +154,7 @@ def list_images(
     folder = Path(folder)
     images: dict[str, Path] = {}
     if not folder.is_dir():
-        told = "no such folder; make it and put pictures into it"
-        if folder.exists():
-            told = f"is a file; give the folder that holds it, {folder.parent}"
-        complain(f"{folder}: {told}", problems)
+        complain(no_folder(folder, "make it and put pictures into it"), problems)
         return images
     try:
         found, unread = pictures_in(folder, suffixes), unread_in(folder, suffixes)

@@ -7,6 +7,7 @@ from models.errors import InputError
 from utils.cli.advice import command
 from utils.config.options import RESULT, Config
 from utils.images.layouts import LAYOUTS, TRIMAP_KINDS, Layout, child, children, descend, folder_key
+from utils.images.names import no_folder
 from utils.images.trimap_values import LARGEST_RADIUS
 from utils.score.pictures import RADIUS, Picture, match, with_mattes
 
@@ -143,7 +144,7 @@ def open_set(
         InputError: no layout fits, or files are missing.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; check --set")
+        raise InputError(no_folder(folder, "check --set"))
     for name in (layout,) if layout else LAYOUTS:
         found = _alphamatting(folder) if name == "alphamatting" else _folders(folder, LAYOUTS[name])
         if found:
@@ -197,7 +198,7 @@ def saved_in(sets: dict[str, list[Picture]], mattes: Path) -> dict[str, list[Pic
     """
     saved = {}
     if not mattes.is_dir():
-        raise InputError(f"{mattes}: no such folder; check --pred")
+        raise InputError(no_folder(mattes, "check --pred"))
     for key, pictures in sets.items():
         if pictures[0].alpha is None:
             raise InputError(f"{pictures[0].image.parent}: has no truth beside it to score against")
