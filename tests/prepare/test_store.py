@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import pickle
+import resource
 import shutil
 from collections import namedtuple
 from pathlib import Path
@@ -69,6 +70,21 @@ def test_it_is_mapped_and_cannot_be_written_to_and_holds_no_file_open(root):
     assert len(list(Path("/proc/self/fd").iterdir())) == before
     with pytest.raises(ValueError, match="read-only"):
         stored[0].rgba[0, 0, 0] = 1
+
+
+def test_too_few_open_files_are_told_as_that(root):
+    build_store(root)
+    store, source = Store(root), foregrounds(root, "train")[0]
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Path(os.devnull).open() as file:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (file.fileno() + 1, limits[1]))
+        try:
+            with pytest.raises(
+                InputError, match=r"train0.*raise ulimit -n \(.*Too many open files"
+            ):
+                store.open(source)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_workers_change_nothing(root, tmp_path):

@@ -160,7 +160,12 @@ def _map(path: Path, cure: str) -> tuple[Stored, dict[str, str]]:
         return stored, metadata
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {cure}") from None
-    except (OSError, ValueError, LookupError, TypeError, RuntimeError):
+    except RuntimeError as error:  # of the system, which lacks files or memory
+        said = str(error).splitlines()[0]
+        raise InputError(
+            f"{path}: cannot be mapped; free memory, or raise ulimit -n ({said})"
+        ) from error
+    except (OSError, ValueError, LookupError, TypeError):
         raise InputError(f"{path}: damaged or not whole; {cure}") from None
 
 
