@@ -9,8 +9,8 @@ from utils.images.names import (
     clean,
     is_picture,
     is_visible,
-    key,
     list_images,
+    name_key,
     parse_composite,
     pictures_in,
     read_names,
@@ -43,12 +43,17 @@ def test_clean_names_are_one_line_of_text_and_stay_as_they_are(name):
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_one_name_written_differently_has_one_key(name):
-    assert key(key(name)) == key(name) == key(f"{name}.PNG") == key(f"{name}.jpg.Png")
+    assert (
+        name_key(name_key(name))
+        == name_key(name)
+        == name_key(f"{name}.PNG")
+        == name_key(f"{name}.jpg.Png")
+    )
 
 
 def test_one_name_has_one_key_with_whatever_blank_and_accent():
     for name in ("a\u00a0\u00e9", "a\u3000e\u0301", "A\u202f\u00c9", "a\u2009E\u0301"):
-        assert key(name) == key("a \u00e9")
+        assert name_key(name) == name_key("a \u00e9")
 
 
 def test_only_the_suffix_of_a_picture_is_left_out():

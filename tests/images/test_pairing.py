@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.refusals import refused
-from utils.images.names import key
+from utils.images.names import name_key
 from utils.images.pairing import Lookup, by_owner, find_partners, follow, partners
 
 names = st.sets(st.text("aAbB.jpg_1\u00e9e\u0301", min_size=1, max_size=6), max_size=12)
@@ -21,7 +21,7 @@ def files(*names: str) -> dict[str, Path]:
 def test_partners_are_mutual_and_mean_the_same(ours, theirs):
     found = partners(ours, theirs)
     assert {other: name for name, other in found.items()} == partners(theirs, ours)
-    assert all(key(name) == key(other) for name, other in found.items())
+    assert all(name_key(name) == name_key(other) for name, other in found.items())
     assert ours & theirs <= found.keys()
 
 

@@ -38,30 +38,30 @@ def is_picture(name: str, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> bool:
     return name.lower().endswith(suffixes) and is_visible(name)
 
 
-def composed(name: str) -> str:
+def nfc(name: str) -> str:
     """A name with its accents as others than macOS write them: in one character (NFC), not two."""
     return unicodedata.normalize("NFC", name)
 
 
 def name_of(path: Path) -> str:
-    """The name of a picture or a matte: that of its file, `composed`, without suffix."""
-    return composed(path.stem)
+    """The name of a picture or a matte: that of its file, composed, without suffix."""
+    return nfc(path.stem)
 
 
 def clean(name: str) -> str:
-    """A name, `composed`, that can be a line of a list: what cannot is `_`, blanks around it go."""
-    name = composed(name)
+    """A name, composed, that can be a line of a list: what cannot is `_`, blanks around it go."""
+    name = nfc(name)
     if not name.isprintable():
         name = "".join("_" if unicodedata.category(c) in UNFIT else c for c in name)
     return name.strip() or "_"
 
 
-def key(name: str) -> str:
+def name_key(name: str) -> str:
     """What the names of one picture share: no case, one form of accents and blanks, no suffix.
 
     A suffix is left over where `a.jpg` was saved as `a.jpg.png`.
     """
-    text = composed(composed(name).casefold())
+    text = nfc(nfc(name).casefold())
     if not text.isascii():
         text = "".join(" " if unicodedata.category(c) == "Zs" else c for c in text)
     while (bare := without_suffix(text)) != text:
@@ -112,7 +112,7 @@ def pictures_in(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> lis
             files = [one for one in entries if is_picture(one.name, suffixes) and not one.is_dir()]
     except OSError as error:
         raise unreadable(folder, error) from error
-    return [folder / name for name in sorted((one.name for one in files), key=composed)]
+    return [folder / name for name in sorted((one.name for one in files), key=nfc)]
 
 
 def no_folder(folder: Path, cure: str) -> str:

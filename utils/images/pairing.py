@@ -4,22 +4,22 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from utils.cli.problems import complain
-from utils.images.names import clean, key, parse_composite, without_suffix
+from utils.images.names import clean, name_key, parse_composite, without_suffix
 
 
 class Lookup:
-    """Finds names as people mean them: just so, or the only one of the same `key`."""
+    """Finds names as people mean them: just so, or the only one of the same `name_key`."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = dict.fromkeys(names)
-        alike: dict[str, list[str]] = {}
+        by_key: dict[str, list[str]] = {}
         for name in self._names:
-            alike.setdefault(key(name), []).append(name)
-        self._alone = {text: same[0] for text, same in alike.items() if len(same) == 1}
+            by_key.setdefault(name_key(name), []).append(name)
+        self._unique = {text: same[0] for text, same in by_key.items() if len(same) == 1}
 
     def find(self, text: str) -> str | None:
         """The name that is meant by `text`."""
-        return text if text in self._names else self._alone.get(key(text))
+        return text if text in self._names else self._unique.get(name_key(text))
 
     def owner(self, text: str) -> tuple[str, int | None] | None:
         """(NAME, None) of NAME, (NAME, k) of NAME_k, where NAME is one of the names.
@@ -29,25 +29,28 @@ class Lookup:
         name = self.find(text)
         if name is not None:
             return name, None
-        for written in (text, key(text)):
-            parsed = parse_composite(written)
-            name = self.find(parsed[0]) if parsed else None
+        for spelling in (text, name_key(text)):
+            composite = parse_composite(spelling)
+            name = self.find(composite[0]) if composite else None
             if name is not None:
-                return name, parsed[1]
+                return name, composite[1]
         return None
 
 
 def partners(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
-    """{name: its partner among `others`}: the same name; else the same `key`, once on each side."""
+    """{name: its partner among `others`}: the same name, or the same `name_key` if only one has it.
+
+    Where a name is on both sides, it is its own partner.
+    """
     names, others = list(names), list(others)
     exact = set(names) & set(others)
     ours, theirs = (Lookup(name for name in side if name not in exact) for side in (names, others))
-    found = {}
+    pairs = {}
     for name in names:
         other = name if name in exact else theirs.find(name)
         if other is not None and (name in exact or ours.find(other) == name):
-            found[name] = other
-    return found
+            pairs[name] = other
+    return pairs
 
 
 def find_partners(
@@ -69,25 +72,22 @@ def find_partners(
     Raises:
         InputError: a file has no partner.
     """
-    found = partners(files, others)
-    needed = set(found.values())
+    pairs = partners(files, others)
+    used = set(pairs.values())
     if shared:
         lookup = Lookup(others)
         for name in files:
-            parsed = parse_composite(name)
-            other = parsed and lookup.find(parsed[0])
+            composite = parse_composite(name)
+            other = composite and lookup.find(composite[0])
             if other:
-                found.setdefault(name, other)
-                needed.add(other)
-    lonely = [_lonely(path, folder) for name, path in files.items() if name not in found]
+                pairs.setdefault(name, other)
+                used.add(other)
+    single = [(path, folder) for name, path in files.items() if name not in pairs]
     if own is not None:
-        lonely += [_lonely(path, own) for name, path in others.items() if name not in needed]
-    complain(lonely, problems)
-    return {name: others[other] for name, other in found.items()}
-
-
-def _lonely(path: Path, folder: Path) -> str:
-    return f"{path}: no file of the same name in {folder}; add it, or remove this"
+        single += [(path, own) for name, path in others.items() if name not in used]
+    cure = "add it, or remove this"
+    complain([f"{path}: no file of the same name in {at}; {cure}" for path, at in single], problems)
+    return {name: others[other] for name, other in pairs.items()}
 
 
 def by_owner(
@@ -103,15 +103,15 @@ def by_owner(
         InputError: two files belong to the same.
     """
     lookup = Lookup(names)
-    found: dict[tuple[str, int | None], Path] = {}
+    owned: dict[tuple[str, int | None], Path] = {}
     others = []
     for name, path in files.items():
         owner = lookup.owner(name)
         if owner is None:
             others.append(path)
-        elif (first := found.setdefault(owner, path)) is not path:
+        elif (first := owned.setdefault(owner, path)) is not path:
             complain(f"{path}: means the same as {first.name}; remove one of them", problems)
-    return found, others
+    return owned, others
 
 
 def belongs_to_none(path: Path) -> str:

@@ -12,7 +12,7 @@ from utils.cli.processes import run
 from utils.cli.progress import progress_bar
 from utils.data.folders import Foreground
 from utils.data.importers.finding import Place, find_pictures
-from utils.images.names import clean, key, without_suffix
+from utils.images.names import clean, name_key, without_suffix
 from utils.images.pairing import Lookup, partners
 from utils.images.reading import check_same_size, read_alpha, read_image
 
@@ -121,10 +121,10 @@ def _merge_copies(
     """`files` with NAME for its copies NAME_0, NAME_1 and so on, for NAME in `names`."""
     merged: dict[str, Path] = {}
     known = Lookup(names)
-    present = {key(stem) for stem in files}
+    present = {name_key(stem) for stem in files}
     for stem, path in files.items():
         name, number = known.owner(stem) or (stem, None)
-        if number is None or key(name) in present:
+        if number is None or name_key(name) in present:
             merged[stem] = path
             continue
         first = merged.setdefault(name, path)

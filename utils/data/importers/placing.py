@@ -13,7 +13,7 @@ from utils.cli.problems import refuse
 from utils.cli.progress import progress_bar
 from utils.data.folders import Part
 from utils.disk.room import require_room
-from utils.images.names import composed, name_of, pictures_in
+from utils.images.names import name_of, nfc, pictures_in
 
 
 class Request(NamedTuple):
@@ -105,7 +105,7 @@ def put_pictures(request: Request, folders: Mapping[str, Mapping[str, Path]]) ->
             target, other = Path(place, f"{name}{file.suffix}"), there.get(name)
             if other is None:
                 pending[target] = file
-            elif composed(other.name) != target.name or not filecmp.cmp(file, other):
+            elif nfc(other.name) != target.name or not filecmp.cmp(file, other):
                 faults.append(
                     f"{file} would be {request.root / target}, but {other} is another file of that "
                     "name"
