@@ -19,6 +19,7 @@ from tests.trainings import tiny_config
 from utils.data.folders import foregrounds
 from utils.data.sources import Sources
 from utils.data.store import building as store_build
+from utils.data.store import files as store_files
 from utils.data.store.building import build_store
 from utils.data.store.files import Store, store_folder
 from utils.images.reading import read_alpha, read_image
@@ -70,6 +71,15 @@ def test_it_is_mapped_and_cannot_be_written_to_and_holds_no_file_open(root):
     assert len(list(Path("/proc/self/fd").iterdir())) == before
     with pytest.raises(ValueError, match="read-only"):
         stored[0].rgba[0, 0, 0] = 1
+
+
+def test_no_more_maps_are_kept_than_a_process_may_have(root, monkeypatch):
+    monkeypatch.setattr(store_files, "MOST_MAPS", 2)
+    build_store(root)
+    store, sources = Store(root), foregrounds(root, "train")
+    first, second, third = (store.open(source) for source in sources)
+    assert store.open(sources[2]) is third and store.open(sources[0]) is not first
+    assert np.array_equal(second.rgba, store.open(sources[1]).rgba)
 
 
 def test_too_few_open_files_are_told_as_that(root):

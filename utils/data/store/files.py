@@ -29,6 +29,7 @@ from utils.images.trimap import unknown_radius
 VERSION = "2"
 ARRAYS = ("rgba", "reach", "counts")  # the fields of `Stored` by their names in the file
 RADII = 256
+MOST_MAPS = 10_000  # at a time; Linux allows a process 65,530
 
 
 class Stored(NamedTuple):
@@ -83,6 +84,8 @@ class Store:
             InputError: its file is gone, not whole, or of another version.
         """
         if source.name not in self._maps:
+            if len(self._maps) >= MOST_MAPS:
+                self._maps.clear()
             self._maps[source.name] = _map(file_of(self._folder, source), self._cure)[0]
         return self._maps[source.name]
 
