@@ -11,7 +11,7 @@ from models.errors import InputError
 from models.files import saving as files
 from models.layers.basic import unit
 from models.network import MattingNetwork
-from models.restructure import restructured
+from models.registry import restructured
 from tests.refusals import refused
 from utils import config as configs
 from utils.networks.loading import new_network

@@ -11,8 +11,7 @@ from models import Network
 from models.errors import InputError
 from models.files import saving as files
 from models.files.imagenet import load_encoder
-from models.registry import checked
-from models.restructure import restructured
+from models.registry import checked, restructured
 from utils import config as configs
 from utils.cli.advice import with_config
 from utils.cli.arguments import CONFIGS
