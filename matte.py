@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options.add_argument("--save-trimap", action="store_true", help="the trimap that was used")
     options.add_argument("--overwrite", action="store_true", help="replace earlier results")
     options.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (auto)")
-    add_inference(options)
+    add_inference(options, mode="auto")
     args = options.parse_args(argv)
     if args.width is not None and args.mask is None:
         raise InputError("--width: is of a mask's trimap; give --mask")
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 raise InputError(f"{result}: is there already; --overwrite replaces it")
     device = choose(args.device)
     network = deployed(models.load(args.network), device)
-    inference = Inference(**{"mode": "auto", **given_inference(args)})
+    inference = Inference(**given_inference(args, mode="auto"))
     with progress_bar(total=len(photographs), desc="matting", unit="image") as bar:
         for photograph in photographs:
             image, trimap = read_photograph(photograph, args.width)

@@ -232,3 +232,15 @@ def test_an_error_map_is_black_where_nothing_counts_and_brighter_with_the_error(
     assert brightness[0] == brightness[1] < 10
     assert (np.diff(brightness[1:]) > 0).all()
     assert brightness[4] > 500
+
+
+def test_a_bar_in_a_name_does_not_end_its_cell_in_a_table(tmp_path):
+    row = {"name": "a", "SAD": 1.0, "MSE": 0.25, "Grad": 2.0, "Conn": 3.0}
+    scores = Scores("a|b", [row])
+    line = r"| a\|b | 1.00 | 0.2500 | 2.00 | 3.00 |"
+    assert scores.markdown() == line
+    assert summary([scores]).splitlines() == [
+        r"| network, unknown region |  SAD |    MSE | Grad | Conn |",
+        r"| ----------------------- | ---: | -----: | ---: | ---: |",
+        r"| a\|b                    | 1.00 | 0.2500 | 2.00 | 3.00 |",
+    ]

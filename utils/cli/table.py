@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], words: int = 1) -> str:
     """Aligned columns as Markdown: the first, or several of `words`, to the left, others right."""
-    cells = [list(header), *([str(cell) for cell in row] for row in rows)]
+    cells = [[escaped(str(cell)) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
 
     def line(row: Sequence[str]) -> str:
@@ -15,3 +15,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], words: int = 
 
     rule = ["-" * w for w in widths[:words]] + ["-" * (w - 1) + ":" for w in widths[words:]]
     return "\n".join([line(cells[0]), line(rule), *map(line, cells[1:])])
+
+
+def escaped(cell: str) -> str:
+    """The text of a cell in which a bar does not end it."""
+    return cell.replace("|", r"\|")

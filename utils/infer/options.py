@@ -18,14 +18,18 @@ MODES_OF = {
 INFERENCE = ("mode", "halo", "tile", "batch", "max_size", "memory_mb", "precision")
 
 
-def add_inference(parser: argparse.ArgumentParser) -> None:
-    """Give a script the options of `Inference`; None where they are not given."""
+def add_inference(parser: argparse.ArgumentParser, mode: str = "whole") -> None:
+    """Give a script the options of `Inference`; None where they are not given.
+
+    Args:
+        mode: which is meant then, see `given_inference`.
+    """
     group = parser.add_argument_group("inference")
     group.add_argument(
         "--mode",
         choices=MODES,
         help="whole: at full size, as published; tile: in bounded memory; auto: the cheaper of "
-        "these two; resize, crop, half: distorted, as others published (whole)",
+        f"these two; resize, crop, half: distorted, as others published ({mode})",
     )
     group.add_argument(
         "--halo",
@@ -44,14 +48,14 @@ def add_inference(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--precision", choices=PRECISIONS, help="of the network (float32)")
 
 
-def given_inference(arguments: argparse.Namespace) -> dict[str, object]:
-    """The options of `Inference` that were given, and the mode.
+def given_inference(arguments: argparse.Namespace, mode: str = "whole") -> dict[str, object]:
+    """The options of `Inference` that were given, and the mode, which is `mode` if not given.
 
     Raises:
         InputError: as `check_options`.
     """
     given = {name: value for name in INFERENCE if (value := getattr(arguments, name)) is not None}
-    options = {"mode": "whole", **given}
+    options = {"mode": mode, **given}
     check_options(options)
     return options
 

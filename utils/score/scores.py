@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 
 from models.files.atomic import atomic
-from utils.cli.table import table
+from utils.cli.table import escaped, table
 
 METRICS = ("SAD", "MSE", "Grad", "Conn")
 REGIONS = {"unknown": "unknown region", "all": "whole picture"}  # over which they are taken
@@ -47,7 +47,7 @@ class Scores:
         label, *values = self.cells()
         if self.about.get("region") == "all":
             label += f", {REGIONS['all']}"
-        return f"| {' | '.join([label, *values])} |"
+        return f"| {' | '.join([escaped(label), *values])} |"
 
     def write(self, folder: Path) -> None:
         """LABEL.json; LABEL.csv, one line a picture; LABEL.md, the row of a table of methods."""
