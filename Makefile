@@ -6,6 +6,7 @@
 # make test   the tests
 # make lint   ruff
 # make mutants  the method's code with one place changed at a time: do the tests notice
+# make page   the same in a browser, at http://localhost:8000; nothing leaves the machine
 # make bench  speed and memory, each beside a plain reference
 # Each makes the virtual environment it needs; VENV=path chooses where.
 
@@ -21,7 +22,7 @@ SHIPPED := --network large --network medium --network small
 # How a training begins whose checkpoint is the file $(1): where one was stopped, or anew.
 begin = $(if $(FRESH),--overwrite,$(if $(wildcard result/$(NAME)/$(1)),--resume,--overwrite))
 
-.PHONY: demo demo-scratch test mutants lint bench clean
+.PHONY: demo demo-scratch test mutants lint bench page clean
 
 demo-scratch: NAME = sample
 demo demo-scratch: $(VENV)/.runs
@@ -56,6 +57,27 @@ bench: $(VENV)/.runs
 	$(RUN) benchmarks/attention.py
 	$(RUN) benchmarks/deployed.py
 
+PORT ?= 8000
+RUNTIME = onnxruntime-web-1.30.0
+RUNTIME_SHA256 = d2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71
+
+page: page/models/small.onnx page/models/large.onnx page/vendor/ort.wasm.bundle.min.mjs
+	@echo "http://localhost:$(PORT)"
+	$(RUN) -m http.server --bind 127.0.0.1 --directory page $(PORT)
+
+page/models/%.onnx: pretrained/%.safetensors | $(VENV)/.deploy
+	mkdir -p $(@D)
+	$(RUN) export.py --network $* --out $@
+
+# onnxruntime-web from npm's registry, by version and hash.
+page/vendor/ort.wasm.bundle.min.mjs:
+	mkdir -p $(@D)
+	cd $(@D) && npm pack --silent $(subst web-,web@,$(RUNTIME)) > /dev/null
+	cd $(@D) && echo "$(RUNTIME_SHA256)  $(RUNTIME).tgz" | sha256sum --check --quiet
+	tar xzf $(@D)/$(RUNTIME).tgz -C $(@D) --strip-components=2 package/dist/ort-wasm-simd-threaded.wasm package/dist/$(@F)
+	rm $(@D)/$(RUNTIME).tgz
+	touch $@
+
 clean:
 	rm -rf $(VENV) result/demo result/sample result/sample_* data/sample/train/store data/sample/test/composed
 
@@ -66,6 +88,10 @@ $(VENV)/bin/pip:
 
 $(VENV)/.runs: requirements.txt | $(VENV)/bin/pip
 	$(RUN) -m pip install --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/.deploy: requirements-deploy.txt $(VENV)/.runs
+	$(RUN) -m pip install --quiet -r requirements-deploy.txt
 	touch $@
 
 $(VENV)/.tests: requirements-dev.txt $(VENV)/.runs
