@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leav
 
 from models.errors import InputError
 from utils.cli import arguments
-from utils.cli.advice import command
+from utils.cli.advice import dataset_command
 from utils.cli.arguments import SEED, at_most, refuse_given
 from utils.cli.command import run
 from utils.data.check import check_set
@@ -70,7 +70,7 @@ def _import(args: argparse.Namespace, root: Path) -> None:
     imported = import_set(
         args.kind, args.source, root, part=args.part, workers=args.workers, link=bool(args.link)
     )
-    print(f"{root}: {imported}; next: {command('pre_process.py', root)}")
+    print(f"{root}: {imported}; next: {dataset_command('pre_process.py', root)}")
 
 
 def _check(args: argparse.Namespace, root: Path) -> None:
@@ -112,7 +112,7 @@ def _prepare(args: argparse.Namespace, root: Path) -> None:
         )
         print(f"{composed}: {len(foregrounds(root, 'test')) * count} composites")
     if "train" in present:
-        print(f"next: {command('data_gen.py', root)}")
+        print(f"next: {dataset_command('data_gen.py', root)}")
 
 
 def _per_foreground(args: argparse.Namespace) -> int:

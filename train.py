@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leav
 
 from models.errors import InputError
 from utils.cli import arguments
-from utils.cli.advice import with_config
+from utils.cli.advice import config_command
 from utils.cli.command import run
 from utils.config import load
 from utils.disk.files import require_target
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     last, best, resume = "checkpoint.tar", "BEST_checkpoint.tar", args.resume
     with run_lock(config, (last, best), resume=resume, overwrite=args.overwrite):
         fit(objective(), config, "train", last=last, best=best, resume=resume)
-    score = with_config("test.py", config)
+    score = config_command("test.py", config)
     print(f"the best network is {config.folder / best}; score it with {score}")
 
 

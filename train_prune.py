@@ -37,7 +37,7 @@ import models
 from models.errors import InputError
 from models.files import saving as files
 from utils.cli import arguments
-from utils.cli.advice import with_config
+from utils.cli.advice import config_command
 from utils.cli.table import table
 from utils.config import load
 from utils.networks.cost import comparison
@@ -120,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     widths = [(group, width, small.plan[group]) for group, width in network.plan.items()]
     print(table(("group", "before", "after"), widths))
     print(comparison({"teacher": teacher, "pruned": small}))
-    print(f"the cut network is {pruned}; train it with {with_config('train_pruned.py', config)}")
+    print(f"the cut network is {pruned}; train it with {config_command('train_pruned.py', config)}")
 
 
 if __name__ == "__main__":

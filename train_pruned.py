@@ -24,7 +24,7 @@ import models
 from models.errors import InputError
 from models.files import saving as files
 from utils.cli import arguments
-from utils.cli.advice import with_config
+from utils.cli.advice import config_command
 from utils.config import load
 from utils.networks.loading import open_pruned, open_teacher, set_seed
 from utils.train.checkpoint import run_lock
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with run_lock(config, (last, best), resume=resume, overwrite=args.overwrite):
         objective, origin = objective_and_origin()
         fit(objective, config, "train_pruned", last=last, best=best, origin=origin, resume=resume)
-    score = with_config("test.py", config)
+    score = config_command("test.py", config)
     print(f"the best network is {config.folder / best}; score it with {score}")
 
 

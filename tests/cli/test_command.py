@@ -20,6 +20,7 @@ from tests.scripts import REPOSITORY, refusal
 from utils.cli import command
 from utils.cli.arguments import CONFIGS
 from utils.cli.command import error_message, missing_packages, run
+from utils.cli.table import table
 
 SCRIPTS = sorted(path.name for path in REPOSITORY.glob("*.py"))
 
@@ -209,6 +210,16 @@ def test_an_output_that_is_closed_is_none():
         ["bash", "-c", line], cwd=REPOSITORY, env={**os.environ, "PROGRAM": program}, timeout=60
     )
     assert ended.returncode == 0
+
+
+def test_too_many_open_files_name_the_limit():
+    error = OSError(errno.EMFILE, "Too many open files", "a.png")
+    assert error_message(error).startswith("too many open files; raise their limit (ulimit -n")
+
+
+def test_a_bar_in_a_name_does_not_end_its_cell():
+    header, _, row = table(("name", "SAD"), [("a|b", 1)]).splitlines()
+    assert row == r"| a\|b |   1 |" and len(header) == len(row)
 
 
 def test_names_that_the_terminal_cannot_show_are_written_with_escapes(monkeypatch):

@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from utils.config.options import Config
 
 
-def command(script: str, root: Path | str, *more: str) -> str:
+def dataset_command(script: str, root: Path | str, *more: str) -> str:
     """`python SCRIPT --dataset NAME`, with `--data-root` where the data set is not in data/."""
     root = Path(root)
     place = [] if root.parent == Path("data") else ["--data-root", str(root.parent)]
     return _line(script, "--dataset", root.name, *place, *more)
 
 
-def with_config(script: str, config: "Config", *more: str) -> str:
+def config_command(script: str, config: "Config", *more: str) -> str:
     """`python SCRIPT --config FILE`, with the overrides that were given."""
     return _line(script, *config.words, *more)
 

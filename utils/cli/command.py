@@ -1,5 +1,6 @@
 """How every script starts and ends: one line and exit code 2 for bad input, logging to stderr."""
 
+import errno
 import logging
 import os
 import signal
@@ -93,6 +94,8 @@ def error_message(error: BaseException) -> str | None:
     if isinstance(error, BrokenPipeError):
         return "standard output was closed before all was written"
     if isinstance(error, OSError):
+        if error.errno == errno.EMFILE:
+            return "too many open files; raise their limit (ulimit -n 4096), or use fewer workers"
         if error.filename is None:
             return error.strerror or message
         return f"{os.fsdecode(error.filename)}: {error.strerror or message}; check the path"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from models.errors import InputError
-from utils.cli.advice import command
+from utils.cli.advice import dataset_command
 from utils.cli.problems import complain
 from utils.images.names import list_images, read_names
 from utils.images.pairing import find_partners, follow
@@ -31,7 +31,7 @@ def parts(root: Path | str) -> list[Part]:
     present = [part for part in get_args(Part) if (Path(root) / part).is_dir()]
     if not present:
         layout = LAYOUT.format(part="train")
-        importing = command("pre_process.py", root, "--kind", "KIND", "--from", "SOURCE")
+        importing = dataset_command("pre_process.py", root, "--kind", "KIND", "--from", "SOURCE")
         raise InputError(
             f"{root}: neither train nor test is in it; {layout}, or import a data set with "
             f"{importing} (see data/README.md)"

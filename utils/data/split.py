@@ -11,7 +11,7 @@ import numpy as np
 
 from models.errors import InputError
 from models.files.atomic import atomic
-from utils.cli.advice import command
+from utils.cli.advice import dataset_command
 from utils.cli.problems import complain
 from utils.data.folders import foregrounds
 from utils.disk.lock import folder_lock
@@ -136,7 +136,7 @@ def read_split(
     by_composite = any(
         line not in present and parse_composite(line, present) for line in train + valid
     )
-    again = command("data_gen.py", root, *(("--by", "composite") if by_composite else ()))
+    again = dataset_command("data_gen.py", root, *(("--by", "composite") if by_composite else ()))
     what = "is no composite NAME_k of a foreground" if by_composite else "is not"
     wrong += [
         f"{root / file}: lists {line}, which {what} in {root / 'train' / 'fg'}; run {again} again"
@@ -177,7 +177,7 @@ def _meant(line: str, present: set[str], lookup: Lookup) -> str:
 
 
 def _lines(path: Path, problems: list[str]) -> list[str]:
-    again = command("data_gen.py", path.parent)
+    again = dataset_command("data_gen.py", path.parent)
     if not path.exists():
         problems.append(f"{path}: no such file; run {again} first")
         return []

@@ -13,7 +13,7 @@ from models.files import saving as files
 from models.files.imagenet import load_encoder
 from models.registry import checked, restructured
 from utils import config as configs
-from utils.cli.advice import with_config
+from utils.cli.advice import config_command
 from utils.cli.arguments import CONFIGS
 from utils.config.options import Config
 from utils.networks.cost import parameters
@@ -90,7 +90,7 @@ def open_pruned(config: Config) -> tuple[Network, dict[str, str]]:
     path = config.folder / "pruned.tar"
     if not path.is_file():
         raise InputError(
-            f"{path}: nothing pruned yet; run {with_config('train_prune.py', config)} first"
+            f"{path}: nothing pruned yet; run {config_command('train_prune.py', config)} first"
         )
     network = models.load(path)
     return network, {path.name: files.fingerprint(network)}
@@ -127,7 +127,7 @@ def trained_networks(config: Config) -> dict[str, str]:
     if not networks:
         raise InputError(
             f"{config.folder}: neither {student.name} nor {pruned.name}; train first, with "
-            f"{with_config('train.py', config)}, or name a network with --network"
+            f"{config_command('train.py', config)}, or name a network with --network"
         )
     if "pruned" in networks and (config.folder / "pruned.tar").is_file():
         _check_origin(pruned, config)
@@ -142,7 +142,7 @@ def _check_origin(path: Path, config: Config) -> None:
     if content.get("plan") != pruned.plan or (known and not metadata.items() >= origin.items()):
         raise InputError(
             f"{path}: was not trained from the pruned.tar beside it, which is another network; run "
-            f"{with_config('train_pruned.py', config, '--overwrite')}, or name what to score with "
+            f"{config_command('train_pruned.py', config, '--overwrite')}, or name what to score with "
             "--network"
         )
 
@@ -170,10 +170,10 @@ def _teacher_path(config: Config) -> Path:
 def _training(path: Path, config: Config) -> str:
     """The command that trains a config's teacher `path`: by itself, or by one of our configs."""
     if path.parent == config.folder:
-        return with_config("train.py", config)
+        return config_command("train.py", config)
     same = [word for word in config.words if word.startswith(DATA_OPTIONS)]
     for file in sorted(CONFIGS.glob("*.yaml")):
         other = configs.load(file, same)
         if other.folder == path.parent:
-            return with_config("train.py", other)
+            return config_command("train.py", other)
     return "python train.py and the config of this save_dir"

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from models.errors import InputError
-from utils.cli.advice import command
+from utils.cli.advice import dataset_command
 from utils.config.options import RESULT, Config
 from utils.images.layouts import LAYOUTS, TRIMAP_KINDS, Layout, child, children, descend, folder_key
 from utils.images.names import no_folder
@@ -95,7 +95,7 @@ def _how_to_compose(config: Config) -> str:
     missing = data.dataset != SAMPLE and not source.is_dir()
     first = f" once foregrounds are in {source} (see data/README.md)" if missing else ""
     return (
-        f"compose it with {command('pre_process.py', data.folder)}{first}, or give "
+        f"compose it with {dataset_command('pre_process.py', data.folder)}{first}, or give "
         "--image, --alpha and --trimap"
     )
 
@@ -155,7 +155,7 @@ def open_set(
             }
     tried = _folder_names(LAYOUTS[layout]) if layout else f"tried {', '.join(LAYOUTS)}"
     ours = (folder / "test" / "fg").is_dir()
-    how = f", or compose the set with {command('pre_process.py', folder)}" if ours else ""
+    how = f", or compose the set with {dataset_command('pre_process.py', folder)}" if ours else ""
     raise InputError(
         f"{folder}: holds the folders of no test set ({tried}); name them with --image, --alpha "
         f"and --trimap{how}"

@@ -18,7 +18,7 @@ import numpy as np
 
 from models.errors import InputError
 from models.files.atomic import shortened
-from utils.cli.advice import command
+from utils.cli.advice import dataset_command
 from utils.cli.problems import tolerate
 from utils.data.folders import Foreground
 from utils.disk.files import record, require_regular, unchanged
@@ -58,7 +58,7 @@ class Store:
 
     def __init__(self, root: Path | str) -> None:
         self._folder = store_folder(root)
-        self._cure = f"run {command('pre_process.py', root)}"
+        self._cure = f"run {dataset_command('pre_process.py', root)}"
         self._maps: dict[str, Stored] = {}
         if not self._folder.is_dir():
             raise InputError(f"{self._folder}: no training store; {self._cure}")
