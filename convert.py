@@ -20,11 +20,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
-
 from utils.cli.command import run  # first, since it says which packages are missing
 
 # isort: split
-
 import models
 from models.errors import InputError
 from models.files import saving as files

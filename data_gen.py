@@ -17,11 +17,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
+from utils.cli.command import run  # first, since it says which packages are missing
 
+# isort: split
 from models.errors import InputError
 from utils.cli import arguments
 from utils.cli.arguments import SEED, at_most
-from utils.cli.command import run
 from utils.data.split import write_split
 from utils.data.voc.folders import is_voc
 

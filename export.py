@@ -4,19 +4,22 @@
     python export.py --network result/SPKD/BEST_pruned.tar --out pruned.onnx --precision float16
     python export.py --network large --out large.onnx --signature vitmatte
 
-Inputs `image` (N,3,H,W), RGB in [0, 1], and `trimap` (N,1,H,W) with 0, 128/255 and 1, of any
-size; output `alpha` (N,1,H,W). With --signature vitmatte the input is `pixel_values` (N,4,H,W), RGB
-scaled to [-1, 1] and the trimap, H and W multiples of 32, and the output `alphas`: what tools feed
-ViTMatte. Everything else is inside. Needs pip install -r requirements-deploy.txt.
+Reads what `test.py --network` takes. Writes --out, whose inputs are `image` (N,3,H,W), RGB in [0,
+1], and `trimap` (N,1,H,W) with 0, 128/255 and 1, of any size; output `alpha` (N,1,H,W). With
+--signature vitmatte the input is `pixel_values` (N,4,H,W), RGB scaled to [-1, 1] and the trimap, H
+and W multiples of 32, and the output `alphas`: what tools feed ViTMatte. Everything else is inside.
+Needs pip install -r requirements-deploy.txt.
 """
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
 from utils.cli.command import run  # first, since it says which packages are missing
 
 # isort: split
-from pathlib import Path
-
 import models
 from models.errors import InputError
 from utils.cli.arguments import parser, path

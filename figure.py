@@ -26,11 +26,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
+from utils.cli.command import run  # first, since it says which packages are missing
 
+# isort: split
 from models.errors import InputError
 from utils.cli import arguments
 from utils.cli.arguments import at_most, refuse_given
-from utils.cli.command import run
 from utils.disk.files import require_target
 from utils.figures import examples as shown
 from utils.figures.figure import Row, check_backdrop, check_name, write_figure

@@ -4,15 +4,19 @@
     python matte.py photo.jpg --mask mask.png --cutout --background '#3a6ea5'
     python matte.py photos --trimap trimaps --out mattes --network large
 
-Writes NAME_matte.png beside each photograph, or into --out; with --cutout NAME_cutout.png, RGBA
-with the foreground's own colours, so that no halo of the old background stays; with --background (a
-picture or a colour) NAME_composite.png; with --save-trimap NAME_trimap.png. A mask may be any grey
-picture, a soft matte or an RGBA cut-out: unknown is what is near its edge, --width pixels or
-percent to each side. EXIF orientation is applied to all files. Nothing is replaced without
---overwrite.
+Reads photographs and what marks their foregrounds. Writes NAME_matte.png beside each photograph, or
+into --out; with --cutout NAME_cutout.png, RGBA with the foreground's own colours, so that no halo
+of the old background stays; with --background (a picture or a colour) NAME_composite.png; with
+--save-trimap NAME_trimap.png. A mask may be any grey picture, a soft matte or an RGBA cut-out:
+unknown is what is near its edge, --width pixels or percent to each side. EXIF orientation is
+applied to all files. Nothing is replaced without --overwrite.
 """
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
 from utils.cli.command import run  # first, since it says which packages are missing
 

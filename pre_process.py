@@ -23,12 +23,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
+from utils.cli.command import run  # first, since it says which packages are missing
 
+# isort: split
 from models.errors import InputError
 from utils.cli import arguments
 from utils.cli.advice import dataset_command
 from utils.cli.arguments import SEED, at_most, refuse_given
-from utils.cli.command import run
 from utils.data.check import check_set
 from utils.data.compose.testing import compose_test_set
 from utils.data.compose.training import compose_training_set

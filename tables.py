@@ -21,10 +21,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
+from utils.cli.command import run  # first, since it says which packages are missing
 
+# isort: split
 from models.errors import InputError
 from utils.cli.arguments import at_most, parser, path
-from utils.cli.command import run
 from utils.tables import rows
 from utils.tables.report import states, write
 from utils.tables.running import fill

@@ -34,11 +34,12 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
+from utils.cli.command import run  # first, since it says which packages are missing
 
+# isort: split
 from models.errors import InputError
 from utils.cli import arguments
 from utils.cli.arguments import at_most, refuse_given
-from utils.cli.command import run
 from utils.config import load
 from utils.config.options import Config
 from utils.disk.files import require_folder, require_target

@@ -24,11 +24,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
+from utils.cli.command import run  # first, since it says which packages are missing
 
+# isort: split
 from models.errors import InputError
 from utils.cli import arguments
 from utils.cli.advice import config_command
-from utils.cli.command import run
 from utils.config import load
 from utils.disk.files import require_target
 from utils.figures.samples import write_samples

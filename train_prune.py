@@ -29,7 +29,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # also where PYTHONSAFEPATH leaves it out
 
-
 from utils.cli.command import run  # first, since it says which packages are missing
 
 # isort: split

@@ -22,7 +22,7 @@ from utils.cli.arguments import CONFIGS
 from utils.cli.command import error_message, missing_packages, run
 from utils.cli.table import table
 
-SCRIPTS = sorted(path.name for path in REPOSITORY.glob("*.py"))
+SCRIPTS = sorted(path.name for path in REPOSITORY.glob("*.py") if "run(main)" in path.read_text())
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch, tmp_path):

@@ -142,8 +142,8 @@ def _check_origin(path: Path, config: Config) -> None:
     if content.get("plan") != pruned.plan or (known and not metadata.items() >= origin.items()):
         raise InputError(
             f"{path}: was not trained from the pruned.tar beside it, which is another network; run "
-            f"{config_command('train_pruned.py', config, '--overwrite')}, or name what to score with "
-            "--network"
+            f"{config_command('train_pruned.py', config, '--overwrite')}, or name what to score "
+            "with --network"
         )
 
 
