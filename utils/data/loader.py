@@ -4,8 +4,8 @@ import errno
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.queues import Queue
 from typing import NamedTuple
 
@@ -82,39 +82,43 @@ class Loader(DataLoader):
         Args:
             stop: what becomes true when a batch is no longer to be waited for; they end then.
         """
-        if self.num_workers:
-            require_means_of_workers()
-        with withheld_from_workers():  # or a signal could reach a worker before it ignores them
-            results = super().__iter__()
-        workers = getattr(results, "_workers", ())
-        if workers:
-            results._try_get_data = _Wait(results._try_get_data, stop)
+        workers = ()
         try:
+            if self.num_workers:
+                require_means_of_workers()
+            with withheld_from_workers():  # or one could be signalled before it ignores that
+                results = super().__iter__()
+            if self.num_workers:
+                workers = results._workers
+                get = results._try_get_data
+                results._try_get_data = lambda: _refuse_stopped(stop) or get(POLL)
             yield self._checked(results)
         except (RuntimeError, OSError, EOFError) as error:  # PyTorch raises it at any place
             for worker in workers if isinstance(error, ConnectionError | EOFError) else ():
-                worker.join(1)  # one that was just killed has no exit code yet
+                with suppress(RuntimeError):  # PyTorch's again
+                    worker.join(1)  # one that was just killed has no exit code yet
             cause = worker_error(error, [worker.exitcode for worker in workers])
-            if not workers or cause is None:
+            if not self.num_workers or cause is None:
                 raise
             raise cause from None
         finally:
             # Workers ignore signals, and a traceback may keep their iterator alive: without this
             # the interpreter would wait for them for ever at its end.
             if workers:
-                results._shutdown_workers()
+                with suppress(RuntimeError):  # of a worker that ended meanwhile
+                    results._shutdown_workers()
 
     def _checked(self, results: Iterator[SampleResult]) -> Iterator[NamedTuple]:
         """The samples of results, with one line for what goes wrong."""
-        told = False
+        warned = False
         try:
             for sample, problems in results:
                 self.failures.add(problems)
-                if isinstance(sample[0], np.ndarray):
-                    if not told:
-                        log.warning("/dev/shm is full, so batches take a slower way; %s", SHM)
-                    told = True
-                yield type(sample)(*map(_as_tensor, sample))
+                if isinstance(sample[0], np.ndarray) and not warned:
+                    log.warning("/dev/shm is full, so batches take a slower way; %s", SHM)
+                    warned = True
+                parts = (None if part is None else torch.as_tensor(part) for part in sample)
+                yield type(sample)(*parts)
         except _Stopped:
             return
         except InputError as error:
@@ -128,16 +132,9 @@ class _Stopped(Exception):
     """A batch is no longer waited for."""
 
 
-class _Wait:
-    """How a loader waits for its workers: it looks whether to stop."""
-
-    def __init__(self, get: Callable, stop: object) -> None:
-        self._get, self._stop = get, stop
-
-    def __call__(self) -> tuple[bool, object]:
-        if self._stop:
-            raise _Stopped
-        return self._get(POLL)
+def _refuse_stopped(stop: object) -> None:
+    if stop:
+        raise _Stopped
 
 
 def _collate(results: list[SampleResult]) -> SampleResult:
@@ -162,10 +159,6 @@ def _stacked(parts: Sequence[Tensor]) -> Tensor | np.ndarray:
         if exit_code(error) == errno.EMFILE:
             raise
         return batch.numpy()
-
-
-def _as_tensor(part: Tensor | np.ndarray | None) -> Tensor | None:
-    return torch.from_numpy(part) if isinstance(part, np.ndarray) else part
 
 
 def training_loader(sources: TrainingData, batch_size: int, epochs: int, pin: bool) -> Loader:
