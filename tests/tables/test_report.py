@@ -11,7 +11,7 @@ from tests.scripts import REPOSITORY
 from tests.tables.stub import Scripts, filled, line_of, put, told
 from utils.tables import rows, running
 from utils.tables.report import _number, _points
-from utils.tables.results import collect
+from utils.tables.results import Line, Time, add_times, collect
 
 
 def test_the_table_has_means_spreads_costs_and_what_is_published(tabled):
@@ -61,6 +61,14 @@ def test_times_are_told_for_one_time_of_the_teacher(tabled, monkeypatch):
     monkeypatch.setattr(running, "time", loaded)
     filled(Scripts())
     assert line_of("UNI")[-3:-2] == ["10.00"] and line_of("teacher")[-3:-2] == ["40.00"]
+
+
+def test_times_of_two_teachers_are_told_apart():
+    teachers = {Path(name): Line(name, (), 0) for name in "ab"}
+    rows = [{}, {}]
+    times = [Time(10.0, 40.0, Path("a"), rows[0]), Time(10.0, 20.0, Path("b"), rows[1])]
+    add_times(times, teachers)
+    assert [row["milliseconds"] for row in rows] == [10.0, 10.0]
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "configs/tables").glob("*.yaml")))

@@ -90,7 +90,7 @@ def collect(table: Table, test: str) -> tuple[list[Line], Mapping[str, float]]:
             if {"network", "teacher"} <= time.keys():
                 pair = time["network"], time["teacher"]
                 times.append(Time(*pair, run.teacher, line.values[run.seed]))
-    _add_times(times, {run.network: lines["", name] for name, run in teachers.items()})
+    add_times(times, {run.network: lines["", name] for name, run in teachers.items()})
     return [*lines.values(), *_only_published(table, lines)], floor
 
 
@@ -123,7 +123,7 @@ def _write(path: Path, rows: Sequence[Sequence[object]]) -> None:
         temporary.write_text(buffer.getvalue(), encoding="utf-8")
 
 
-def _add_times(times: Sequence[Time], teachers: Mapping[Path, Line]) -> None:
+def add_times(times: Sequence[Time], teachers: Mapping[Path, Line]) -> None:
     """All networks of a teacher are told for one time of that, the shortest.
 
     Each was measured in turns with its teacher: what else the machine did then falls on both, and
