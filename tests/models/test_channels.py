@@ -8,7 +8,6 @@ from torch.nn import functional as F
 from models.channels import Channels, Norm, Scale
 from models.errors import InputError
 from models.layers.basic import Unit, unit
-from models.layers.mobilenet_v2 import InvertedResidual
 from models.network import Network
 from tests.silencing import check_cut, randomised
 from utils.prune import cut, gates, open_gates
@@ -43,20 +42,6 @@ class Strides(Toy):
 
     def compute(self, x, stages):
         return self.out(F.relu(self.c(F.relu(self.b(F.relu(self.a(x)))))))
-
-
-class Depthwise(Toy):
-    """Inverted residuals: expansion, depthwise convolution, a stream that blocks add to."""
-
-    def __init__(self, channels):
-        super().__init__(channels)
-        self.stem = unit(channels, "image", "stem", 3, 8)
-        self.first = InvertedResidual(channels, "stem", "stem", "stream", 6, 1)
-        self.second = InvertedResidual(channels, "stream", "hidden", "stream", None, 3)
-        self.out = channels.conv("stream", "out", 1)
-
-    def compute(self, x, stages):
-        return self.out(self.second(self.first(F.relu6(self.stem(x)))))
 
 
 class Transposed(Toy):
@@ -109,23 +94,6 @@ class Residuals(Toy):
         return self.out(x + F.max_unpool2d(up, places, 2, output_size=x.shape[-2:]))
 
 
-class Indexed(Toy):
-    """Tied branches as in an index block: their norms are no gates of what they index."""
-
-    def __init__(self, channels):
-        super().__init__(channels)
-        self.a = unit(channels, "image", "a", 3, 8)
-        self.branches = nn.ModuleList(
-            Unit(channels.conv("a", "a", 3), channels.norm("a", gate=False)) for _ in range(2)
-        )
-        self.out = channels.conv("a", "out", 3)
-
-    def compute(self, x, stages):
-        a = F.relu(self.a(x))
-        weight = torch.stack([branch(a) for branch in self.branches]).softmax(0)
-        return self.out(a * weight[0])
-
-
 class Normless(Toy):
     """No norm anywhere: learned scales are the gates."""
 
@@ -167,10 +135,7 @@ class Auxiliary(Toy):
 
 TOYS = {
     toy.__name__: toy
-    for toy in (
-        *(Strides, Depthwise, Transposed, Concatenations, Residuals, Indexed, Normless),
-        *(Spectral, Auxiliary),
-    )
+    for toy in (Strides, Transposed, Concatenations, Residuals, Normless, Spectral, Auxiliary)
 }
 
 
@@ -252,15 +217,6 @@ def test_a_layer_that_declares_no_axes_is_an_error_and_not_left_at_random():
 
     with pytest.raises(ValueError, match=r"toy: scale\.weight declares no axes"):
         cut(Foreign.on_plan(), {"a": [0]})
-
-
-def test_norms_that_are_no_gates_are_neither_scored_nor_opened():
-    network = toy("Indexed")
-    assert [gate.scale is network.a.norm.weight for gate in gates(network)["a"]] == [True]
-    before = network.branches[0].norm.weight.clone()
-    open_gates(network)
-    assert torch.equal(network.branches[0].norm.weight, before)
-    assert (network.a.norm.weight == 0.5).all()
 
 
 def test_learned_scales_are_gates_where_there_is_no_norm():
