@@ -19,7 +19,7 @@ AVERAGED = (
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "params", "generator")
 PREFIXES = ("module.", *(f"{wrapper}." for wrapper in (*WRAPPERS, *AVERAGED)))
 COMPILED = "_orig_mod."  # torch.compile puts it before the names of a whole network or of a part
-DEEPEST = 8  # wrappers in each other, and prefixes of a name; a file may hold itself
+DEEPEST = 8  # wrappers in each other; a file may hold itself
 
 
 def state_dict(content: object, source: Path | str) -> dict[str, Tensor]:
@@ -32,20 +32,9 @@ def state_dict(content: object, source: Path | str) -> dict[str, Tensor]:
     Raises:
         InputError: no weights in it; the message names `source` and what there is instead.
     """
-    outer = content
-    for _ in range(DEEPEST):
-        if not isinstance(content, Mapping) or _is_module(content):
-            break
-        inner = _wrapped(content, WRAPPERS)
-        averaged = _wrapped(content, AVERAGED)
-        if averaged and inner:
-            return _averaged(averaged, inner, source)
-        if not (averaged or inner):
-            break
-        (content,) = (averaged or inner).values()
-    state = _bare(content)
+    state = _find(content, source, DEEPEST)
     if not state:
-        keys = ", ".join(repr(key) for key in outer) if isinstance(outer, Mapping) else ""
+        keys = ", ".join(map(repr, content)) if isinstance(content, Mapping) else ""
         what = f"it holds {keys[:200]}" if keys else "it holds no dictionary"
         raise InputError(
             f"{source}: no weights of a published network in it ({what}); save its state_dict()"
@@ -53,45 +42,40 @@ def state_dict(content: object, source: Path | str) -> dict[str, Tensor]:
     return state
 
 
-def _wrapped(content: Mapping, keys: tuple[str, ...]) -> dict[str, Mapping]:
-    """The first of the keys that holds a mapping or a pickled module, and that."""
-    for key in keys:
-        value = content.get(key)
-        if _is_module(value) or (isinstance(value, Mapping) and value):
-            return {key: value}
-    return {}
-
-
-def _averaged(
-    averaged: dict[str, Mapping], raw: dict[str, Mapping], source: Path | str
-) -> dict[str, Tensor]:
-    """The averaged weights, where they are of all entries, else the others."""
-    ((averaged_key, averaged_state),) = averaged.items()
-    ((raw_key, raw_state),) = raw.items()
-    averaged_state, raw_state = (state_dict(one, source) for one in (averaged_state, raw_state))
-    whole = averaged_state.keys() >= raw_state.keys()
-    log.warning(
-        "%s: holds %r, averaged weights, beside %r; took %r%s",
-        *(source, averaged_key, raw_key, averaged_key if whole else raw_key),
-        "" if whole else ", since the averaged ones lack entries",
-    )
-    return averaged_state if whole else raw_state
-
-
-def _bare(content: object) -> dict[str, Tensor]:
-    if not isinstance(content, Mapping):
+def _find(content: object, source: Path | str, depth: int) -> dict[str, Tensor]:
+    """The weights in a content and its wrappers; empty where there are none."""
+    if not isinstance(content, Mapping) or depth == 0:
         return {}
-    entries = _entries(content) if _is_module(content) else content
+    if _is_module(content):
+        return _bare(_entries(content))
+    found = {
+        key: state
+        for key in (*WRAPPERS, *AVERAGED)
+        if key in content and (state := _find(content[key], source, depth - 1))
+    }
+    raw = next((key for key in WRAPPERS if key in found), None)
+    averaged = next((key for key in AVERAGED if key in found), None)
+    taken = averaged or raw
+    if averaged and raw:
+        whole = found[averaged].keys() >= found[raw].keys()
+        taken = averaged if whole else raw
+        reason = "" if whole else ", since the averaged ones lack entries"
+        log.warning(
+            "%s: holds %r, averaged weights, beside %r; took %r%s",
+            *(source, averaged, raw, taken, reason),
+        )
+    return found[taken] if taken else _bare(content)
+
+
+def _bare(entries: Mapping) -> dict[str, Tensor]:
+    """The entries of layers, without what stands before all of their names."""
     # A name without a dot is no layer's: the counter of an averaged model.
     state = {
         name.replace(COMPILED, ""): value
         for name, value in entries.items()
         if isinstance(name, str) and "." in name and isinstance(value, Tensor)
     }
-    for _ in range(DEEPEST):
-        common = [p for p in PREFIXES if state and all(name.startswith(p) for name in state)]
-        if not common:
-            break
+    while state and (common := [p for p in PREFIXES if all(name.startswith(p) for name in state)]):
         state = {name.removeprefix(common[0]): value for name, value in state.items()}
     return state
 

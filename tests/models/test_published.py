@@ -274,6 +274,12 @@ def test_averages_of_parameters_alone_are_not_taken(network, caplog):
     assert "took 'model', since the averaged ones lack entries" in caplog.text
 
 
+def test_a_wrapper_without_weights_is_passed_over(network):
+    state = network.state_dict()
+    for content in ({"model": {"name": "dim"}, "net": state}, {"ema": {"rate": 1}, "model": state}):
+        assert same(models.published.load(content), network)
+
+
 def test_a_safetensors_file_of_somebody_else_is_a_bare_state_dict(network, tmp_path):
     path = tmp_path / "model.safetensors"
     for metadata in (None, {"format": "pt"}):
