@@ -33,7 +33,7 @@ from models.errors import InputError
 from utils.cli import arguments
 from utils.cli.arguments import at_most, refuse_given
 from utils.disk.files import require_target
-from utils.figures import examples as shown
+from utils.figures import examples as pictures
 from utils.figures.figure import Row, check_backdrop, check_name, write_figure
 from utils.figures.insets import parse_inset, place_insets
 from utils.figures.widths import read_pruned, write_widths
@@ -59,21 +59,23 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _draw_mattes(args: argparse.Namespace) -> None:
     """Write the figure of mattes and print what was chosen as options."""
-    methods = shown.parse_methods(args.pred)
+    methods = pictures.parse_methods(args.pred)
     folders = [args.image, args.trimap, args.alpha, *methods.values()]
     require_target("--out", args.out, [one for one in (*folders, args.font) if one])
     _check_options(args)
     count = 2 if args.insets is None else args.insets
     given = [parse_inset(text) for text in args.inset or ()]
-    examples = shown.find_examples(args.image, args.trimap, args.alpha, methods, args.picture or ())
+    examples = pictures.find_examples(
+        args.image, args.trimap, args.alpha, methods, args.picture or ()
+    )
     if not args.picture:
         nothing_differs = len(methods) == 1 and not args.alpha and count == 0
-        choose = shown.spread if nothing_differs else shown.most_different
+        choose = pictures.spread if nothing_differs else pictures.most_different
         examples = choose(examples, 4 if args.rows is None else args.rows)
-    mattes = {example.name: shown.read_mattes(example) for example in examples}
+    mattes = {example.name: pictures.read_mattes(example) for example in examples}
     insets = place_insets(mattes, given, count)
     rows = [
-        Row(shown.read_photograph(example, mattes[example.name]), mattes[example.name], placed)
+        Row(pictures.read_photograph(example, mattes[example.name]), mattes[example.name], placed)
         for example, placed in zip(examples, insets.values(), strict=True)
     ]
     width = 400 if args.width is None else args.width

@@ -270,6 +270,11 @@ def test_a_damaged_array_is_one_line(tmp_path, harm):
     assert "a.npy: " in refused(read_matte, path) and "a.npy: " in refused(matte_size, path)
 
 
+def test_a_pointer_in_place_of_an_array_is_told_for_what_it_is(tmp_path):
+    (tmp_path / "a.npy").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n")
+    assert "run git lfs pull" in refused(read_matte, tmp_path / "a.npy")
+
+
 def test_an_archive_of_arrays_and_an_empty_array_are_no_mattes(tmp_path):
     with (tmp_path / "a.npy").open("wb") as file:
         np.savez(file, np.zeros((4, 5)))

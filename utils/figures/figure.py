@@ -156,8 +156,8 @@ def _cells(row: Row, scores: bool, over: str | None, beside: bool) -> list[_Cell
             cells.append(_Cell(title, matte, note=note))
         if over:
             foreground = put_over(row.image, matte, over)
-            named = ("Foreground", "") if beside else (title, note)
-            cells.append(_Cell(named[0], foreground, note=named[1]))
+            beneath = _Cell("Foreground", foreground)
+            cells.append(beneath if beside else _Cell(title, foreground, note=note))
     return cells
 
 
@@ -176,11 +176,11 @@ def _draw(
     line = round(1.5 * letters.size)
 
     bands, written = [_white(line, whole)], [(0, [cell.title for cell in cells[0]])]
-    for row, shown in zip(rows, cells, strict=True):
-        panels = [_panel(cell, row.insets, across, width, gap) for cell in shown]
+    for row, columns in zip(rows, cells, strict=True):
+        panels = [_panel(cell, row.insets, across, width, gap) for cell in columns]
         between = _white(len(panels[0]), gap)
         bands.append(np.hstack([part for panel in panels for part in (between, panel)][1:]))
-        notes = [cell.note for cell in shown]
+        notes = [cell.note for cell in columns]
         if any(notes):
             written.append((sum(map(len, bands)), notes))
             bands.append(_white(line, whole))

@@ -21,8 +21,8 @@ def write_samples(path: Path, task: Task) -> None:
     spread = np.linspace(0, len(samples) - 1, ROWS * GROUPS).astype(int)
     columns: dict[str, list[np.ndarray]] = {}
     for place, index in enumerate(spread):
-        made = samples[0, int(index)]
-        sources.failures.add(made.problems)
-        for title, picture in task.shown(made.sample).items():
+        result = samples[0, int(index)]
+        sources.failures.add(result.problems)
+        for title, picture in task.shown(result.sample).items():
             columns.setdefault(f"{title} {place % GROUPS + 1}", []).append(picture)
     write_sheet(path, columns)

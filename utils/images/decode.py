@@ -32,9 +32,12 @@ PNG, JPEG, BMP, WEBP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"BM", b"RIFF"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 HARMLESS = ("Invalid SOS parameters", "Warning: unknown JFIF revision")  # cameras write such files
 OTHERS = {
-    b"version https://git-lfs": "a pointer of Git LFS, not the picture itself; run git lfs pull",
-    b"<": "a web page or another text, not a picture; download the picture itself",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file itself; run git lfs pull",
+    b"<": "a web page or another text; download the file itself",
+    b"{": "a text; download the file itself",
     b"GIF8": "a GIF; save it as PNG",
+    b"\xff\n": "a JPEG XL picture; save it as PNG or JPEG",
+    b"\0\0\0\x0cJXL ": "a JPEG XL picture; save it as PNG or JPEG",
     b"8BPS": "a Photoshop document; save it as PNG",
     b"%PDF": "a PDF; save its picture as PNG",
     b"PK\3\4": "a ZIP archive; unpack it",
@@ -64,9 +67,9 @@ def decode(path: Path | str, shrink: int = 1) -> np.ndarray:
     height, width = _header_size(io.BytesIO(data)) or (0, 0)
     limit = int(os.environ.get(LIMIT) or 1 << 30)
     if height * width > limit:
-        told = "2^30" if limit == 1 << 30 else limit
+        most = "2^30" if limit == 1 << 30 else limit
         raise InputError(
-            f"{path}: {width} x {height} is more than can be read ({told} pixels; {LIMIT}); "
+            f"{path}: {width} x {height} is more than can be read ({most} pixels; {LIMIT}); "
             "make it smaller, or raise this limit in the environment"
         )
     try:
@@ -135,14 +138,19 @@ def what_is_wrong(data: bytes) -> str:
     """What a file that is not decoded is, by its first bytes, and what to do."""
     if data.startswith((PNG, JPEG, BMP, WEBP, *TIFF)):
         return "the file is truncated or damaged; copy it again"
+    return other_kind(data) or "not a whole picture; save it again as PNG or JPEG"
+
+
+def other_kind(data: bytes) -> str | None:
+    """What a file is by its first bytes, where that is no picture that is read, and what to do."""
     if data[4:8] == b"ftyp":
         kind = PHONES.get(data[8:12])
         return f"a {kind} picture; save it as PNG or JPEG" if kind else "a video, not a picture"
     head = data[:512].removeprefix(b"\xef\xbb\xbf").lstrip()
-    for start, told in OTHERS.items():
+    for start, what in OTHERS.items():
         if head.startswith(start):
-            return told
-    return "not a whole picture; save it again as PNG or JPEG"
+            return what
+    return None
 
 
 def _header_size(file: BinaryIO) -> tuple[int, int] | None:

@@ -85,8 +85,8 @@ def children(folder: Path, *roles: Iterable[str]) -> list[Path | None]:
 def descend(folder: Path, place: str) -> Path | None:
     """The folder `place`, names with slashes between, in this one."""
     for name in filter(None, place.split("/")):
-        found = child(folder, (name,))
-        if found is None:
+        inner = child(folder, (name,))
+        if inner is None:
             return None
-        folder = found
+        folder = inner
     return folder

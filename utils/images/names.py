@@ -44,12 +44,12 @@ def nfc(name: str) -> str:
 
 
 def name_of(path: Path) -> str:
-    """The name of a picture or a matte: that of its file, composed, without suffix."""
+    """The name of a picture or a matte: that of its file (NFC) without suffix."""
     return nfc(path.stem)
 
 
 def clean(name: str) -> str:
-    """A name, composed, that can be a line of a list: what cannot is `_`, blanks around it go."""
+    """A name (NFC) that can be a line of a list: what cannot is `_`, blanks around it go."""
     name = nfc(name)
     if not name.isprintable():
         name = "".join("_" if unicodedata.category(c) in UNFIT else c for c in name)
@@ -157,12 +157,12 @@ def list_images(
         complain(no_folder(folder, "make it and put pictures into it"), problems)
         return images
     try:
-        found, unread = pictures_in(folder, suffixes), unread_in(folder, suffixes)
+        paths, unread = pictures_in(folder, suffixes), unread_in(folder, suffixes)
     except InputError as error:
         complain(str(error), problems)
         return images
     complain(unread, problems)
-    for path in found:
+    for path in paths:
         name = name_of(path)
         if clean(name) != name:
             complain(

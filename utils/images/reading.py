@@ -9,7 +9,7 @@ import numpy as np
 from models.errors import InputError
 from utils.cli.problems import warn_once
 from utils.disk.files import require_regular
-from utils.images.decode import decode, image_size
+from utils.images.decode import decode, image_size, other_kind
 from utils.images.names import IMAGE_SUFFIXES, list_images
 from utils.images.trimap_values import UNKNOWN
 
@@ -199,14 +199,14 @@ def _grey_of(path: Path | str, pixels: np.ndarray) -> np.ndarray:
     """The channel of decoded pixels that is the matte, (H, W), of their depth."""
     if pixels.ndim == 2:
         return pixels
-    shown = _in_8_bits(path, pixels)
-    colour = shown[..., :3]
+    reduced = _in_8_bits(path, pixels)
+    colour = reduced[..., :3]
     spread = int((colour.max(axis=2) - colour.min(axis=2)).max())
     if pixels.shape[2] == 4 and np.ptp(pixels[..., 3]):
         _require_range(path, pixels[..., 3])
-        grey, alpha = colour[..., 1], shown[..., 3]
-        seen = grey[alpha > 0]  # what is invisible may have been set to black
-        if spread <= GREY_TOLERANCE and np.ptp(seen) and np.any(seen != alpha[alpha > 0]):
+        grey, alpha = colour[..., 1], reduced[..., 3]
+        visible = grey[alpha > 0]  # what is invisible may have been set to black
+        if spread <= GREY_TOLERANCE and np.ptp(visible) and np.any(visible != alpha[alpha > 0]):
             raise InputError(
                 f"{path}: its grey and its alpha channel are two different mattes; "
                 "save the right one alone as a grey PNG"
@@ -255,7 +255,8 @@ def _array(path: Path) -> np.ndarray:
     except Exception:  # a damaged header is read as Python, and fails in any way
         array = None
     if not isinstance(array, np.ndarray):  # an archive of arrays, .npz
-        raise InputError(f"{path}: not a whole array; save it again with numpy.save")
+        other = other_kind(path.read_bytes()) if array is None else None
+        raise InputError(f"{path}: {other or 'not a whole array; save it again with numpy.save'}")
     shape = array.shape
     while len(shape) > 2 and 1 in (shape[0], shape[-1]):
         shape = shape[1:] if shape[0] == 1 else shape[:-1]
