@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.errors import InputError
+from utils.cli.progress import progress_bar
 from utils.cli.signals import StopRequest
 from utils.cli.table import table
 from utils.config.options import Config
@@ -58,19 +59,18 @@ def grad_norms(objective: Objective, config: Config, script: Script) -> GradNorm
     """
     options = config.loop(script).model_copy(update={"precision": "float32"})
     setup = Setup(objective, config, options, LONGEST + BATCHES)
-    results: dict[str, list[GradNorm]] = {}
     with StopRequest() as stop, setup.loader.batches(stop) as samples:
-        batches = map(setup.batch, samples)
+        bar = progress_bar(map(setup.batch, samples), desc="gradient norms", unit="batch")
+        batches = iter(bar)
         settled = _settle(objective, options.lr, batches)
-        for batch in islice(batches, BATCHES):
-            for name, result in _compare(objective, batch).items():
-                results.setdefault(name, []).append(result)
+        results = [_compare(objective, batch) for batch in islice(batches, BATCHES)]
+        bar.close()
     if stop:
         raise SystemExit(128 + stop.signal)
-    means = {
-        name: GradNorm(*(sum(values) / len(each) for values in zip(*each, strict=True)))
-        for name, each in results.items()
-    }
+    means = {}
+    for name in results[0]:
+        each = zip(*(result[name] for result in results), strict=True)
+        means[name] = GradNorm(*(sum(values) / len(results) for values in each))
     return GradNorms(means, objective.distillation.adapted_kinds if settled else (), settled)
 
 
