@@ -76,20 +76,6 @@ def test_constant_mattes_are_listed_unless_they_are_half_transparent(root, value
     assert problem.startswith(f"train/alpha/train0.png: {value} everywhere")
 
 
-def test_pictures_without_a_partner_are_decoded_too(root):
-    (root / "train" / "alpha" / "train0.png").unlink()
-    (root / "train" / "fg" / "train0.png").write_bytes(b"")
-    (root / "test" / "fg" / "test0.png").unlink()
-    write_image(root / "test" / "alpha" / "test0.png", np.zeros((72, 88), np.uint8))
-    problems = found(root)
-    assert [one.split(": ")[0] for one in problems] == [
-        "test/alpha/test0.png",
-        "test/alpha/test0.png",
-        "train/fg/train0.png",
-        "train/fg/train0.png",
-    ]
-
-
 def test_trimaps_are_compared_with_their_foreground(root):
     folder = root / "test" / "trimap"
     write_image(folder / "test0_0.png", trimap(72, 80))

@@ -13,10 +13,10 @@ from models.errors import InputError
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
 from utils.data.compose.composites import too_long
-from utils.data.folders import Part, backgrounds, foregrounds, parts
+from utils.data.folders import Foreground, Part, backgrounds, foregrounds, parts
 from utils.data.split import TRAIN_NAMES, VALID_NAMES, read_split
 from utils.images.names import list_images
-from utils.images.pairing import belongs_to_none, by_owner, partners
+from utils.images.pairing import belongs_to_none, by_owner
 from utils.images.reading import (
     check_same_size,
     read_alpha,
@@ -38,7 +38,7 @@ def check_set(
 ) -> list[str]:
     """All that is wrong with a data set, one line each, sorted.
 
-    Decodes every foreground, matte, trimap and background of the parts (train, test) that there
+    Decodes every pair of foreground and matte, trimap and background of the parts that there
     are, and compares their names, their sizes, the lists of names, and the foregrounds of both
     parts: no test foreground may be trained on. What is made of them (`composed`, `merged`,
     `store`) is not looked at. A summary is logged.
@@ -55,10 +55,10 @@ def check_set(
     problems: list[str] = []
     jobs: dict[_Job, None] = {}
     for part in parts(root):
-        present = foregrounds(root, part, problems)
+        pairs = foregrounds(root, part, problems)
         if part == "test":
-            problems += filter(None, (too_long(one, per_foreground) for one in present))
-        jobs |= dict.fromkeys(_pair_jobs(root, part, problems))
+            problems += filter(None, (too_long(one, per_foreground) for one in pairs))
+        jobs |= dict.fromkeys(_foreground_jobs(root, part, pairs, problems))
         jobs |= dict.fromkeys(_background_jobs(root, part, background_folder, problems))
     names = list(list_images(root / "train" / "fg", []))
     if names and any((root / file).exists() for file in (TRAIN_NAMES, VALID_NAMES)):
@@ -87,9 +87,9 @@ def check_set(
 
 
 class _Job(NamedTuple):
-    """A foreground and what belongs to it, as far as it is there; or a background, as `colour`."""
+    """A foreground and what belongs to it; or a background, which has neither matte nor trimap."""
 
-    colour: Path | None = None
+    colour: Path
     matte: Path | None = None
     trimaps: tuple[Path, ...] = ()
 
@@ -109,23 +109,19 @@ def _part(path: Path) -> str:
     return path.parent.parent.name
 
 
-def _pair_jobs(root: Path, part: Part, problems: list[str]) -> list[_Job]:
-    """The foregrounds, mattes and trimaps of a part, also those that have no partner."""
-    colours, mattes = (list_images(root / part / kind, []) for kind in ("fg", "alpha"))
-    partner = partners(colours, mattes)
-    own = {name: mattes.get(partner.get(name)) for name in colours}
-    paired = set(partner.values())
-    own |= {name: path for name, path in mattes.items() if name not in paired}
+def _foreground_jobs(
+    root: Path, part: Part, pairs: list[Foreground], problems: list[str]
+) -> list[_Job]:
+    """The foregrounds of a part, those of the test set with their trimaps."""
     trimaps: dict[str, list[Path]] = defaultdict(list)
-    strays: list[Path] = []
     folder = root / part / "trimap"
     if part == "test" and folder.is_dir():
-        owned, strays = by_owner(list_images(folder, problems), own, problems)
+        names = list_images(root / part / "fg", [])
+        owned, strays = by_owner(list_images(folder, problems), names, problems)
         for (name, _), path in owned.items():
             trimaps[name].append(path)
         problems += map(belongs_to_none, strays)
-    jobs = [_Job(colours.get(name), own[name], tuple(trimaps[name])) for name in own]
-    return jobs + [_Job(trimaps=(path,)) for path in strays]
+    return [_Job(one.fg, one.alpha, tuple(trimaps[one.name])) for one in pairs]
 
 
 def _background_jobs(
@@ -144,18 +140,18 @@ def _check(job: _Job) -> _Result:
     """Decode the files of one job and compare them."""
     problems: list[str] = []
 
-    def tell(function: Callable[..., np.ndarray | None], *arguments) -> np.ndarray | None:
+    def collect(function: Callable[..., np.ndarray | None], *arguments) -> np.ndarray | None:
         try:
             return function(*arguments)
         except InputError as error:
             problems.append(str(error))
             return None
 
-    colour = tell(read_image, job.colour) if job.colour else None
-    matte = tell(read_alpha, job.matte) if job.matte else None
+    colour = collect(read_image, job.colour)
+    matte = collect(read_alpha, job.matte) if job.matte else None
     pixels = sum(one.shape[0] * one.shape[1] for one in (colour, matte) if one is not None)
     if colour is not None and matte is not None:
-        tell(check_same_size, job.colour, colour, job.matte, matte)
+        collect(check_same_size, job.colour, colour, job.matte, matte)
     if matte is not None and np.ptp(matte) == 0 and matte.max() in (0, 255):
         problems.append(
             f"{job.matte}: {matte.max()} everywhere, so there is nothing to learn from it; "
@@ -163,15 +159,15 @@ def _check(job: _Job) -> _Result:
         )
     path, picture = (job.matte, matte) if colour is None else (job.colour, colour)
     for one in job.trimaps:  # one after the other: a foreground may bring twenty
-        trimap = tell(read_trimap, one)
+        trimap = collect(read_trimap, one)
         if trimap is None:
             continue
         pixels += trimap.size
-        tell(require_unknown, one, trimap)
+        collect(require_unknown, one, trimap)
         if picture is not None:
-            tell(check_same_size, one, trimap, path, picture)
+            collect(check_same_size, one, trimap, path, picture)
         if matte is not None and matte.shape == trimap.shape and UNKNOWN in trimap:
-            tell(require_agreement, one, trimap, job.matte, matte)
+            collect(require_agreement, one, trimap, job.matte, matte)
     content = {}
     if colour is not None and job.matte is not None:
         content[job.colour] = hashlib.sha256(colour).digest()

@@ -14,13 +14,12 @@ from utils.cli.progress import progress_bar
 from utils.images.names import is_visible
 from utils.images.writing import write_image
 from utils.render.backgrounds import background
-from utils.render.glass import glass
 from utils.render.leaves import leaves
 from utils.render.motion import defocus, motion, solid
 from utils.render.net import lace, net
 from utils.render.noise import Rng, Shape
-from utils.render.smoke import smoke
 from utils.render.strands import fur, hair
+from utils.render.translucent import glass, smoke
 
 # Each takes a generator and (H, W); it returns the RGB colour and the matte, both uint8.
 SUBJECTS: dict[str, Callable[[Rng, Shape], tuple[np.ndarray, np.ndarray]]] = {

@@ -84,7 +84,7 @@ class CropSet(Dataset):
         self._bends = self._options.affine or self._options.squash > 0
         self._radii_of_sample = options.affine or options.squash > 0 or options.fuse > 0
         self._behind = Backgrounds(data.cache_mb)
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._items)
@@ -194,9 +194,9 @@ class CropSet(Dataset):
 
     def _warn_of_small(self, source: Foreground, size: tuple[int, int]) -> None:
         worker = get_worker_info()
-        # Every worker meets every foreground, sooner or later; one is enough to tell.
-        if source.name not in self._told and (worker is None or worker.id == 0):
-            self._told.add(source.name)
+        # Every worker meets every foreground, sooner or later; one is enough to warn.
+        if source.name not in self._warned and (worker is None or worker.id == 0):
+            self._warned.add(source.name)
             small = f"{source.fg}: {size[1]} x {size[0]} is smaller than a crop"
             log.warning("%s; its crops are enlarged", small)
 
