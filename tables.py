@@ -29,7 +29,7 @@ from utils.cli.arguments import at_most, parser, path
 from utils.tables import rows
 from utils.tables.report import states, write
 from utils.tables.running import fill
-from utils.tables.workers import share_of_threads, workers
+from utils.tables.workers import Workers, share_of_threads
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     share = share_of_threads(args.jobs) if args.jobs > 1 else None
     scorers = share and (share if share > 1 else 0)
-    with workers(threads=share) as call:
+    with Workers(share) as call:
         errors = fill(table, lambda: write(table), call, args.jobs, scorers, args.rows)
     for file in write(table):
         print(file.read_text(encoding="utf-8"))

@@ -49,10 +49,10 @@ def measure(
     trimap[..., : width // 2], trimap[..., -width // 3 :] = 0, 1
     ours = deployed(network, torch.device("cpu"))
     calls = [lambda: network(image, trimap), lambda: ours(image, trimap)]
-    loaded, found = fastest(calls, repeats, CLOCKS[threads], threads)
+    loaded, sooner = fastest(calls, repeats, CLOCKS[threads], threads)
     report(f"{title}, as loaded", 1000 * loaded, "ms")
-    report(f"{title}, deployed", 1000 * found, "ms")
-    report(f"{title}, as loaded / deployed", loaded / found, "times")
+    report(f"{title}, deployed", 1000 * sooner, "ms")
+    report(f"{title}, as loaded / deployed", loaded / sooner, "times")
 
 
 if __name__ == "__main__":

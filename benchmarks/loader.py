@@ -107,9 +107,9 @@ def measure(root: Path, size: Size) -> None:
         report(name, 1 / fast, "samples/s")
         report(f"{name} / plain at {size.crop}", slow / fast, "times")
     speeds = [max(speed(root, n, size) for _ in range(size.starts)) for n in (1, 2)]
-    for workers, found in enumerate(speeds, 1):
+    for workers, rate in enumerate(speeds, 1):
         name = f"DataLoader of {workers} worker(s), batches of {size.batch}"
-        report(name, found, "samples/s")
+        report(name, rate, "samples/s")
     report("two workers / one", speeds[1] / speeds[0], "times")
 
 

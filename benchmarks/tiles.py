@@ -66,14 +66,14 @@ def times(
         tiles = Inference("tile", halo=halo).tiles(network, trimap == UNKNOWN)
         share = sum(tile.outer.pixels for tile in tiles) / trimap.size
         report(f"{title}, halo {halo}, pixels in tiles / in the picture", share, "times")
-        found = compare(
+        speeds = compare(
             matte(image, trimap, mode="whole"),
             matte(image, trimap, mode="tile", halo=halo),
             repeats=1,
         )
-        report(f"{title}, halo {halo}, whole / tile", found.ratio, "times")
-    found = compare(matte(*small, mode="whole"), matte(*small, mode="auto"), repeats)
-    report(f"{small_title}, whole / auto", found.ratio, "times")
+        report(f"{title}, halo {halo}, whole / tile", speeds.ratio, "times")
+    speeds = compare(matte(*small, mode="whole"), matte(*small, mode="auto"), repeats)
+    report(f"{small_title}, whole / auto", speeds.ratio, "times")
     exact, full = matte(*small, mode="whole")(), matte(*small, mode="tile", halo="full", tile=512)()
     report(
         f"{small_title}, full halo, largest difference", float(np.abs(exact - full).max()), "alpha"

@@ -31,11 +31,11 @@ class Comparison(NamedTuple):
 
 def parser(doc: str) -> argparse.ArgumentParser:
     """Options of a benchmark with the docstring `doc`; `--toy` is one."""
-    found = arguments.parser(doc)
-    found.add_argument(
+    options = arguments.parser(doc)
+    options.add_argument(
         "--toy", action="store_true", help="tiny sizes, once: shows that it runs, measures nothing"
     )
-    return found
+    return options
 
 
 def positive(text: str) -> int:

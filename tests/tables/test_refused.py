@@ -118,7 +118,7 @@ def test_a_table_extends_another_key_by_key_but_has_its_own_teachers(tabled):
 def test_the_script_ends_with_the_errors_of_its_rows(tabled, monkeypatch):
     stub = Scripts()
     stub.fails["train_pruned.py rows/NS/none/seed0"] = "error: no"
-    monkeypatch.setattr(scripts.load("tables.py"), "workers", lambda **_: nullcontext(stub))
+    monkeypatch.setattr(scripts.load("tables.py"), "Workers", lambda _: nullcontext(stub))
     line = refused(scripts.main, "tables.py", "--config", "table.yaml")
     assert line.startswith("train_pruned.py: no (see ")
     assert line.endswith("; the same command tries again what went wrong")

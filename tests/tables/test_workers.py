@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from utils.tables.running import _last_word
-from utils.tables.workers import STOPPED, Workers, workers
+from utils.tables.workers import STOPPED, Workers
 
 # Stands for a script that has imported PyTorch; the words say what it does.
 SCRIPT = """
@@ -21,6 +21,10 @@ def main(words):
     what, *rest = words
     logging.info("%s in %d", what, os.getpid())
     print("printed")
+    if what == "threads":
+        import torch
+        print(torch.get_num_threads())
+        torch.set_num_threads(1)
     if what == "refuses":
         raise InputError("no such thing")
     if what == "crashes":
@@ -44,7 +48,7 @@ def script(tmp_path) -> str:
 
 @pytest.fixture
 def call():
-    with workers(first="json") as made:
+    with Workers() as made:
         yield made
 
 
@@ -85,12 +89,18 @@ def test_scripts_side_by_side_are_in_processes_of_their_own_and_save_when_stoppe
 
 def test_ctrl_c_of_a_terminal_does_not_reach_a_script(script, tmp_path):
     begun, log = tmp_path / "begun", tmp_path / "log"
-    call = Workers(first="json")
-    thread = threading.Thread(target=call, args=(script, ["waits", str(begun)], log))
-    thread.start()
-    while not begun.exists():
-        time.sleep(0.01)
-    assert os.getpgid(int(process(log))) != os.getpgid(0)
-    call.stop()
-    thread.join()
-    call.close()
+    with Workers() as call:
+        thread = threading.Thread(target=call, args=(script, ["waits", str(begun)], log))
+        thread.start()
+        while not begun.exists():
+            time.sleep(0.01)
+        assert os.getpgid(int(process(log))) != os.getpgid(0)
+        call.stop()
+        thread.join()
+
+
+def test_each_script_has_its_share_of_the_threads(script, tmp_path):
+    with Workers(threads=3) as call:
+        for index in range(2):
+            assert call(script, ["threads"], tmp_path / f"log{index}") == 0
+    assert [(tmp_path / f"log{index}").read_text().split()[-1] for index in range(2)] == ["3", "3"]

@@ -22,13 +22,13 @@ CURE = "take smaller pictures, a smaller network, or smaller batches and fewer w
 BAD_SHARE = 0.01  # so many of thousands of pictures may be bad
 
 
-def complain(found: str | Sequence[str], problems: list[str] | None) -> None:
-    """`refuse` what was `found` to be wrong, or add it to `problems` where they are collected."""
-    found = [found] if isinstance(found, str) else found
+def complain(new: str | Sequence[str], problems: list[str] | None) -> None:
+    """`refuse` what is wrong, or add it to `problems` where they are collected."""
+    new = [new] if isinstance(new, str) else new
     if problems is None:
-        refuse(found)
+        refuse(new)
     else:
-        problems += found
+        problems += new
 
 
 @contextmanager

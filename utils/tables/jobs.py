@@ -228,6 +228,6 @@ def _flat(content: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 
 @cache
-def _digest(noted: str, path: Path) -> str:
-    """A checksum of a file that was not changed since it was `noted`."""
+def _digest(state: str, path: Path) -> str:
+    """A checksum of a file; `state` is its size and time, since one that changed is read anew."""
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

@@ -1,14 +1,13 @@
 """Processes that run one script after the other, so that PyTorch is imported once in each."""
 
 import gc
-import importlib
 import importlib.util
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -35,14 +34,13 @@ class Worker:
 
     Args:
         threads: of PyTorch; None leaves it to that.
-        first: the module that is imported before the first script.
     """
 
-    def __init__(self, threads: int | None = None, first: str = "torch") -> None:
+    def __init__(self, threads: int | None = None) -> None:
         # Spawned, since a forked child may inherit a lock of PyTorch's threads.
         context = get_context("spawn")
         self._calls, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, threads, first))
+        self._process = context.Process(target=_serve, args=(theirs, threads))
         self._process.start()
         theirs.close()
 
@@ -73,12 +71,11 @@ class Worker:
 class Workers:
     """Call scripts from several threads, each in a process that has no other one to run.
 
-    Args:
-        how: of each `Worker`.
+    As a context manager, ends the processes. `threads` is that of each `Worker`.
     """
 
-    def __init__(self, **how: int | str | None) -> None:
-        self._how, self._lock = how, Lock()
+    def __init__(self, threads: int | None = None) -> None:
+        self._threads, self._lock = threads, Lock()
         self._all: list[Worker] = []
         self._idle: list[Worker] = []
         self._stopped = False
@@ -89,7 +86,7 @@ class Workers:
             if self._stopped:
                 return STOPPED
             if not self._idle:
-                self._all.append(Worker(**self._how))
+                self._all.append(Worker(self._threads))
                 self._idle.append(self._all[-1])
             worker = self._idle.pop()
         code = worker(script, words, log_file)
@@ -106,54 +103,39 @@ class Workers:
             for worker in self._all:
                 worker.stop()
 
-    def close(self) -> None:
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """End the processes; all scripts have ended."""
         for worker in self._all:
             worker.close()
-        self._all.clear()
-        self._idle.clear()
 
 
-@contextmanager
-def workers(**how: int | str | None) -> Iterator[Workers]:
-    """`Workers` that end with the context."""
-    made = Workers(**how)
-    try:
-        yield made
-    finally:
-        made.close()
-
-
-def _serve(calls: Connection, threads: int | None, first: str) -> None:
+def _serve(calls: Connection, threads: int | None) -> None:
     """Run the scripts that are asked for, until one goes wrong or none is asked for any more."""
     if hasattr(os, "setsid"):
         # Ctrl-C in a terminal would reach a script twice, and the second signal ends a training
         # at once.
         os.setsid()
-    if threads:
-        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    importlib.import_module(first)
-    torch = sys.modules.get("torch")
-    count = torch and torch.get_num_threads()
+    threads = threads or torch.get_num_threads()
     with suppress(EOFError, BrokenPipeError):
         code = 0
         while not code:
             script, words, log_file = calls.recv()
+            torch.set_num_threads(threads)  # a resumed training may have taken its own number
             code = _run(script, words, log_file)
-            # What a script leaves behind: how many threads a resumed training took, and memory.
             warn_once.cache_clear()
             gc.collect()
-            if torch:
-                torch.set_num_threads(count)
-            if torch and torch.cuda.is_initialized():
+            if torch.cuda.is_initialized():
                 torch.cuda.empty_cache()
             calls.send(code)
 
 
 def _run(script: str, words: list[str], log_file: Path) -> int:
-    with log_file.open("a", encoding="utf-8") as said:
+    with log_file.open("a", encoding="utf-8") as log:
         for number in (1, 2):
-            os.dup2(said.fileno(), number)
+            os.dup2(log.fileno(), number)
     sys.argv = [str(SCRIPTS / script), *words]
     try:
         run(lambda: _module(script).main(words))
