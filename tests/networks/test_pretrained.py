@@ -48,3 +48,9 @@ def test_a_soft_disc_is_matted_far_better_than_by_a_guess(name):
     matte = Inference().matte(models.load(name), image, trimap, torch.device("cpu"))
     errors = [np.abs(one - alpha.astype(float))[unknown].mean() / 255 for one in (matte, 127.5)]
     assert errors[0] < 0.25 * errors[1]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_torch_hub_loads_it(name):
+    network = torch.hub.load(str(PRETRAINED.parent), name, source="local")
+    assert network.plan == models.load(name).plan and not network.training

@@ -1,4 +1,4 @@
-"""The page in a real browser: open, paint, matte, compare, download; sentences for what goes wrong."""
+"""The page in a real browser: open, paint, matte, compare, download; what goes wrong is told."""
 
 import functools
 import http.server
