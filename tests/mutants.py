@@ -184,7 +184,7 @@ KNOWN = (
         "models/layers/attention.py",
         "MIN_LENGTH = 1e-4",
         "MIN_LENGTH = 1e-2",
-        "models/test_attention",
+        "models/test_gca",
     ),
     Known(
         "a side of half the stride is padded by reflection",

@@ -3,6 +3,7 @@
 import itertools
 import json
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,8 +13,8 @@ import models
 from models.network import Network, pad_to_multiple
 from models.registry import NETWORKS
 from tests.models.small import MATTING, SHALLOW, small, small_plan
-from tests.oracles.write import sample
-from tests.reference import SHARED, SMALL, fill
+from tests.oracles.write import main, sample
+from tests.reference import SHARED, SMALL, fill, needs_shared
 from tests.refusals import refused
 from tests.silencing import check_cut, picture
 from utils.networks.cost import macs, parameters
@@ -295,3 +296,29 @@ def test_plan_and_structure_are_plain_data_that_make_the_network_again():
         assert (again.plan, again.structure) == (network.plan, network.structure)
         assert structure.items() >= SHALLOW.get(name, {}).items()
         again.load_state_dict(network.state_dict())
+
+
+# --- the small oracles ----------------------------------------------------------------------------
+
+
+@needs_shared
+def test_the_small_oracles_are_up_to_date(tmp_path):
+    main([str(SHARED / "oracles"), "--out", str(tmp_path)])
+    files = {path.name for path in tmp_path.iterdir()}
+    assert files == {path.name for path in SMALL.iterdir() if path.is_file()} - {"write.py"}
+    for path in tmp_path.iterdir():
+        kept = SMALL / path.name
+        if path.suffix == ".npz":  # its bytes depend on the version of zlib
+            with np.load(path) as new, np.load(kept) as old:
+                assert new.files == old.files
+                assert all((new[name] == old[name]).all() for name in new.files)
+        elif path.suffix == ".png":
+            assert (cv2.imread(str(path)) == cv2.imread(str(kept))).all()
+        elif path.suffix == ".json":
+            assert json.loads(path.read_text()) == json.loads(kept.read_text())
+        else:
+            assert path.read_text() == kept.read_text()
+
+
+def test_no_small_oracle_is_large():
+    assert sum(path.stat().st_size for path in SMALL.iterdir() if path.is_file()) < 150_000
