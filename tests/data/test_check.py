@@ -108,10 +108,19 @@ def test_trimaps_that_contradict_their_matte_are_listed(root):
     assert problem.replace(f"{folder}/", "").startswith(f"test/trimap/{said}")
 
 
-def test_a_test_foreground_that_is_trained_on_is_listed(root):
-    shutil.copy(root / "train" / "fg" / "train1.png", root / "test" / "fg" / "test0.png")
+@pytest.mark.parametrize(("copy", "use"), [("test/fg/test0", "test"), ("train/fg/v", "validation")])
+def test_a_foreground_that_is_trained_on_under_another_name_is_listed(root, copy, use):
+    for path in ("train/fg/v", "train/alpha/v"):
+        shutil.copy(root / "test" / Path(path).parent.name / "test1.png", root / f"{path}.png")
+    (root / "train_names.txt").write_text("train0\ntrain1\ntrain2\n")
+    (root / "valid_names.txt").write_text("v\n")
+    (root / "test/fg/test1.png").unlink()
+    (root / "test/alpha/test1.png").unlink()
+    assert found(root) == []
+    shutil.copy(root / "train" / "fg" / "train1.png", root / f"{copy}.png")
     (problem,) = found(root, workers=2)
-    assert problem.startswith("test/fg/test0.png: the same picture as train/fg/train1.png, so ")
+    said = f"{copy}.png: the same picture as train/fg/train1.png, so the {use} is on what was"
+    assert problem.startswith(said)
 
 
 def test_what_no_one_reads_mattes_of_0_and_1_and_damaged_jpegs_are_listed(root):

@@ -94,7 +94,7 @@ class DataConfig(Section):
     # independent: a radius for each side (GCA); distance: around soft pixels only (IndexNet);
     # narrow: 1-2 px whatever the radius, as released by mistake
     trimap: Literal["varied", "independent", "distance", "narrow"] = "varied"
-    # pixels, drawn evenly: of the foreground's picture; of the sample where it is bent or fused
+    # pixels, drawn evenly: of the foreground's picture; of the sample where training bends or fuses
     trimap_radius: tuple[Radius, Radius] = (1, 30)
     shuffle_backgrounds: bool = True  # false: sample k of a foreground has its k-th, as published
     backgrounds_per_foreground: Few = 100  # an epoch is so many samples of each foreground

@@ -15,7 +15,7 @@ from utils.cli.progress import progress_bar
 from utils.data.compose.composites import too_long
 from utils.data.folders import Foreground, Part, backgrounds, foregrounds, parts
 from utils.data.split import TRAIN_NAMES, VALID_NAMES, read_split
-from utils.images.names import list_images
+from utils.images.names import list_images, name_of
 from utils.images.pairing import belongs_to_none, by_owner
 from utils.images.reading import (
     check_same_size,
@@ -39,9 +39,9 @@ def check_set(
     """All that is wrong with a data set, one line each, sorted.
 
     Decodes every pair of foreground and matte, trimap and background of the parts that there
-    are, and compares their names, their sizes, the lists of names, and the foregrounds of both
-    parts: no test foreground may be trained on. What is made of them (`composed`, `merged`,
-    `store`) is not looked at. A summary is logged.
+    are, and compares their names, their sizes, the lists of names, and the foregrounds: none that
+    tests or validates may be trained on. What is made of them (`composed`, `merged`, `store`) is
+    not looked at. A summary is logged.
 
     Args:
         workers: processes; 0 does all in this one.
@@ -61,8 +61,10 @@ def check_set(
         jobs |= dict.fromkeys(_foreground_jobs(root, part, pairs, problems))
         jobs |= dict.fromkeys(_background_jobs(root, part, background_folder, problems))
     names = list(list_images(root / "train" / "fg", []))
+    valid: set[str] = set()
     if names and any((root / file).exists() for file in (TRAIN_NAMES, VALID_NAMES)):
-        read_split(root, names, problems)
+        split = read_split(root, names, problems)
+        valid = split.valid.keys() - split.train.keys()
 
     counts = Counter(path.parent for job in jobs for path in job.files)
     pixels = 0
@@ -73,13 +75,7 @@ def check_set(
             pixels += result.pixels
             contents |= result.content
             bar.update(result.files)
-    trained = {content: path for path, content in contents.items() if _part(path) == "train"}
-    problems += [
-        f"{path}: the same picture as {trained[content]}, so the test is on what was trained on; "
-        "remove one of them"
-        for path, content in contents.items()
-        if _part(path) == "test" and content in trained
-    ]
+    problems += _shown_twice(contents, valid)
     problems = sorted(set(problems))
     folders = ", ".join(f"{folder} {count}" for folder, count in counts.items())
     log.info("%s: %.0f megapixels, %d problems", folders, pixels / 1e6, len(problems))
@@ -105,8 +101,20 @@ class _Result(NamedTuple):
     content: dict[Path, bytes]  # what tells the colours of a foreground from those of others
 
 
-def _part(path: Path) -> str:
-    return path.parent.parent.name
+def _shown_twice(contents: dict[Path, bytes], valid: set[str]) -> list[str]:
+    """A line for each foreground that tests or validates and is, under another name, trained on."""
+
+    def use(path: Path) -> str:
+        part = path.parent.parent.name
+        return "validation" if part == "train" and name_of(path) in valid else part
+
+    trained = {content: path for path, content in contents.items() if use(path) == "train"}
+    return [
+        f"{path}: the same picture as {trained[content]}, so the {use(path)} is on what was "
+        "trained on; remove one of them"
+        for path, content in contents.items()
+        if use(path) != "train" and content in trained
+    ]
 
 
 def _foreground_jobs(
