@@ -120,14 +120,14 @@ def _matte(args: argparse.Namespace, config: Config, networks: dict[str, "Networ
 def _label(args: argparse.Namespace, config: Config, networks: dict[str, "Network"]) -> Results:
     from utils.networks.device import choose
     from utils.score.label_scores import summary_by_class
-    from utils.score.segmentation_test import LabelTest, pictures_to_label
+    from utils.score.segmentation_test import pictures_to_label, run_networks
 
     refuse_given(args, (*OF_MATTING, *INFERENCE), "test.py", "segmentation")
     if args.label:
         refuse_given(args, OF_SCORES, "test.py", "--label")
     pictures, classes = pictures_to_label(config, networks, args.label)
     out = args.out or default_out(config, whole=args.label, named=bool(args.network))
-    results = LabelTest(pictures, classes, choose(config.device), out).run(networks)
+    results = run_networks(networks, pictures, classes, choose(config.device), out)
     if not results:
         count = len(networks) * len(pictures)
         return results, f"Wrote {count} label maps to {out} (no ground truth, so no scores)."

@@ -1,7 +1,6 @@
 """One test of several segmentation networks on the same pictures: scores, costs, label maps."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,89 +53,83 @@ def pictures_to_label(
     return [Labelled(name, path, None) for name, path in list_images(folder).items()], names
 
 
-@dataclass
-class LabelTest:
-    """What segmentation networks are tested on, and where results go.
+def run_networks(
+    networks: Mapping[str, Network],
+    pictures: Sequence[Labelled],
+    classes: Sequence[str],
+    device: torch.device,
+    out: Path,
+) -> list[LabelScores]:
+    """Label the pictures with each network; the scores where there is a truth.
+
+    Writes out/LABEL/NAME.png (label maps), out/LABEL.json, .csv, and out/sheet.png.
 
     Args:
         pictures: without label maps, they are labelled and not scored.
-        classes: their names.
-        out: gets LABEL/NAME.png (label maps), LABEL.json, LABEL.csv, sheet.png.
+
+    Raises:
+        InputError: a file cannot be used; `out` holds what is read or files of others, or another
+            process writes there.
     """
+    require_output(out, networks, [file for one in pictures for file in one.files])
+    ready = {label: deployed(network, device) for label, network in networks.items()}
+    results = []
+    with folder_lock(out, "scoring"):
+        times = cost.milliseconds(list(ready.values()), LATENCY_SIDE)
+        for (label, network), time in zip(networks.items(), times, strict=True):
+            about = {
+                "parameters": cost.parameters(network),
+                "MACs_224": cost.macs(network, 224, 224),
+                "milliseconds_320": time,
+                "network": fingerprint(network),
+            }
+            add_to_record(out, label, {"network": about["network"]})
+            counts, rows = _label_all(label, ready[label], pictures, len(classes), device, out)
+            if pictures[0].labels:
+                scores = LabelScores(label, list(classes), counts, rows, about)
+                scores.write(out)
+                results.append(scores)
+        _write_sheet(out, pictures, list(networks), len(classes))
+    return results
 
-    pictures: Sequence[Labelled]
-    classes: Sequence[str]
-    device: torch.device
-    out: Path
 
-    @property
-    def scored(self) -> bool:
-        """Whether there is a truth."""
-        return self.pictures[0].labels is not None
+def _label_all(
+    label: str,
+    network: Network,
+    pictures: Sequence[Labelled],
+    classes: int,
+    device: torch.device,
+    out: Path,
+) -> tuple[Tensor, list[dict]]:
+    """Write the label maps of one network; the confusion of all pictures, and a row of each."""
+    total, rows = torch.zeros(classes, classes, dtype=torch.int64), []
+    for one in progress_bar(pictures, desc=label, unit="picture"):
+        image = read_image(one.image)
+        truth = read_labels(one.labels, classes) if one.labels else None
+        if truth is not None:
+            check_same_size(one.image, image, one.labels, truth)
+        with naming(one.image):
+            labels = label_picture(network, image, device)
+        write_labels(out / label / f"{one.name}.png", labels)
+        row: dict = {"name": one.name}
+        if truth is not None:
+            counts = confusion(torch.from_numpy(labels), torch.from_numpy(truth), classes)
+            total += counts
+            row["accuracy"] = pixel_accuracy(counts) if counts.any() else 1.0
+        rows.append(row)
+    return total, rows
 
-    def run(self, networks: Mapping[str, Network]) -> list[LabelScores]:
-        """Label the pictures with each network; the scores where there is a truth.
 
-        Raises:
-            InputError: a file cannot be used; `out` holds what is read or files of others, or
-                another process writes there.
-        """
-        require_output(self.out, networks, [file for one in self.pictures for file in one.files])
-        ready = {label: deployed(network, self.device) for label, network in networks.items()}
-        results = []
-        with folder_lock(self.out, "scoring"):
-            times = cost.milliseconds(list(ready.values()), LATENCY_SIDE)
-            for (label, network), time in zip(networks.items(), times, strict=True):
-                about = {
-                    "parameters": cost.parameters(network),
-                    "MACs_224": cost.macs(network, 224, 224),
-                    "milliseconds_320": time,
-                    "network": fingerprint(network),
-                }
-                add_to_record(self.out, label, {"network": about["network"]})
-                scores = self._label_all(label, ready[label])
-                if self.scored:
-                    scores.about = about
-                    scores.write(self.out)
-                    results.append(scores)
-            self._write_sheet(networks)
-        return results
-
-    def _label_all(self, label: str, network: Network) -> LabelScores:
-        """Write the label maps of one network."""
-        total = torch.zeros(len(self.classes), len(self.classes), dtype=torch.int64)
-        rows = []
-        for one in progress_bar(self.pictures, desc=label, unit="picture"):
-            image = read_image(one.image)
-            truth = read_labels(one.labels, len(self.classes)) if self.scored else None
-            if truth is not None:
-                check_same_size(one.image, image, one.labels, truth)
-            with naming(one.image):
-                labels = label_picture(network, image, self.device)
-            write_labels(self._map(label, one), labels)
-            row: dict = {"name": one.name}
-            if truth is not None:
-                counts = confusion(torch.from_numpy(labels), torch.from_numpy(truth), len(total))
-                total += counts
-                row["accuracy"] = pixel_accuracy(counts) if counts.any() else 1.0
-            rows.append(row)
-        return LabelScores(label, list(self.classes), total, rows)
-
-    def _map(self, label: str, one: Labelled) -> Path:
-        return self.out / label / f"{one.name}.png"
-
-    def _write_sheet(self, labels: Iterable[str]) -> None:
-        """Pictures spread evenly over the set: image, truth, what every network gives."""
-        chosen = spread(self.pictures)
-        columns = {"image": [scaled(read_image(one.image)) for one in chosen]}
-        if self.scored:
-            columns["truth"] = [self._shown(one.labels) for one in chosen]
-        for label in labels:
-            columns[label] = [self._shown(self._map(label, one)) for one in chosen]
-        write_sheet(self.out / "sheet.png", columns)
-
-    def _shown(self, path: Path) -> np.ndarray:
-        return scaled(coloured(read_labels(path, len(self.classes))))
+def _write_sheet(out: Path, pictures: Sequence[Labelled], labels: list[str], classes: int) -> None:
+    """Pictures spread evenly over the set: image, truth, what every network gives."""
+    chosen = spread(pictures)
+    maps = {label: [out / label / f"{one.name}.png" for one in chosen] for label in labels}
+    if pictures[0].labels:
+        maps = {"truth": [one.labels for one in chosen], **maps}
+    columns = {"image": [scaled(read_image(one.image)) for one in chosen]}
+    for title, files in maps.items():
+        columns[title] = [scaled(coloured(read_labels(file, classes))) for file in files]
+    write_sheet(out / "sheet.png", columns)
 
 
 @torch.inference_mode()
