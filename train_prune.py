@@ -39,6 +39,7 @@ from utils.cli import arguments
 from utils.cli.advice import config_command
 from utils.cli.table import table
 from utils.config import load
+from utils.config.options import Config
 from utils.networks.cost import comparison
 from utils.networks.loading import open_teacher, set_seed
 from utils.prune import (
@@ -59,41 +60,38 @@ from utils.train.loop import fit
 from utils.train.objective import Objective
 
 
+def objective_and_sparsity(config: Config, teacher: models.Network) -> tuple[Objective, Sparsity]:
+    """A new network of the teacher's architecture under its terms, and what pulls on its gates."""
+    if teacher.structure.get("folded"):
+        raise InputError(
+            f"teacher: {config.teacher_path} is folded for deployment and has no gates; name the "
+            "network that it was made of"
+        )
+    set_seed(config)
+    structure = teacher.structure | {"gates": True}
+    network = models.build(teacher.name, teacher.plan, **structure)
+    if config.prune.start == "teacher":  # which has no learned scales
+        network.load_state_dict(teacher.state_dict(), strict=False)
+    else:
+        open_gates(network)
+    sparsity = make_sparsity(network, config)
+    imitated = teacher if config.prune.criterion == "distilled" else None
+    return Objective(network, config, imitated, watch=sparsity.watch), sparsity
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.training_parser(__doc__, "train_SPKD.yaml").parse_intermixed_args(argv)
     config = load(args.config, args.overrides)
     prune = config.prune
-
-    def open_whole_teacher() -> models.Network:
-        teacher = open_teacher(config)
-        if teacher.structure.get("folded"):
-            raise InputError(
-                f"teacher: {config.teacher_path} is folded for deployment and has no gates; name "
-                "the network that it was made of"
-            )
-        return teacher
-
-    def objective_and_sparsity(teacher: models.Network) -> tuple[Objective, Sparsity]:
-        set_seed(config)
-        structure = teacher.structure | {"gates": True}
-        network = models.build(teacher.name, teacher.plan, **structure)
-        if prune.start == "teacher":  # which has no learned scales
-            network.load_state_dict(teacher.state_dict(), strict=False)
-        else:
-            open_gates(network)
-        sparsity = make_sparsity(network, config)
-        imitated = teacher if prune.criterion == "distilled" else None
-        return Objective(network, config, imitated, watch=sparsity.watch), sparsity
-
     if args.pull:
         if prune.criterion == "uni":
             raise InputError("--pull: prune.criterion=uni trains nothing; leave it out")
-        objective, _ = objective_and_sparsity(open_whole_teacher())
+        objective, _ = objective_and_sparsity(config, open_teacher(config))
         print(grad_norms_message(grad_norms(objective, config, "train_prune")))
         return
     last, pruned = "checkpoint_prune.tar", config.folder / "pruned.tar"
     with run_lock(config, (last, pruned.name), resume=args.resume, overwrite=args.overwrite):
-        teacher = open_whole_teacher()
+        teacher = open_teacher(config)
         # Here, so that an impossible one is told before the training.
         budget = Budget(teacher, prune) if prune.budget.unit else None
         options = prune.model_dump(include={"ties", "min_channels", "min_share", "round_to"})
@@ -101,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if prune.criterion == "uni":
             network, ranked, options["ties"] = teacher, norms(teacher), "uniform"
         else:
-            objective, sparsity = objective_and_sparsity(teacher)
+            objective, sparsity = objective_and_sparsity(config, teacher)
             network, gates = objective.network, {"sparsity": sparsity, "history": history}
             fit(objective, config, "train_prune", last=last, **gates, resume=args.resume)
             ranked = scores(network)
