@@ -96,13 +96,6 @@ class Known(NamedTuple):
 
 KNOWN = (
     Known(
-        "times of two teachers are mixed",
-        "utils/tables/results.py",
-        "for time in times if time.network == network]",
-        "for time in times]",
-        "tables/test_report",
-    ),
-    Known(
         "EMA is applied twice a step",
         "utils/train/loop.py",
         "            self.average.update()\n",
