@@ -118,7 +118,7 @@ def test_a_foreground_that_is_trained_on_under_another_name_is_listed(root, copy
     (root / "test/alpha/test1.png").unlink()
     assert found(root) == []
     shutil.copy(root / "train" / "fg" / "train1.png", root / f"{copy}.png")
-    (problem,) = found(root, workers=2)
+    (problem,) = found(root)
     said = f"{copy}.png: the same picture as train/fg/train1.png, so the {use} is on what was"
     assert problem.startswith(said)
 
