@@ -50,13 +50,6 @@ def test_padding_given_as_a_word_stays_as_it_is(padding):
         assert torch.equal(torch.conv2d(input=x, weight=weight, padding=padding), plain)
 
 
-def test_padding_given_once_goes_for_both_dimensions():
-    x, weight = torch.rand(1, 2, 8, 9), torch.rand(3, 2, 5, 5)
-    with Continued(Sides(True, False, True, False)):
-        found = [torch.conv2d(x, weight, padding=padding) for padding in (2, (2,), (2, 2))]
-    assert torch.equal(found[0], found[1]) and torch.equal(found[1], found[2])
-
-
 def test_a_convolution_of_several_maps_sees_each_of_them_repeated():
     torch.manual_seed(0)
     channels = Channels()

@@ -78,11 +78,6 @@ def test_colours_that_a_part_does_not_know_are_no_part_of_their_mean():
         torch.testing.assert_close(layer(torch.zeros(1, 8, 2, 2)), *seen)
 
 
-def test_indexnet_has_such_a_mean_in_its_pyramid():
-    network = models.build("indexnet", models.scaled_plan("indexnet", 1 / 16))
-    assert sum(isinstance(layer, GlobalMean) for layer in network.modules()) == 1
-
-
 def test_a_picture_that_fits_a_tile_is_taken_whole_by_a_network_that_sees_all_of_it():
     trimap = random_trimap(0, 200, 300)
     for radius, sizes in ((None, [(1, 200, 300)]), (32, None)):

@@ -122,12 +122,6 @@ def test_published_modes_see_the_sizes_of_the_published_code(options, seen):
     assert np.abs(alpha - image[..., 0] / 255)[trimap == 128].mean() < 0.01
 
 
-def test_a_matte_is_the_alpha_rounded(dim):
-    image, trimap = noisy_picture(5, 70, 90), make_trimap(disc(70, 90), 6)
-    expected = (whole(dim, image, trimap) * 255).round()
-    assert (Inference("whole").matte(dim, image, trimap, CPU) == expected).all()
-
-
 def test_bfloat16_is_near_float32_in_tiles_too(dim):
     image, trimap = noisy_picture(5, 200, 200), make_trimap(disc(200, 200), 6)
     alpha = Inference("tile", halo="full", precision="bfloat16").alpha(dim, image, trimap, CPU)
@@ -183,11 +177,6 @@ def test_a_full_halo_needs_a_network_with_a_radius():
     trimap = np.full((40, 40), 128, np.uint8)
     with pytest.raises(InputError, match="echo sees the whole picture at once"):
         Inference("tile", halo="full").matte(Echo(None), picture(0, 40, 40), trimap, CPU)
-
-
-def test_a_trimap_of_another_size_is_refused(dim):
-    with pytest.raises(InputError, match="the picture is 50 x 40, but its trimap 40 x 50"):
-        Inference().matte(dim, picture(0, 40, 50), np.full((50, 40), 128, np.uint8), CPU)
 
 
 def test_a_want_of_memory_names_the_cure():

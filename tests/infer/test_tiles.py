@@ -158,12 +158,6 @@ def test_what_is_far_from_anything_unknown_costs_nothing():
     assert sorted(network.shapes) == [(1, 56, 64), (1, 64, 64), (1, 96, 96)]
 
 
-def test_neighbours_share_a_tile_where_that_is_less():
-    unknown = np.zeros((1000, 1000), bool)
-    unknown[480:500, 200:800:40] = True
-    assert len(plan_tiles(unknown, 32, 64, 1000)) == 1
-
-
 @pytest.mark.parametrize("mode", ["auto", "whole", "tile", "resize", "crop", "half"])
 def test_a_trimap_without_unknown_pixels_costs_no_forward_pass(mode):
     trimap = random_trimap(0, 90, 70, blobs=0)

@@ -31,12 +31,6 @@ def test_what_has_no_other_side_is_filled_with_the_one_that_it_has(known, filled
     assert (fill_by_distance(trimap) == filled).all()
 
 
-def test_known_pixels_stay_as_they_are():
-    trimap = make_trimap(disc(60, 70), 6)
-    known = trimap != 128
-    assert (fill_by_distance(trimap)[known] == trimap[known]).all()
-
-
 def test_it_is_exact_wherever_the_trimap_lies_in_memory():
     trimap = make_trimap(disc(60, 66, softness=5), 6)
     places = [np.argwhere(trimap == level) for level in (0, 255)]

@@ -9,7 +9,7 @@ import models
 from models.errors import InputError
 from models.files.saving import save_network
 from tests.reference import SHARED, metrics, needs_shared
-from tests.scripts import main, refusal, refused
+from tests.scripts import main, refusal
 from tests.sets import TEST_SIZES, write_test_set
 from utils.images.trimap import UNKNOWN
 from utils.images.writing import write_image
@@ -34,13 +34,6 @@ def command(folders, tmp_path, monkeypatch):
         return {str(path) for path in Path().rglob("*") if path.is_file()}
 
     return run
-
-
-def test_float16_on_a_cpu_is_refused_by_the_name_of_its_option(command, folders):
-    arguments = ("--network", "../tiny.tar", "--image", folders["image"], "device=cpu")
-    with pytest.raises(InputError, match=r"^--precision: float16 needs a GPU"):
-        command(*arguments, "--precision", "float16")
-    assert not list(Path().iterdir())
 
 
 def test_saved_mattes_leave_scores_where_they_are_told_and_else_nothing(command, folders):
@@ -69,22 +62,14 @@ def test_a_set_is_scored_as_it_comes_and_says_so_in_a_line_for_a_paper(command, 
         (("--pred", "../pred", "--worst", "SAD"), "--worst is for a sheet in --out; name it"),
         (("--pred", "../pred", "--label", "../image"), "--label does nothing with --pred"),
         (("--pred", "../pred", "--layout", "aim"), "--layout is that of a --set"),
-        (
-            ("--network", "../tiny.tar", "--image", "../image", "--set", ".."),
-            "--set has its own",
-        ),
+        (("--network", "../tiny.tar", "--image", "../image", "--set", ".."), "--set has its own"),
+        (("--network", "../tiny.tar", "--pred", "../pred"), "--pred takes no network; leave out"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(command, arguments, told):
     with pytest.raises(InputError, match=f"^test.py: {told}"):
         command(*arguments)
     assert not list(Path().iterdir())
-
-
-@pytest.mark.parametrize("option", [("--network", "../tiny.tar"), ("--image", "../image")])
-def test_saved_mattes_go_with_no_network(command, folders, option):
-    with pytest.raises(InputError, match=r"--pred takes no network; leave out --network and"):
-        command("--pred", folders["pred"], *option)
 
 
 def test_a_named_network_on_ones_own_set_writes_under_the_name_of_the_set(command, tmp_path):
@@ -106,17 +91,6 @@ def test_pictures_without_truth_are_matted(command, tmp_path, capsys):
     assert told[-1] == "Wrote 3 mattes to out/..-tiny (no ground truth, so no scores)."
     main("test.py", *network, "--image", "../image", "--trimap", "../trimap")
     assert len(list(Path(f"result/test/{tmp_path.name}-trimap").glob("*/*.png"))) == len(TEST_SIZES)
-
-
-def test_only_sheets_of_this_run_are_announced(command, tmp_path, capsys):
-    (tmp_path / "image").rename(tmp_path / "input")
-    (tmp_path / "alpha").rename(tmp_path / "gt")
-    (tmp_path / "trimap").rename(tmp_path / "trimap1")
-    network = ("--network", "../tiny.tar", "device=cpu", "--workers", "0")
-    main("test.py", *network, "--set", "..")
-    out = Path("result/test", tmp_path.name)
-    (sheet,) = out.glob("sheet*.png")
-    assert f"mattes, scores and {sheet.name} are in {out}" in capsys.readouterr().out
 
 
 def test_a_network_is_scored_in_floats_in_tiles_and_in_half_precision(
@@ -150,6 +124,7 @@ def test_a_network_is_scored_in_floats_in_tiles_and_in_half_precision(
         (("--mode", "tile", "--halo", "-5"), "halo: '-5' is none; give pixels, or full"),
         (("--mode", "tile", "--max-size", "64"), "max_size goes with resize and crop"),
         (("--mode", "tile", "--tile", "64"), "tile: 64 has no room for its halo"),
+        (("--precision", "float16"), "^--precision: float16 needs a GPU"),
     ],
 )
 def test_ways_to_matte_that_do_not_go_together_are_refused(command, folders, options, words):
@@ -172,11 +147,6 @@ def test_ways_to_matte_that_do_not_go_together_are_refused(command, folders, opt
 def test_what_cannot_be_scored_is_refused_in_one_line(command, arguments, words):
     assert words in refusal("test.py", *arguments)
     assert not list(Path().iterdir())
-
-
-def test_bad_input_ends_in_one_line_and_exit_code_2(tmp_path):
-    line = refused(tmp_path, "test.py", "--network", "nothing.tar")
-    assert line.startswith("error: nothing.tar: no such checkpoint")
 
 
 def test_saved_mattes_score_as_matlab_scores_them(tmp_path):

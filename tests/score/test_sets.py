@@ -81,14 +81,6 @@ def test_composites_may_share_the_matte_of_their_foreground(tmp_path):
         open_set(tmp_path)
 
 
-def test_a_second_name_of_a_composite_shares_nothing(tmp_path):
-    write(tmp_path / "merged", PHOTOGRAPH, "cat_07")
-    write(tmp_path / "alpha", ALPHA, "cat")
-    write(tmp_path / "trimaps", TRIMAP, "cat")
-    with pytest.raises(InputError, match=r"cat_07\.png: no file of the same name"):
-        open_set(tmp_path)
-
-
 def test_names_in_composed_and_decomposed_form_are_one(tmp_path):
     """macOS writes the accent as a character of its own (NFD), other systems do not."""
     write(tmp_path / "merged", PHOTOGRAPH, "e\u0301_0")
@@ -137,15 +129,6 @@ def test_pictures_without_truth_are_matted_but_not_scored(tmp_path):
         saved_in(sets, tmp_path)
 
 
-def test_a_matte_that_is_missing_from_a_set_is_named(tmp_path):
-    write(tmp_path / "original", PHOTOGRAPH, "a", "b")
-    write(tmp_path / "mask", ALPHA, "a", "b")
-    write(tmp_path / "trimap", TRIMAP, "a", "b")
-    write(tmp_path / "ours", ALPHA, "b", "c")
-    with pytest.raises(InputError, match=r"a\.png: no file of the same name in .*ours;"):
-        saved_in(open_set(tmp_path), tmp_path / "ours")
-
-
 def test_a_set_with_one_file_too_many_is_refused_whichever_it_is(tmp_path):
     folders = {"original": PHOTOGRAPH, "mask": ALPHA, "trimap": TRIMAP}
     for folder, content in folders.items():
@@ -160,16 +143,6 @@ def test_a_set_with_one_file_too_many_is_refused_whichever_it_is(tmp_path):
         (tmp_path / folder / "c.png").unlink()
 
 
-def test_a_shared_matte_of_no_composite_is_too_many(tmp_path):
-    write(tmp_path / "merged", PHOTOGRAPH, "cat_0", "cat_1")
-    write(tmp_path / "alpha", ALPHA, "cat", "dog")
-    write(tmp_path / "trimaps", TRIMAP, "cat", "cat_0", "cat_1")
-    with pytest.raises(InputError, match=r"alpha/dog\.png: no file of the same name in .*merged"):
-        open_set(tmp_path)
-    (tmp_path / "alpha" / "dog.png").unlink()
-    assert len(open_set(tmp_path)[""]) == 2
-
-
 def test_what_was_looked_for_is_told(tmp_path):
     with pytest.raises(InputError, match=r"tried alphamatting, aim, .*--image, --alpha"):
         open_set(tmp_path)
@@ -180,13 +153,6 @@ def test_what_was_looked_for_is_told(tmp_path):
         open_set(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"gone: no such folder; check --set"):
         open_set(tmp_path / "gone")
-
-
-def test_a_typo_in_the_folder_of_mattes_is_named(tmp_path):
-    write_test_set(tmp_path / "set")
-    sets = open_set(tmp_path / "set", "own")
-    with pytest.raises(InputError, match=r"gone: no such folder; check --pred"):
-        saved_in({"Trimap1": sets[""]}, tmp_path / "gone")
 
 
 def test_folders_a_whole_set_and_saved_mattes_are_found(tmp_path):
