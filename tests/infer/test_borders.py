@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from models.channels import Channels
-from utils.infer.borders import Continued, Sides
+from utils.infer.borders import ReplicatePadding, Sides
 
 FLAG = st.booleans()
 
@@ -36,7 +36,7 @@ def test_a_convolution_sees_its_input_repeated_beyond_these_sides_and_zeros_beyo
     seen = F.pad(x, (columns * left, columns * right, rows * top, rows * bottom), "replicate")
     zeros = columns * (not left), columns * (not right), rows * (not top), rows * (not bottom)
     with torch.no_grad():
-        with Continued(sides):
+        with ReplicatePadding(sides):
             found = conv(x)
         assert torch.allclose(found, bare(F.pad(seen, zeros)), atol=1e-6)
         assert torch.allclose(conv(x), bare(F.pad(x, (columns, columns, rows, rows))), atol=1e-6)
@@ -46,7 +46,7 @@ def test_a_convolution_sees_its_input_repeated_beyond_these_sides_and_zeros_beyo
 def test_padding_given_as_a_word_stays_as_it_is(padding):
     x, weight = torch.rand(1, 2, 8, 9), torch.rand(3, 2, 3, 3)
     plain = torch.conv2d(x, weight, padding=padding)
-    with Continued(Sides(True, True, True, True)):
+    with ReplicatePadding(Sides(True, True, True, True)):
         assert torch.equal(torch.conv2d(input=x, weight=weight, padding=padding), plain)
 
 
@@ -56,5 +56,5 @@ def test_a_convolution_of_several_maps_sees_each_of_them_repeated():
     channels.fix(a=2, b=3)
     conv = channels.conv(("a", "b"), "out", 3, 4, bias=True)
     maps = torch.rand(1, 2, 8, 9), torch.rand(1, 3, 8, 9)
-    with torch.no_grad(), Continued(Sides(True, False, False, True)):
+    with torch.no_grad(), ReplicatePadding(Sides(True, False, False, True)):
         torch.testing.assert_close(conv(*maps), conv(torch.cat(maps, 1)))

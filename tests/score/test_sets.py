@@ -9,7 +9,7 @@ from tests.sets import TEST_SIZES, disc, picture, write_test_set
 from utils.config.options import Config
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
-from utils.score.pictures import made_rule, match, sizes, trimap_of
+from utils.score.pictures import match, sizes, trimap_of, trimap_rule
 from utils.score.sets import find_sets, open_set, saved_in
 
 ALPHA = disc(40, 50)
@@ -50,12 +50,12 @@ def test_a_set_without_trimaps_has_them_made_from_the_truth(tmp_path, alpha, lay
     write(tmp_path / alpha, ALPHA, "a")
     for chosen in (None, layout):
         (one,) = open_set(tmp_path, chosen, radius=4)[""]
-        assert one.trimap is None and made_rule([one]) == "made from the truth, radius 4"
+        assert one.trimap is None and trimap_rule([one]) == "made from the truth, radius 4"
         assert (trimap_of(one) == TRIMAP).all()
         assert sizes([one]) == {"a": (40, 50)}
     write(tmp_path / "trimap", TRIMAP, "a")
     (one,) = open_set(tmp_path)[""]
-    assert one.trimap.parent.name == "trimap" and made_rule([one]) == ""
+    assert one.trimap.parent.name == "trimap" and trimap_rule([one]) == ""
 
 
 def test_trimaps_are_not_made_for_sets_that_should_have_them(tmp_path):

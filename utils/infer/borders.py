@@ -17,7 +17,7 @@ class Sides(NamedTuple):
     right: bool
 
 
-class Continued(TorchFunctionMode):
+class ReplicatePadding(TorchFunctionMode):
     """Within it, each convolution sees its map go on beyond the given sides.
 
     Zeros, with which convolutions pad, look like an edge in the picture, and deep layers carry it

@@ -16,7 +16,7 @@ from models.network import evaluating
 from utils.images.reading import to_8_bits
 from utils.images.trimap_values import UNKNOWN
 from utils.infer import memory
-from utils.infer.borders import Continued, Sides
+from utils.infer.borders import ReplicatePadding, Sides
 from utils.infer.global_context import whole_picture_means
 from utils.infer.options import MAX_SIZE, TILED, check_options
 from utils.infer.resized import matte_half, matte_resized, matte_windows
@@ -203,7 +203,7 @@ def compute_alphas(
     Args:
         sides: of tiles, those on which their picture goes on.
     """
-    borders = Continued(sides) if sides else nullcontext()
+    borders = ReplicatePadding(sides) if sides else nullcontext()
     try:
         with autocast(network.mean.device, precision), without_tf32(), borders:
             return network.alphas(images, trimaps)

@@ -55,7 +55,7 @@ def trimap_of(picture: Picture) -> np.ndarray:
     return make_trimap(read_matte(picture.alpha), picture.radius)
 
 
-def made_rule(pictures: Sequence[Picture]) -> str:
+def trimap_rule(pictures: Sequence[Picture]) -> str:
     """By which rule the trimaps of a set were made; empty where it has its own."""
     first = pictures[0]
     return "" if first.trimap else f"made from the truth, radius {first.radius}"

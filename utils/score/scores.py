@@ -102,13 +102,13 @@ def summary(results: Sequence[Scores]) -> str:
 def remarks(results: Sequence[Scores]) -> list[str]:
     """What a reader of `summary` must know of it, in sentences."""
     rules = {rule: None for r in results if (rule := r.about.get("trimaps"))}
-    told = [f"trimaps: {rule} (pixels around each change of it)" for rule in rules]
+    lines = [f"trimaps: {rule} (pixels around each change of it)" for rule in rules]
     if any(result.floor for result in results):
-        told.append(f"{FLOOR}: the unknown region filled by distance, without the photograph")
+        lines.append(f"{FLOOR}: the unknown region filled by distance, without the photograph")
     lost = [result.label for result in results if not result.learnt]
     if lost:
-        told.append(f"{', '.join(lost)}: no better, so nothing was learnt of the photographs")
-    return told
+        lines.append(f"{', '.join(lost)}: no better, so nothing was learnt of the photographs")
+    return lines
 
 
 def _without_nan(content: object) -> object:

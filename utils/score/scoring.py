@@ -23,7 +23,7 @@ from utils.images.trimap_values import UNKNOWN
 from utils.images.writing import write_image
 from utils.metrics import score, score_exact
 from utils.score.floor import fill_by_distance
-from utils.score.pictures import Picture, made_rule, trimap_of
+from utils.score.pictures import Picture, trimap_of, trimap_rule
 
 # matting(image, trimap), uint8 (H, W, 3) and (H, W): the matte, uint8 or floating point in [0, 1].
 Matting = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -42,7 +42,7 @@ class Scoring:
 
     def described(self, pictures: Sequence[Picture]) -> dict:
         """What decides the scores of these pictures but the mattes; plain data."""
-        rule = made_rule(pictures)
+        rule = trimap_rule(pictures)
         return {
             "region": self.region,
             **({"trimaps": rule} if rule else {}),

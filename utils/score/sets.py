@@ -155,10 +155,12 @@ def open_set(
             }
     tried = _folder_names(LAYOUTS[layout]) if layout else f"tried {', '.join(LAYOUTS)}"
     ours = (folder / "test" / "fg").is_dir()
-    how = f", or compose the set with {dataset_command('pre_process.py', folder)}" if ours else ""
+    compose = (
+        f", or compose the set with {dataset_command('pre_process.py', folder)}" if ours else ""
+    )
     raise InputError(
         f"{folder}: holds the folders of no test set ({tried}); name them with --image, --alpha "
-        f"and --trimap{how}"
+        f"and --trimap{compose}"
     )
 
 
