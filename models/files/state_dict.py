@@ -1,6 +1,7 @@
 """Find the weights in what a checkpoint holds, whatever it wraps them in."""
 
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,12 +13,8 @@ from models.files.reading import Husk
 log = logging.getLogger(__name__)
 
 # Under which keys a file holds its weights, and what is put before the names of all of them.
-AVERAGED = (
-    *("ema", "ema_state_dict", "ema_model", "model_ema", "params_ema", "state_dict_ema"),
-    *("averaged", "averaged_model", "swa_model"),
-)
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "params", "generator")
-PREFIXES = ("module.", *(f"{wrapper}." for wrapper in (*WRAPPERS, *AVERAGED)))
+AVERAGED = re.compile(r"(.+_)?(ema|swa|averaged)(_.+)?")
 COMPILED = "_orig_mod."  # torch.compile puts it before the names of a whole network or of a part
 DEEPEST = 8  # wrappers in each other; a file may hold itself
 
@@ -43,31 +40,41 @@ def state_dict(content: object, source: Path | str) -> dict[str, Tensor]:
 
 
 def _find(content: object, source: Path | str, depth: int) -> dict[str, Tensor]:
-    """The weights in a content and its wrappers; empty where there are none."""
+    """The weights in a content and its wrappers; empty where there are none, or others, too."""
     if not isinstance(content, Mapping) or depth == 0:
         return {}
     if _is_module(content):
-        return _bare(_entries(content))
+        content = _entries(content)
     found = {
         key: state
-        for key in (*WRAPPERS, *AVERAGED)
-        if key in content and (state := _find(content[key], source, depth - 1))
+        for key, value in content.items()
+        if isinstance(key, str) and (state := _find(value, source, depth - 1))
     }
     raw = next((key for key in WRAPPERS if key in found), None)
-    averaged = next((key for key in AVERAGED if key in found), None)
-    taken = averaged or raw
+    averaged = next((key for key in found if AVERAGED.fullmatch(key)), None)
     if averaged and raw:
-        whole = found[averaged].keys() >= found[raw].keys()
-        taken = averaged if whole else raw
-        reason = "" if whole else ", since the averaged ones lack entries"
-        log.warning(
-            "%s: holds %r, averaged weights, beside %r; took %r%s",
-            *(source, averaged, raw, taken, reason),
-        )
-    return found[taken] if taken else _bare(content)
+        return _preferred(found, averaged, raw, source)
+    if averaged or raw:
+        return found[averaged or raw]
+    state = _layers(content, source, depth)
+    return next(iter(found.values())) if len(found) == 1 and not state else state
 
 
-def _bare(entries: Mapping) -> dict[str, Tensor]:
+def _preferred(
+    found: Mapping[str, dict[str, Tensor]], averaged: str, raw: str, source: Path | str
+) -> dict[str, Tensor]:
+    """The averaged weights, where they are of all entries, else the others."""
+    whole = found[averaged].keys() >= found[raw].keys()
+    taken = averaged if whole else raw
+    reason = "" if whole else ", since the averaged ones lack entries"
+    log.warning(
+        "%s: holds %r, averaged weights, beside %r; took %r%s",
+        *(source, averaged, raw, taken, reason),
+    )
+    return found[taken]
+
+
+def _layers(entries: Mapping, source: Path | str, depth: int) -> dict[str, Tensor]:
     """The entries of layers, without what stands before all of their names."""
     # A name without a dot is no layer's: the counter of an averaged model.
     state = {
@@ -75,9 +82,13 @@ def _bare(entries: Mapping) -> dict[str, Tensor]:
         for name, value in entries.items()
         if isinstance(name, str) and "." in name and isinstance(value, Tensor)
     }
-    while state and (common := [p for p in PREFIXES if all(name.startswith(p) for name in state)]):
-        state = {name.removeprefix(common[0]): value for name, value in state.items()}
-    return state
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, value in state.items():
+        first, _, rest = name.partition(".")
+        parts.setdefault(first, {})[rest] = value
+    if not all(p == "module" or p in WRAPPERS or AVERAGED.fullmatch(p) for p in parts):
+        return state
+    return _find(parts["module"] if [*parts] == ["module"] else parts, source, depth - 1)
 
 
 def _is_module(content: object) -> bool:

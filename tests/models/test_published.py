@@ -274,6 +274,22 @@ def test_averages_of_parameters_alone_are_not_taken(network, caplog):
     assert "took 'model', since the averaged ones lack entries" in caplog.text
 
 
+def test_averaged_weights_beside_others_in_one_state_dict_are_preferred(network, caplog):
+    ours = network.state_dict()
+    flat = {f"generator.{name}": value for name, value in ours.items()}
+    flat |= {f"generator_ema.{name}": value + 1 for name, value in ours.items()}
+    found = models.published.load({"state_dict": flat})
+    assert torch.equal(found.decoder1.conv.bias, network.decoder1.conv.bias + 1)
+    assert "took 'generator_ema'" in caplog.text
+
+
+def test_weights_under_another_key_are_found_where_there_are_no_others(network):
+    state = network.state_dict()
+    assert same(models.published.load({"weights": state, "epoch": 3}), network)
+    line = refused(models.published.load, {"student": state, "teacher": state})
+    assert "no weights of a published network in it (it holds 'student', 'teacher')" in line
+
+
 def test_a_wrapper_without_weights_is_passed_over(network):
     state = network.state_dict()
     for content in ({"model": {"name": "dim"}, "net": state}, {"ema": {"rate": 1}, "model": state}):
