@@ -11,6 +11,7 @@ and W multiples of 32, and the output `alphas`: what tools feed ViTMatte. Everyt
 Needs pip install -r requirements-deploy.txt.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +33,9 @@ PHOTOGRAPHS = Path(__file__).resolve().parent / "data" / "photographs"
 
 def main(argv: Sequence[str] | None = None) -> None:
     options = parser(__doc__)
-    options.add_argument("--network", required=True, help="a file, or a shipped network")
+    options.add_argument(
+        "--network", type=os.path.expanduser, required=True, help="a file, or a shipped network"
+    )
     options.add_argument("--out", required=True, type=path, help="the ONNX file to write")
     options.add_argument("--signature", choices=SIGNATURES, default="matting")
     options.add_argument("--precision", choices=("float32", "float16"), default="float32",

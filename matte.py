@@ -12,6 +12,7 @@ unknown is what is near its edge, --width pixels or percent to each side. EXIF o
 applied to all files. Nothing is replaced without --overwrite.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,10 +48,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     hint.add_argument("--trimap", type=path, help="a trimap, or a folder of them")
     hint.add_argument("--mask", type=path, help="a mask, or a folder of them")
     options.add_argument("--width", help="of a mask's trimap: 12 (pixels) or 2%% (of the side)")
-    options.add_argument("--network", default="small", help="a shipped network or a file (small)")
+    options.add_argument(
+        "--network",
+        type=os.path.expanduser,
+        default="small",
+        help="a shipped network or a file (small)",
+    )
     options.add_argument("--out", type=path, help="a folder (beside each photograph)")
     options.add_argument("--cutout", action="store_true", help="RGBA with the foreground's colours")
-    options.add_argument("--background", help="a picture or a colour to put behind")
+    options.add_argument(
+        "--background", type=os.path.expanduser, help="a picture or a colour to put behind"
+    )
     options.add_argument("--save-trimap", action="store_true", help="the trimap that was used")
     options.add_argument("--overwrite", action="store_true", help="replace earlier results")
     options.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (auto)")

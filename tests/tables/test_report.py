@@ -71,22 +71,6 @@ def test_times_of_two_teachers_are_told_apart():
     assert [row["milliseconds"] for row in rows] == [10.0, 10.0]
 
 
-def test_times_of_two_teachers_are_told_apart(tabled, monkeypatch):
-    def times(run, known):
-        factor = 3 if "other" in str(run.teacher) else 1
-        if run.seed is not None:
-            content = {"teacher": 40.0 * factor, "network": 10.0 * factor + run.seed}
-            (run.folder / running.LATENCY).write_text(json.dumps(content))
-
-    monkeypatch.setattr(running, "time", times)
-    put(teachers={"big": {}, "other": {}}, pruning={}, published=None, rows=[{"kind": ["AT"]}])
-    filled(Scripts())
-    with Path("result/tables/table/table.csv").open() as file:
-        times = {one["row"]: float(one["milliseconds"]) for one in csv.DictReader(file)}
-    # Of big's own rows, and of other's: each for one time of its own teacher.
-    assert times == {"big": 40, "other": 120, "big / AT": 10.5, "other / AT": 30.5}
-
-
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "configs/tables").glob("*.yaml")))
 def test_each_shipped_table_lists_its_rows_and_runs_nothing(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
