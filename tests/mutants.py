@@ -320,7 +320,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for library in LIBRARIES:
         importlib.import_module(library)
-    survived = judge_known()
+    survived = 0 if arguments.only else judge_known()
     if arguments.known:
         sys.exit(f"{survived} of {len(KNOWN)} survived" if survived else 0)
     found = [f for place in TESTS for f in (ROOT / place, *(ROOT / place).glob("*.py"))]
