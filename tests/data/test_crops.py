@@ -137,6 +137,16 @@ def test_a_plain_sample_is_the_composition_of_a_window(tmp_path):
     assert len(places) > 5
 
 
+def test_every_scale_is_drawn_alike_often(tmp_path):
+    ramp = np.repeat(np.arange(240, dtype=np.uint8)[None, :, None], 200, 0).repeat(3, 2)
+    samples = crops(
+        tmp_path, np.full((200, 240), 255, np.uint8), colours=ramp, crop_scales=(1, 2, 4)
+    )
+    images = (samples[epoch, 0].sample.image[0, 0].numpy() for epoch in range(90))
+    slopes = [round((int(row[-1]) - int(row[0])) / 31) for row in images]
+    assert set(slopes) == {1, 2, 4} and min(map(slopes.count, (1, 2, 4))) > 18
+
+
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
 @pytest.mark.parametrize("trimap", KINDS)
 def test_the_centre_is_unknown_where_the_picture_is_larger_than_the_crop(tmp_path, scale, trimap):
