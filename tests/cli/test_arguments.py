@@ -55,7 +55,7 @@ def files() -> dict[Path, bytes]:
         (f"{FIGURE} --out /proc/f.png", "--out /proc/f.png: /proc cannot be written ("),
         ("convert.py tiny.tar /proc/o.tar", "OUT /proc/o.tar: /proc cannot be written ("),
         ("train.py --sheet /proc/s.png", "--sheet /proc/s.png: /proc cannot be written ("),
-        (f"{SAVED} --json /dev/null", "/dev/null: is a device, no file"),
+        (f"{SAVED} --json /dev/null", "--json /dev/null: is a pipe or a device; name a file"),
     ],
 )
 def test_what_cannot_be_written_is_refused_before_the_work(line, words):

@@ -17,7 +17,6 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from models.errors import InputError
 from utils.config.options import Config, KeysOf
-from utils.disk.files import require_regular
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -77,7 +76,6 @@ def read(path: Path) -> dict:
     Raises:
         InputError: no such file, no YAML, or no keys.
     """
-    require_regular(path)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

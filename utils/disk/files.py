@@ -1,20 +1,12 @@
-"""Files as they are on the disk: regular or not, changed or not, and whether one can be written."""
+"""Files on the disk: whether they have changed, and whether they can be written."""
 
 import os
-import stat
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from models.errors import InputError
-
-KINDS = {
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 
 class Record(NamedTuple):
@@ -47,19 +39,6 @@ def unchanged(files: Sequence[Path], noted: Sequence[str]) -> bool:
     return None not in now and [str(one) for one in now] == list(noted)
 
 
-def require_regular(path: Path | str) -> None:
-    """Raise an `InputError` where `path` is a pipe or a device, which one would read for ever.
-
-    Where there is nothing, or a folder, whoever opens it says so.
-    """
-    try:
-        kind = KINDS.get(stat.S_IFMT(Path(path).stat().st_mode))
-    except (OSError, ValueError):
-        return
-    if kind:
-        raise InputError(f"{path}: is {kind}, no file; remove it, or name a file")
-
-
 def require_target(option: str, path: Path | None, read: Iterable[Path] = ()) -> None:
     """Raise an `InputError` where a file that will be written cannot be, or is read before.
 
@@ -74,7 +53,8 @@ def require_target(option: str, path: Path | None, read: Iterable[Path] = ()) ->
     final = Path(os.path.realpath(path))
     if final.is_dir():
         raise InputError(f"{option} {path}: is a folder; name a file")
-    require_regular(path)
+    if final.exists() and not final.is_file():
+        raise InputError(f"{option} {path}: is a pipe or a device; name a file")
     _require_writable(option, path, final.parent)
     places = {path.resolve(), path.resolve().parent} if path.exists() else ()
     if any(one.resolve() in places for one in read):

@@ -19,7 +19,6 @@ from PIL import Image
 from tifffile import PHOTOMETRIC
 
 from models.errors import InputError
-from utils.disk.files import require_regular
 
 # What decoders have to say about a file that we cannot use, we say ourselves, in one line.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -100,7 +99,6 @@ def image_size(path: Path | str) -> tuple[int, int]:
     Raises:
         InputError: the file is missing or no picture.
     """
-    require_regular(path)
     try:
         with Path(path).open("rb") as file:
             size = _header_size(file)
@@ -115,7 +113,6 @@ def read_file(path: Path) -> bytes:
     Raises:
         InputError: the file is missing, unreadable or empty.
     """
-    require_regular(path)
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -251,14 +248,12 @@ def _tiff_fault(page: tifffile.TiffPage | None) -> str:
     if page.photometric not in TIFF_COLOURS:
         name = COLOUR_NAMES.get(page.photometric, "other")
         return f"a TIFF in {name} colours; save it as RGB or grey"
-    if page.photometric == PHOTOMETRIC.YCBCR and page.compression not in (6, 7):  # JPEG
-        return "a TIFF of other colours than RGB and grey; save it as PNG"
     if page.bitspersample not in (1, 2, 4, 8, 16, 32, 64):
         return f"a TIFF of {page.bitspersample} bits per channel; save it with 8 or 16"
-    if page.axes not in ("YX", "YXS", "SYX"):
-        return "a TIFF of more than two dimensions; save it as PNG"
-    if page.photometric == PHOTOMETRIC.MINISWHITE and page.dtype.kind == "f":
-        return "a TIFF in which white is 0; save it with 0 for black"
+    bare = page.photometric == PHOTOMETRIC.YCBCR and page.compression not in (6, 7)  # JPEG
+    inverted = page.photometric == PHOTOMETRIC.MINISWHITE and page.dtype.kind == "f"
+    if bare or inverted or page.axes not in ("YX", "YXS", "SYX"):
+        return "a TIFF of a rare kind; save it as PNG"
     return ""
 
 

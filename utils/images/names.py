@@ -8,7 +8,6 @@ from pathlib import Path
 from models.errors import InputError
 from models.files.atomic import atomic
 from utils.cli.problems import complain
-from utils.disk.files import require_regular
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 # Pictures and arrays of other kinds: what is of these belongs to a set, though nothing reads it.
@@ -191,11 +190,7 @@ def read_names(path: Path, problems: list[str] | None = None) -> list[str]:
     """
     names: list[str] = []
     try:
-        require_regular(path)
         data = path.read_bytes()
-    except InputError as error:
-        complain(str(error), problems)
-        return names
     except OSError as error:
         complain(f"{path}: cannot be read as a list of names ({error.strerror}); mend it", problems)
         return names

@@ -8,7 +8,6 @@ import numpy as np
 
 from models.errors import InputError
 from utils.cli.problems import warn_once
-from utils.disk.files import require_regular
 from utils.images.decode import decode, image_size, other_kind
 from utils.images.names import IMAGE_SUFFIXES, list_images
 from utils.images.trimap_values import UNKNOWN
@@ -247,7 +246,6 @@ def _is_array(path: Path) -> bool:
 
 def _array(path: Path) -> np.ndarray:
     """A (H, W) array, mapped, not read; leading and trailing axes of one are dropped."""
-    require_regular(path)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:

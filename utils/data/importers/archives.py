@@ -9,7 +9,6 @@ from pathlib import Path
 
 from models.errors import InputError
 from utils.cli.progress import progress_bar
-from utils.disk.files import require_regular
 from utils.disk.room import require_room
 
 UTF8 = 1 << 11  # the flag of a zip entry whose name is UTF-8
@@ -25,7 +24,6 @@ def unpack(source: Path, folder: Path) -> Path:
     """
     if not source.exists():
         raise InputError(f"{source}: no such file or folder; check --from")
-    require_regular(source)
     folder.mkdir(parents=True)
     try:
         if source.suffix.lower() == ".zip":

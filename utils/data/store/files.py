@@ -21,7 +21,7 @@ from models.files.atomic import shortened
 from utils.cli.advice import dataset_command
 from utils.cli.problems import tolerate
 from utils.data.folders import Foreground
-from utils.disk.files import record, require_regular, unchanged
+from utils.disk.files import record, unchanged
 from utils.images.trimap import unknown_radius
 
 # Of the layout and of what is decoded; a store of another version is made anew. 1 knew turned TIFF
@@ -140,7 +140,6 @@ def find_fault(folder: Path, source: Foreground, cure: str, snap: int | None = N
 
 def made_here(path: Path) -> bool | None:
     """Whether a file is one of a store, of any version; None where that cannot be told of it."""
-    require_regular(path)
     try:
         header, _ = _read(path)
         return {"version", "fg", "alpha"} <= header.get("__metadata__", {}).keys()
@@ -150,7 +149,6 @@ def made_here(path: Path) -> bool | None:
 
 def _map(path: Path, cure: str) -> tuple[Stored, dict[str, str]]:
     """The arrays and the metadata of a file."""
-    require_regular(path)
     try:
         header, content = _read(path)
         metadata = header["__metadata__"]
