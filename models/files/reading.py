@@ -13,6 +13,7 @@ from safetensors import safe_open
 
 from models.errors import InputError
 
+POINTER = b"version https://git-lfs"
 OURS = {"kind", "structure", "plan", "digest"}  # keys of what `models.files.saving` writes
 
 
@@ -77,7 +78,9 @@ def read(path: Path | str) -> object:
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name a checkpoint in it")
     try:
-        if path.suffix == ".safetensors":
+        with path.open("rb") as file:
+            start = file.read(len(POINTER))
+        if start[8:9] == b"{":  # after the length of what it holds
             return _read_safetensors(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sources of classes, which are not run
@@ -89,20 +92,26 @@ def read(path: Path | str) -> object:
     except PermissionError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except Exception as error:  # damaged bytes raise anything
-        if "TorchScript" in str(error):
-            raise InputError(
-                f"{path}: a TorchScript program, not weights; save its state_dict() instead"
-            ) from error
-        raise InputError(
-            f"{path}: truncated, or no checkpoint; copy, fetch or train it again"
-        ) from error
+        raise InputError(f"{path}: {_reason(start, error)}") from error
+
+
+def _reason(start: bytes, error: Exception) -> str:
+    if start == POINTER:
+        return "a pointer of Git LFS, no checkpoint; fetch the file with git lfs pull"
+    if start.lstrip().startswith(b"<"):
+        return "a web page, no checkpoint; download the file itself"
+    if "TorchScript" in str(error):
+        return "a TorchScript program, not weights; save its state_dict() instead"
+    return "truncated, or no checkpoint; copy, fetch or train it again"
 
 
 def _read_torch(path: Path) -> object:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:  # a pickled module, or other objects beside the weights
-        return torch.load(path, map_location="cpu", weights_only=False, pickle_module=HUSKS)
+    with path.open("rb") as file:  # of a path, PyTorch would look at its suffix
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError:  # a pickled module, or other objects beside the weights
+            file.seek(0)
+            return torch.load(file, map_location="cpu", weights_only=False, pickle_module=HUSKS)
 
 
 def is_ours(content: object) -> bool:

@@ -57,9 +57,21 @@ def test_a_truncated_file_is_named(network, tmp_path, name, share):
 def test_what_is_no_checkpoint_is_named(tmp_path):
     assert "none.tar: no such checkpoint" in refused(models.load, tmp_path / "none.tar")
     assert "is a folder; name a checkpoint in it" in refused(models.load, tmp_path)
-    for content in (b"\x89PNG\r\n\x1a\n" + bytes(64), b"<html>", b"version https://git-lfs"):
-        (tmp_path / "a.tar").write_bytes(content)
-        assert "a.tar: truncated, or no checkpoint" in refused(models.load, tmp_path / "a.tar")
+    for content, words in (
+        (b"\x89PNG\r\n\x1a\n" + bytes(64), "truncated, or no checkpoint"),
+        (b"\n<html>", "a web page, no checkpoint; download the file itself"),
+        (b"version https://git-lfs.github.com/spec/v1", "a pointer of Git LFS, no checkpoint"),
+    ):
+        for name in NAMES:
+            (tmp_path / name).write_bytes(content)
+            assert f"{name}: {words}" in refused(models.load, tmp_path / name)
+
+
+def test_a_file_is_read_by_its_content_whatever_its_name(network, tmp_path):
+    for name, other in (NAMES, NAMES[::-1]):
+        files.save_network(tmp_path / name, network)
+        (tmp_path / name).rename(tmp_path / other)
+        assert same(models.load(tmp_path / other), network)
 
 
 @pytest.mark.parametrize("name", ["half.safetensors", "half.tar"])
