@@ -14,15 +14,7 @@ from utils.data.voc.folders import CLASSES, INSIDE, LABELS, LISTS, PICTURES
 from utils.images.labels import NO_LABEL, write_labels
 from utils.images.names import write_names
 from utils.images.writing import write_image
-from utils.render import (
-    FIRST,
-    SUBJECTS,
-    Item,
-    generator,
-    item_shape,
-    render_missing,
-    require_own,
-)
+from utils.render import FIRST, SUBJECTS, Item, generator, item_shape, render_missing, require_own
 from utils.render.backgrounds import background
 from utils.render.noise import Rng, Shape
 

@@ -5,16 +5,7 @@ import numpy as np
 
 from utils.render.bodies import blob, body, capsule, thing
 from utils.render.layers import blur, coverage, finish, layer, stack
-from utils.render.noise import (
-    Rng,
-    Shape,
-    cells,
-    grid,
-    palette,
-    smoothstep,
-    spectral,
-    texture,
-)
+from utils.render.noise import Rng, Shape, cells, grid, palette, smoothstep, spectral, texture
 
 # Radius from top to bottom, as a share of the largest.
 PROFILES = {
