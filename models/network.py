@@ -238,21 +238,13 @@ class MattingNetwork(Network):
         alpha = np.zeros(trimap.shape, np.float32)
         if (trimap == UNKNOWN).any():
             with evaluating(self):
-                (alpha,) = self.alphas(image[None], trimap[None])
+                (alpha,) = forward_arrays(self, image[None], trimap[None])
         return np.rint(255 * matte_of(alpha, trimap)).astype(np.uint8)
 
     @property
     def matte_layer(self) -> nn.Module:
         """The layer `matte`, as files call it; by that name Python finds the method."""
         return self._modules["matte"]
-
-    @torch.inference_mode()
-    def alphas(self, images: np.ndarray, trimaps: np.ndarray) -> np.ndarray:
-        """`forward` of arrays (N,H,W,3) and (N,H,W), 0 to 255; float32 (N,H,W)."""
-        device, kind = self.mean.device, self.mean.dtype
-        pictures = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 255
-        known = torch.from_numpy(trimaps).to(device)[:, None].float() / 255
-        return self(pictures.to(kind), known.to(kind))[:, 0].float().cpu().numpy()
 
     def compute(self, image: Tensor, trimap: Tensor, stages: Stages | None) -> Tensor:
         """The unclamped alpha; fills `stages` where given."""
@@ -297,6 +289,16 @@ class SegmentationNetwork(Network):
 
     def example(self, batch: int = 1, height: int = 64, width: int = 64) -> tuple[Tensor]:
         return (self.mean.new_zeros(batch, 3, height, width),)
+
+
+@torch.inference_mode()
+def forward_arrays(network: nn.Module, images: np.ndarray, trimaps: np.ndarray) -> np.ndarray:
+    """`network(image, trimap)` of arrays (N,H,W,3) and (N,H,W), 0 to 255; float32 (N,H,W)."""
+    device = network.mean.device
+    pictures = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 255
+    known = torch.from_numpy(trimaps).to(device)[:, None].float() / 255
+    alphas = network(pictures.to(network.mean.dtype), known.to(network.mean.dtype))
+    return alphas[:, 0].float().cpu().numpy()
 
 
 @contextmanager

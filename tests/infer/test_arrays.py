@@ -101,7 +101,21 @@ def test_a_device_may_be_a_word_or_left_out_and_must_be_the_networks(dim):
     assert line == "the network is on cpu, not on meta; call network.to(device)"
 
 
-def test_a_network_within_another_is_found_and_one_of_halves_is_refused(dim):
-    assert (whole(nn.DataParallel(dim), IMAGE, TRIMAP) == whole(dim, IMAGE, TRIMAP)).all()
-    line = refused(WHOLE.alpha, varied_dim().half(), IMAGE, TRIMAP)
-    assert line.startswith("the network's weights are float16; call network.float()")
+@pytest.mark.parametrize("mode", ["whole", "tile"])
+def test_a_network_within_another_and_one_of_other_numbers_give_the_same(mode):
+    network, options = varied_dim(), Inference(mode)
+    expected = options.matte(network, IMAGE, TRIMAP).astype(int)
+    assert (options.matte(nn.DataParallel(network), IMAGE, TRIMAP) == expected).all()
+    for other in (network.double(), network.half()):
+        for matte in (options.matte(other, IMAGE, TRIMAP), other.matte(IMAGE, TRIMAP)):
+            assert np.abs(matte - expected).mean() < 1
+
+
+def test_a_compiled_network_runs_compiled():
+    network, passes = varied_dim(), []
+
+    def backend(graph, _):
+        return lambda *inputs: passes.append(1) or graph(*inputs)
+
+    compiled = torch.compile(network, backend=backend)
+    assert (whole(compiled, IMAGE, TRIMAP) == whole(network, IMAGE, TRIMAP)).all() and passes

@@ -12,7 +12,7 @@ from torch import nn
 from models import Network
 from models.arrays import check_arrays, matte_of
 from models.errors import InputError
-from models.network import evaluating
+from models.network import evaluating, forward_arrays
 from utils.images.reading import to_8_bits
 from utils.images.trimap_values import UNKNOWN
 from utils.infer import memory
@@ -97,9 +97,9 @@ class Inference:
             float32 (H,W) in [0, 1]; known pixels are exactly 0 and 1.
 
         Raises:
-            InputError: other arrays, or the two differ in size; the network is none for matting,
-                not in float32, or elsewhere; the network or the memory does not allow the mode, the
-                precision is none of the device's, or the matte is not finite.
+            InputError: other arrays, or the two differ in size; the network is none for matting, or
+                elsewhere; the network or the memory does not allow the mode, the precision is none
+                of the device's, or the matte is not finite.
         """
         if isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
             network = network.module
@@ -115,12 +115,7 @@ class Inference:
         """Raise an `InputError` where the network cannot be used as it is."""
         if network.task != "matting":
             raise InputError(f"{network.name} is for {network.task}, it makes no mattes")
-        there, kind = network.mean.device, network.mean.dtype
-        if kind != torch.float32:
-            raise InputError(
-                f"the network's weights are {str(kind).removeprefix('torch.')}; call "
-                "network.float(), and choose precision='bfloat16' or 'float16'"
-            )
+        there = network.mean.device
         given = choose(device) if isinstance(device, str) else device or there
         if given.type != there.type or given.index not in (None, there.index):
             raise InputError(f"the network is on {there}, not on {given}; call network.to(device)")
@@ -198,7 +193,7 @@ def compute_alphas(
     trimaps: np.ndarray,
     sides: Sides | None = None,
 ) -> np.ndarray:
-    """One pass of a network, `MattingNetwork.alphas`.
+    """One pass of a network, `forward_arrays`, in a precision.
 
     Args:
         sides: of tiles, those on which their picture goes on.
@@ -206,7 +201,7 @@ def compute_alphas(
     borders = ReplicatePadding(sides) if sides else nullcontext()
     try:
         with autocast(network.mean.device, precision), without_tf32(), borders:
-            return network.alphas(images, trimaps)
+            return forward_arrays(network, images, trimaps)
     except RuntimeError as error:
         # What the CPU raises has no class of its own.
         if not isinstance(error, torch.cuda.OutOfMemoryError) and "alloc" not in str(error):
