@@ -71,6 +71,13 @@ def test_a_missing_teacher_is_told_before_any_work(tabled):
     assert stub.calls == []
 
 
+def test_a_teacher_may_be_a_shipped_network(tabled):
+    put(teachers={"big": {"teacher": "small"}}, published=None, seeds=[0])
+    assert filled(Scripts()) == []
+    written = Path("result/tables/table/rows/NS/AT/seed0/config.yaml").read_text()
+    assert "pretrained/small.safetensors" in written
+
+
 def test_a_table_of_segmentation_is_refused_before_any_work(tabled):
     put(teachers={"big": {"network": {"name": "pspnet"}}}, published=None)
     stub = Scripts()

@@ -13,6 +13,7 @@ import yaml
 
 from models.errors import InputError
 from models.files.atomic import atomic
+from models.files.saving import shipped_networks
 from utils import config as configs
 from utils.config.options import Config
 from utils.disk.files import record
@@ -154,8 +155,8 @@ def teacher_runs(table: Table) -> dict[str, Run]:
         folder = table.folder / "teachers" / name
         content = table.options(table.config.teachers[name], save_dir=_save_dir(folder))
         jobs = []
-        if content.get("teacher"):
-            network = Path(content["teacher"]).expanduser()
+        if file := content.get("teacher"):
+            network = shipped_networks().get(file, Path(file).expanduser())
         else:
             network = folder / "BEST_checkpoint.tar"
             jobs = [Job("train.py", folder, content, network, {}, "checkpoint.tar")]

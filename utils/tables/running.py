@@ -4,7 +4,7 @@ import logging
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +19,7 @@ from utils.disk.lock import folder_lock
 from utils.networks.loading import network_class
 from utils.tables.jobs import Job, Run, read_json, row_runs, teacher_runs
 from utils.tables.pending import Pending
-from utils.tables.rows import Table, matching
+from utils.tables.rows import Row, Table, matching
 from utils.tables.timing import Known, note_times
 from utils.tables.workers import Workers
 
@@ -55,20 +55,29 @@ def fill(
     every = teacher_runs(table)
     rows = matching(table, patterns)
     teachers = {row.teacher: every[row.teacher] for row in rows}
+    _check(table, rows, teachers, jobs)
+    names = {row.name for row in rows}
+    runs = [*teachers.values(), *(run for run in row_runs(table, every) if run.name in names)]
+    filling = _Filling(runs, after, call, scorers, table.config.keep_mattes)
+    with folder_lock(table.folder, "filling a table"):
+        _require_own(table)
+        filling.all(jobs)
+    return [filling.errors[run.folder] for run in runs if run.folder in filling.errors]
+
+
+def _check(table: Table, rows: Sequence[Row], teachers: Mapping[str, Run], jobs: int) -> None:
+    """Refuse what would fail only after hours."""
     for name, teacher in teachers.items():
-        if teacher.trained or teacher.network.is_file():
-            continue
-        raise InputError(
-            f"{teacher.network}: no teacher there; train it, name another with teachers.{name}"
-            ".teacher=FILE, or null to train one"
-        )
-    for name in teachers:
-        config = configs.validated(Config, table.options(table.config.teachers[name]), name)
-        file = config.teacher
-        task = models.load(file).task if file else network_class(config).task
-        if task != "matting":
+        if not teacher.trained and not teacher.network.is_file():
             raise InputError(
-                f"{table.file}: teacher {name} is for {task}, and tables score mattes; run "
+                f"{teacher.network}: no teacher there; train it, name another with teachers.{name}"
+                ".teacher=FILE, or null to train one"
+            )
+        config = configs.validated(Config, table.options(table.config.teachers[name]), name)
+        kind = network_class(config) if teacher.trained else models.load(teacher.network)
+        if kind.task != "matting":
+            raise InputError(
+                f"{table.file}: teacher {name} is for {kind.task}, and tables score mattes; run "
                 "train.py, train_prune.py and train_pruned.py for it"
             )
     for row in rows if jobs > 1 else ():
@@ -78,13 +87,6 @@ def fill(
                 f"--jobs {jobs}: {row.name} has a budget in milliseconds, and what runs beside it "
                 "would change them; leave out --jobs, or this row with --rows"
             )
-    names = {row.name for row in rows}
-    runs = [*teachers.values(), *(run for run in row_runs(table, every) if run.name in names)]
-    filling = _Filling(runs, after, call, scorers, table.config.keep_mattes)
-    with folder_lock(table.folder, "filling a table"):
-        _require_own(table)
-        filling.all(jobs)
-    return [filling.errors[run.folder] for run in runs if run.folder in filling.errors]
 
 
 def _require_own(table: Table) -> None:
