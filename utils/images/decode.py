@@ -42,11 +42,7 @@ OTHERS = {
     b"PK\3\4": "a ZIP archive; unpack it",
 }
 PHONES = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"avif": "AVIF"}
-TIFF_COLOURS = {
-    *(PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB),
-    *(PHOTOMETRIC.PALETTE, PHOTOMETRIC.YCBCR),
-}
-COLOUR_NAMES = {PHOTOMETRIC.SEPARATED: "CMYK", PHOTOMETRIC.CIELAB: "CIE Lab"}
+OTHER_COLOURS = {PHOTOMETRIC.SEPARATED: "CMYK", PHOTOMETRIC.CIELAB: "CIE Lab"}
 ASSOCIATED = 1  # alpha by which the colours are multiplied
 
 
@@ -245,14 +241,15 @@ def _tiff_fault(page: tifffile.TiffPage | None) -> str:
     """Why the page of a TIFF cannot be used, and what to do; empty if it can."""
     if page is None:
         return "holds a thumbnail only; save the picture itself as PNG"
-    if page.photometric not in TIFF_COLOURS:
-        name = COLOUR_NAMES.get(page.photometric, "other")
-        return f"a TIFF in {name} colours; save it as RGB or grey"
+    if page.photometric in OTHER_COLOURS:
+        return f"a TIFF in {OTHER_COLOURS[page.photometric]} colours; save it as RGB or grey"
     if page.bitspersample not in (1, 2, 4, 8, 16, 32, 64):
         return f"a TIFF of {page.bitspersample} bits per channel; save it with 8 or 16"
     bare = page.photometric == PHOTOMETRIC.YCBCR and page.compression not in (6, 7)  # JPEG
     inverted = page.photometric == PHOTOMETRIC.MINISWHITE and page.dtype.kind == "f"
-    if bare or inverted or page.axes not in ("YX", "YXS", "SYX"):
+    other = page.photometric > PHOTOMETRIC.YCBCR or page.axes not in ("YX", "YXS", "SYX")
+    mixed = page.photometric == PHOTOMETRIC.PALETTE and page.samplesperpixel > 1
+    if other or bare or inverted or mixed:
         return "a TIFF of a rare kind; save it as PNG"
     return ""
 
