@@ -192,7 +192,10 @@ def read_names(path: Path, problems: list[str] | None = None) -> list[str]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        complain(f"{path}: cannot be read as a list of names ({error.strerror}); check the file", problems)
+        complain(
+            f"{path}: cannot be read as a list of names ({error.strerror}); check the file",
+            problems,
+        )
         return names
     if b"\0" in data:
         complain(f"{path}: no plain text; save it as UTF-8", problems)
