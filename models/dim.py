@@ -12,7 +12,15 @@ from torch.nn import functional as F
 from models.channels import Channels
 from models.layers.basic import unit
 from models.layers.pooling import max_pool, max_unpool
-from models.layers.vgg import CONVOLUTIONS, WIDTHS, VggBlock, vgg_encoder, vgg_groups
+from models.layers.vgg import (
+    CONVOLUTIONS,
+    WIDTHS,
+    VggBlock,
+    vgg_encoder,
+    vgg_groups,
+    vgg_radius,
+    vgg_stages,
+)
 from models.network import Encoder, MattingNetwork, Stage, Stages, pad_to_least
 
 SMALLEST = 32  # five poolings leave one pixel of it
@@ -36,10 +44,8 @@ class Dim(MattingNetwork):
         convolutions = list(convolutions)
         groups = vgg_groups(convolutions)
         pooled = [block[-1] for block in groups]
-        stages = {f"encoder{k}": pooled[k - 1] for k in range(1, 6)}
-        stages |= {f"decoder{k}": pooled[k - 2] for k in range(5, 1, -1)}
         structure = {"convolutions": convolutions}
-        super().__init__(channels, structure, {**stages, "decoder1": "matte"})
+        super().__init__(channels, structure, {**vgg_stages(groups), "decoder1": "matte"})
 
         channels.fix(image=3, trimap=1, matte=1)
         self.encoder1 = VggBlock(channels, ("image", "trimap"), groups[0], WIDTHS[0])
@@ -56,12 +62,7 @@ class Dim(MattingNetwork):
 
     @property
     def radius(self) -> int:
-        reach = 0
-        for _ in range(5):  # a decoder's 5x5 sees 2 further, and all of each window it reaches
-            reach = -(-(reach + 2) // 2)
-        for convolutions in reversed(self.structure["convolutions"]):
-            reach = 2 * reach + convolutions
-        return reach
+        return vgg_radius(self.structure["convolutions"])
 
     def compute(self, image: Tensor, trimap: Tensor, stages: Stages | None) -> Tensor:
         height, width = image.shape[-2:]

@@ -10,7 +10,15 @@ from torch.nn import functional as F
 from models.channels import Channels, Conv
 from models.layers.basic import full_precision, scaled_unit
 from models.layers.pooling import max_pool, max_unpool
-from models.layers.vgg import CONVOLUTIONS, WIDTHS, VggBlock, vgg_encoder, vgg_groups
+from models.layers.vgg import (
+    CONVOLUTIONS,
+    WIDTHS,
+    VggBlock,
+    vgg_encoder,
+    vgg_groups,
+    vgg_radius,
+    vgg_stages,
+)
 from models.network import Encoder, MattingNetwork, Stage, Stages, pad_to_multiple
 
 NARROW, WIDE = (512, 3), (4096, 7)  # width and kernel of conv6
@@ -35,10 +43,8 @@ class DimVgg(MattingNetwork):
     def __init__(self, channels: Channels, refine: bool = True, wide: bool = False) -> None:
         groups = vgg_groups(CONVOLUTIONS)
         pooled = [block[-1] for block in groups]
-        stages = {f"encoder{k}": pooled[k - 1] for k in range(1, 6)}
-        stages |= {f"decoder{k}": pooled[k - 2] for k in range(5, 1, -1)}
         structure = {"refine": refine, "wide": wide}
-        super().__init__(channels, structure, {**stages, "decoder1": "decoder1"})
+        super().__init__(channels, structure, {**vgg_stages(groups), "decoder1": "decoder1"})
 
         channels.fix(image=3, trimap=1, matte=1)
         for k, reads in enumerate((("image", "trimap"), *pooled[:4])):
@@ -74,13 +80,8 @@ class DimVgg(MattingNetwork):
 
     @property
     def radius(self) -> int:
-        reach = 2 + (4 if self.structure["refine"] else 0)
-        for _ in range(5):  # a decoder's 5x5 sees 2 further, and all of each window it reaches
-            reach = -(-(reach + 2) // 2)
-        reach += self.encoder6.conv.kernel_size[0] // 2
-        for convolutions in reversed(CONVOLUTIONS):
-            reach = 2 * reach + convolutions
-        return reach
+        last = 2 + (4 if self.structure["refine"] else 0)
+        return vgg_radius(CONVOLUTIONS, last, self.encoder6.conv.kernel_size[0] // 2)
 
     def compute(self, image: Tensor, trimap: Tensor, stages: Stages | None) -> Tensor:
         height, width = image.shape[-2:]

@@ -56,6 +56,29 @@ def vgg_groups(convolutions: Sequence[int]) -> list[list[str]]:
     ]
 
 
+def vgg_stages(groups: Sequence[Sequence[str]]) -> dict[str, str]:
+    """The group of each stage: what an encoder block pools, its decoder has unpooled."""
+    pooled = [block[-1] for block in groups]
+    encoder = {f"encoder{k}": pooled[k - 1] for k in range(1, 6)}
+    return encoder | {f"decoder{k}": pooled[k - 2] for k in range(5, 1, -1)}
+
+
+def vgg_radius(convolutions: Sequence[int], last: int = 0, deepest: int = 0) -> int:
+    """How far a 5x5 decoder that unpools sees, as `Network.radius`.
+
+    Args:
+        last: pixels that layers after the decoder see further.
+        deepest: the same of a layer between encoder and decoder, at stride 32.
+    """
+    radius = last
+    for _ in range(5):  # a decoder's 5x5 sees 2 further, and all of each window it reaches
+        radius = -(-(radius + 2) // 2)
+    radius += deepest
+    for count in reversed(convolutions):
+        radius = 2 * radius + count
+    return radius
+
+
 def vgg_encoder(network: nn.Module, norms: bool) -> Encoder:
     """Which of torchvision's layers those of blocks `encoder1` to `encoder5` are."""
     layers, index = {}, 0  # its features: convolution, norm, ReLU; pooling at the ends of blocks
