@@ -273,10 +273,11 @@ def test_a_grey_tiff_with_alpha_and_one_in_which_white_is_0(tmp_path):
     assert "rare kind" in refused(decode, path)
 
 
-def test_the_first_page_of_a_tiff_that_is_no_thumbnail_is_read(tmp_path):
+@pytest.mark.parametrize("kind", [1, 0])  # some programs do not say that it is a thumbnail
+def test_the_first_page_of_a_tiff_that_is_no_thumbnail_is_read(tmp_path, kind):
     path = tmp_path / "a.tif"
     with tifffile.TiffWriter(path) as file:
-        file.write(noise(3)[::4, ::4], photometric="rgb", subfiletype=1)
+        file.write(noise(3)[::4, ::4], photometric="rgb", subfiletype=kind)
         file.write(noise(3), photometric="rgb")
         file.write(noise(3)[::-1], photometric="rgb")
     assert np.array_equal(decode(path), noise(3)) and image_size(path) == (37, 53)

@@ -204,8 +204,9 @@ def _opencv(data: bytes) -> np.ndarray:
 
 
 def _whole_page(file: tifffile.TiffFile) -> tifffile.TiffPage | None:
-    """The first page that is no thumbnail and no mask."""
-    return next((page for page in file.pages if not (page.is_reduced or page.is_mask)), None)
+    """The first of the largest pages that are called neither thumbnail nor mask."""
+    pages = [page for page in file.pages if not (page.is_reduced or page.is_mask)]
+    return max(pages, key=lambda page: page.imagelength * page.imagewidth, default=None)
 
 
 def _tiff(path: Path, data: bytes) -> np.ndarray:
