@@ -10,7 +10,7 @@ from tests.inference import CPU, Echo, noisy_picture, varied_dim, whole
 from tests.refusals import refused
 from tests.sets import disc
 from utils.images.trimap import make_trimap
-from utils.infer.inference import Inference
+from utils.infer import Inference
 
 IMAGE = noisy_picture(0, 60, 70)
 TRIMAP = make_trimap(disc(60, 70), 6)
