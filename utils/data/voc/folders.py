@@ -38,11 +38,6 @@ class Labelled(NamedTuple):
     labels: Path | None
 
     @property
-    def seen(self) -> list[Path]:
-        """What a network sees of it."""
-        return [self.image]
-
-    @property
     def files(self) -> list[Path]:
         """Those that there are."""
         return [self.image] if self.labels is None else [self.image, self.labels]
