@@ -6,7 +6,7 @@
 
 Comparisons and arithmetic are turned round, `not` is dropped, True and False and numbers change,
 a call that stands alone is left out, a function returns None. Each mutant runs the tests of its
-file, in a copy of the tree, until one fails. docs/mutants.md tells of those that survive. `KNOWN`,
+file, in a copy of the tree, until one fails. CONTRIBUTING.md tells of those that survive. `KNOWN`,
 which come first, are faults that once went unnoticed, each with the tests that notice it now.
 """
 
