@@ -51,7 +51,7 @@ def test_nothing_is_written_beside_what_is_read(folders, network, out):
     assert content(Path("T")) == before
 
 
-@pytest.mark.parametrize("name", ["small/a.png", "small.json", "small.csv", "small_worst.png"])
+@pytest.mark.parametrize("name", ["small/a.png", "small.json", "small_worst.png", "sheet.png"])
 def test_files_of_others_in_the_place_of_results_stay(folders, name):
     (Path("out") / name).parent.mkdir(parents=True)
     (Path("out") / name).write_text("mine")

@@ -29,7 +29,8 @@ def require_output(out: Path, labels: Iterable[str], files: Iterable[Path]) -> N
             raise InputError(f"{out}: {folder} is read and lies in it; choose another --out")
     if (out / RECORD).is_file() or any(out.glob("*.rows.jsonl")):  # which older versions left
         return
-    for path in (out / f"{label}{suffix}" for label in labels for suffix in SUFFIXES):
+    results = [out / f"{label}{suffix}" for label in labels for suffix in SUFFIXES]
+    for path in (*results, *sorted(out.glob("sheet*.png"))):
         if os.path.lexists(path):
             raise InputError(f"{path}: was not left by test.py; choose another --out")
 
