@@ -4,18 +4,19 @@ r"""Train a teacher, or a student of fixed width under distillation.
     python train.py --batch-size 16 --KD_type spatial,channel \
         --feature_layer [1,2,3,4] --KD_weight [1,1]
 
-The first trains the config's network on the truth alone. The second is SPKD (IEEE SPL 2020): the
-config names a teacher, and the student imitates it,
+The first trains the config's network on the ground truth alone. The second is SPKD (IEEE SPL 2020):
+the config names a teacher, and the student imitates it,
 
-    L = alpha A(s, truth) + alpha_teacher A(s, teacher) + kd sum of KD(stages of s, of the teacher)
+    L = loss.alpha A(student, truth) + loss.alpha_teacher A(student, teacher)
+        + loss.kd sum over stages of KD(student, teacher)
 
-Without --config, this is configs/student_SPKD.yaml, whose flags these are; the scripts that follow
-take configs/train_SPKD.yaml.
+with A the alpha loss over unknown pixels. Without --config, train.py takes
+configs/student_SPKD.yaml, whose flags these are, and the other scripts configs/train_SPKD.yaml.
 
 Reads the data set that pre_process.py and data_gen.py have prepared. Writes BEST_checkpoint.tar,
 the best by validation, into result/<save_dir>, and what TensorBoard shows into board/ there;
---resume continues from checkpoint.tar there, --overwrite begins anew. --pull writes nothing: it
-prints how strongly each term of the loss pulls at the network.
+--resume continues from checkpoint.tar there, --overwrite begins anew. --pull trains nothing: it
+prints the gradient norm of each loss term.
 """
 
 import sys

@@ -2,10 +2,11 @@
 
     python train_prune.py --config configs/train_SPKD.yaml
 
-A new network s of the teacher's architecture, every gate (BatchNorm scale gamma) open at 0.5 and
-without a shift, learns for a few epochs
+A new network of the teacher's architecture, the student, every gate (BatchNorm scale gamma) open at
+0.5 and without a shift, learns for a few epochs
 
-    L = alpha A(s, truth) + alpha_teacher A(s, teacher) + kd sum of KD(stages of s, of the teacher)
+    L = loss.alpha A(student, truth) + loss.alpha_teacher A(student, teacher)
+        + loss.kd sum over stages of KD(student, teacher)
         + sparsity (encoder_factor * sum of |gamma| in the encoder + sum of |gamma| in the decoder)
 
 A is the alpha loss over the unknown pixels (for segmentation cross entropy to the truth, and to the
@@ -19,8 +20,8 @@ without the teacher's terms, `uni` cuts all widths alike and trains nothing.
 
 Reads the prepared data set and the teacher, result/<save_dir>/BEST_checkpoint.tar unless the config
 names another. Writes pruned.tar into result/<save_dir>; --resume continues from
-checkpoint_prune.tar there, --overwrite begins anew. --pull writes nothing: it prints how strongly
-each term, but for the sparsity, pulls at the network.
+checkpoint_prune.tar there, --overwrite begins anew. --pull trains nothing: it prints the gradient
+norm of each loss term but the sparsity.
 """
 
 import sys

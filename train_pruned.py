@@ -2,13 +2,14 @@
 
     python train_pruned.py --config configs/train_SPKD.yaml
 
-    L = alpha A(s, truth) + alpha_teacher A(s, teacher) + kd sum of KD(stages of s, of the teacher)
+    L = loss.alpha A(student, truth) + loss.alpha_teacher A(student, teacher)
+        + loss.kd sum over stages of KD(student, teacher)
 
-The network s has the widths of result/<save_dir>/pruned.tar. It starts from fresh weights
+The student has the widths of result/<save_dir>/pruned.tar. It starts from fresh weights
 (`prune.weights: scratch`, as published) or from those that were not cut (`inherit`). Reads the
 prepared data set, pruned.tar and the teacher. Writes BEST_pruned.tar, the best by validation,
 beside it; --resume continues from checkpoint_pruned.tar there, --overwrite begins anew.
---pull writes nothing: it prints how strongly each term pulls at the network.
+--pull trains nothing: it prints the gradient norm of each loss term.
 """
 
 import sys

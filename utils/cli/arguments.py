@@ -98,7 +98,7 @@ def training_parser(description: str, config: str) -> argparse.ArgumentParser:
     task.add_argument(
         "--pull",
         action="store_true",
-        help="print how strongly each term of the loss pulls at the network, train nothing",
+        help="print the gradient norm of each loss term, train nothing",
     )
     return options
 
@@ -107,7 +107,9 @@ def add_spkd_flags(parser: argparse.ArgumentParser) -> None:
     """Give a script the flags of SPKD's release, for `spkd_flags`."""
     flags = parser.add_argument_group("the flags of SPKD's release")
     flags.add_argument("--batch-size", metavar="N", help="train.batch_size=N")
-    flags.add_argument("--KD_type", metavar="A,B", help=f"distill.types=[A,B]; {HINTON}: loss.kd=0")
+    flags.add_argument(
+        "--KD_type", metavar="A,B", help=f"distill.types=[A,B]; {HINTON}: the output only"
+    )
     flags.add_argument("--feature_layer", metavar="[I,J]", help="encoder stages, counted from 0")
     flags.add_argument("--KD_weight", metavar="[X,Y]", help="distill.weights=[X,Y]")
 

@@ -232,9 +232,10 @@ class PruneConfig(Section):
     # after its step, by sparsity times the learning rate, which makes gates exactly zero
     sparsity_form: Literal["subgradient", "proximal"] = "subgradient"
     gate_lr: Positive = 1.0  # the rate of the gates in the pruning stage, times lr
-    ties: Literal["joint", "max_count"] = "joint"  # max_count reproduces the release
+    # several gates of one group: their joint score, or the largest count of any, as DCP's release
+    ties: Literal["joint", "max_count"] = "joint"
     min_channels: Count = 8  # no group falls under it
-    min_share: Share = 0.0  # nor under this share of its channels
+    min_share: Share = 0.0  # least share of its channels that a group keeps
     round_to: Count = 1  # widths are multiples of it
     start: Literal["fresh", "teacher"] = "fresh"  # the weights that the pruning stage starts from
     weights: Literal["scratch", "inherit"] = "scratch"  # how the cut network starts

@@ -28,15 +28,16 @@ def add_inference(parser: argparse.ArgumentParser, mode: str = "whole") -> None:
     group.add_argument(
         "--mode",
         choices=MODES,
-        help="whole: at full size, as published; tile: in bounded memory; auto: the cheaper of "
-        f"these two; resize, crop, half: distorted, as others published ({mode})",
+        help="whole: at full size, as published; tile: overlapping tiles; auto: whole or tile, "
+        "whichever is cheaper and fits in memory; resize, crop, half: rescale the picture, only to "
+        f"reproduce published protocols ({mode})",
     )
     group.add_argument(
         "--halo",
         type=lambda text: int(text) if text.isdecimal() else text,
         metavar="N",
-        help="pixels that a tile sees around its core; full: the whole receptive field, which "
-        "gives the matte of whole (full; 128 for networks that see the whole image at once)",
+        help="pixels of context around each tile; full: the whole receptive field, which gives "
+        "the matte of whole (full; 128 for networks that see the whole image at once)",
     )
     for option, largest, words in (
         ("--tile", 65_536, "largest tile, N x N pixels with its halo (1024)"),
