@@ -53,6 +53,7 @@ TESTS = {  # the quick ones first
         "train/test_resume_check",
         "train/test_run_lock",
         "train/test_grad_norms",
+        "figures/test_sheet",
         "cli/test_signals",
         "train/test_method",
         "train/test_loop",
