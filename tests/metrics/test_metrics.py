@@ -219,6 +219,14 @@ def test_refuses_other_shapes_and_types(metric):
         metric(good, good, np.zeros((4, 6, 3), np.uint8))
 
 
+@pytest.mark.parametrize("metric", [*METRICS, score])
+def test_trimaps_of_other_values_are_refused(metric):
+    pred, alpha, trimap = random_case(0)
+    for other, value in ((np.where(trimap == 128, np.uint8(127), trimap), 127), (trimap // 127, 1)):
+        with pytest.raises(ValueError, match=f"a trimap of 0, 128 and 255; it holds {value}"):
+            metric(pred, alpha, other)
+
+
 def slow_grad(pred: np.ndarray, alpha: np.ndarray, trimap: np.ndarray) -> float:
     """Grad as the paper says it, in float64 with the full 9 x 9 kernel."""
     offset = np.arange(-4, 5)

@@ -3,8 +3,9 @@
 Rhemann et al., "A Perceptually Motivated Online Benchmark for Image Matting", CVPR 2009.
 
 All take `pred`, `alpha` and `trimap`, uint8 (H, W): the predicted matte, the true one, and a trimap
-whose unknown pixels are exactly 128. They are plain floats, 0 for a perfect prediction and, but for
-MSE, 0 where no pixel is unknown; a `ValueError` says that an array is of another type or shape.
+of 0, 128 (unknown) and 255. They are plain floats, 0 for a perfect prediction and, but for
+MSE, 0 where no pixel is unknown; a `ValueError` says that an array is of another type or shape, or
+that the trimap holds other values.
 """
 
 import cv2
@@ -93,7 +94,11 @@ def _unknown(
         raise ValueError(f"metrics need {need}, got {given}")
     if not pred.shape == alpha.shape == trimap.shape:
         raise ValueError(f"metrics need three arrays of one shape, got {given}")
-    return (trimap == 128).view(np.uint8)
+    unknown = trimap == 128
+    others = ~unknown & (trimap != 0) & (trimap != 255)
+    if others.any():
+        raise ValueError(f"metrics need a trimap of 0, 128 and 255; it holds {trimap[others][0]}")
+    return unknown.view(np.uint8)
 
 
 def _one(matte: np.ndarray) -> int:
