@@ -169,6 +169,21 @@ def test_every_term_is_weighted(data):
     assert list(terms("loss.alpha_teacher=0", "loss.kd=0")) == ["alpha"]
 
 
+@pytest.mark.parametrize(("kinds", "reads"), [("spatial", False), ("spatial,ofd", True)])
+def test_maps_before_relus_are_pooled_only_where_a_kind_reads_them(data, monkeypatch, kinds, reads):
+    config = tiny_config(data, f"distill.types=[{kinds}]")
+    training = tiny_training(config, Path("unused"), teacher_seed=5)
+    seen, compute = [], training.network.forward_features
+
+    def forward_features(*arguments, pre):
+        seen.append(pre)
+        return compute(*arguments, pre=pre)
+
+    monkeypatch.setattr(training.network, "forward_features", forward_features)
+    training.objective(tiny_batch())
+    assert seen == [reads]
+
+
 def test_the_target_is_the_unclamped_matte_whatever_the_terms(data):
     targets = []
     for overrides in ((), ("loss.kd=0",)):
