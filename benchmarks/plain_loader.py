@@ -1,6 +1,6 @@
 """The loader of released matting code, to compare ours with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -17,18 +17,10 @@ class Plain:
 
     Args:
         crop: side of a sample; it is cut once, one and a half or two times as large.
-        trimap: makes a trimap of a matte; by default as the publications mean it.
     """
 
-    def __init__(
-        self,
-        sources: Sequence[Foreground],
-        scenes: Sequence[Path],
-        crop: int,
-        trimap: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
-    ) -> None:
+    def __init__(self, sources: Sequence[Foreground], scenes: Sequence[Path], crop: int) -> None:
         self._sources, self._scenes, self._crop = sources, scenes, crop
-        self._trimap = trimap or dilated_trimap
         self._rng = np.random.default_rng(0)
         self._jitter = ColorJitter(0.125, 0.125, 0.125, 0.125)
 
@@ -47,8 +39,7 @@ class Plain:
         share = alpha[..., None].astype(np.float32) / 255
         image = (share * colour + (1 - share) * scene[:height, :width]).astype(np.uint8)
 
-        trimap = self._trimap(alpha, rng)
-
+        trimap = dilated_trimap(alpha, rng)
         rows, columns = np.where(trimap == 128)
         at = rng.integers(len(rows))
         side = int(self._crop * (1, 1.5, 2)[rng.integers(3)])
