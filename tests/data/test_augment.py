@@ -188,23 +188,6 @@ def test_the_foreground_is_shifted_in_hue_saturation_and_value(kind):
         assert differences(found, wanted).max() <= 14  # two steps of the hue
 
 
-@pytest.mark.parametrize("draw", [0.0, 0.999])
-def test_saturation_and_value_are_reflected_at_both_ends(draw):
-    ramp = np.arange(256, dtype=np.uint8)
-    hsv = np.zeros((2, 256, 3), np.uint8)
-    hsv[0, :, 1], hsv[0, :, 2] = ramp, 255
-    hsv[1, :, 1], hsv[1, :, 2] = 255, ramp
-    colour = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL)
-    alpha = np.zeros((2, 256), np.uint8)
-    alpha[:, :64] = 1
-    found = jitter_foreground(colour, alpha, Drawn(0, np.array([draw, draw])))
-    wanted = shifted(colour, alpha, 0, np.array([draw, draw]))
-    assert differences(found, wanted).max() <= 2
-    back = cv2.cvtColor(found, cv2.COLOR_RGB2HSV_FULL).astype(int)
-    inside = back[0, :, 1] if draw else back[0, ::-1, 1]
-    assert 0 < np.argmax(inside) < 255 or 0 < np.argmin(inside) < 255
-
-
 def test_what_is_invisible_has_no_part_in_the_means():
     alpha = disc(40, 50)
     one, other = PICTURES["smooth"].copy(), PICTURES["smooth"].copy()
@@ -261,17 +244,6 @@ def test_an_exactly_fused_foreground_over_a_background_is_one_over_the_other(lay
 
 
 @pytest.mark.parametrize("fuse", [fuse, fuse_exactly])
-def test_every_pair_of_alphas_is_fused_exactly_and_keeps_a_common_colour(fuse):
-    a, b = np.meshgrid(*[np.arange(256, dtype=np.uint8)] * 2)
-    front, behind = (np.dstack([a, b, np.full_like(a, 255), alpha]) for alpha in (a, b))
-    found = fuse(front, behind)
-    inverse = (255 - a.astype(int)) * (255 - b.astype(int)) / 255
-    assert np.array_equal(found[..., 3], 255 - np.rint(inverse))
-    assert differences(found[..., :3], front[..., :3]).max() <= 1
-    assert np.all(found[..., 2] == 255)
-
-
-@pytest.mark.parametrize("fuse", [fuse, fuse_exactly])
 def test_the_front_stays_itself_where_nothing_would_be_left_to_matte(fuse):
     front, behind = (layer.copy() for layer in LAYERS)
     behind[..., 3] = 255
@@ -291,16 +263,6 @@ def test_a_thinner_foreground_has_a_power_of_its_alpha_and_the_same_colours():
     found = thin(layer, Drawn(2.0))
     assert np.array_equal(found[..., :3], layer[..., :3])
     assert np.array_equal(found[..., 3], np.rint(layer[..., 3] ** 2.0 / 255))
-
-
-@given(st.integers(0, 999))
-@settings(max_examples=30, deadline=None)
-def test_no_pixel_becomes_more_solid_and_known_ones_stay(seed):
-    layer = np.zeros((1, 256, 4), np.uint8)
-    layer[0, :, 3] = np.arange(256)
-    found = thin(layer, np.random.default_rng(seed))[0, :, 3]
-    assert np.all(found <= np.arange(256)) and np.all(np.diff(found.astype(int)) >= 0)
-    assert found[0] == 0 and found[255] == 255 and 128 * 0.17 < found[128] <= 128
 
 
 # --- degradations -----------------------------------------------------------------------------
