@@ -115,8 +115,6 @@ HUGE = "9" * 20
         f"{FIGURE} --out f.png --inches inf",
         f"{FIGURE} --out f.png --inches nan",
         f"{FIGURE} --out f.png --inset 1,1,{HUGE}",
-        f"{FIGURE} --out f.pdf --width 8192 --pred b=T/pred --pred c=T/pred --pred d=T/pred "
-        "--pred e=T/pred --pred f=T/pred",
         f"train.py train.batch_size={HUGE}",
         "train.py data.crop=1000000",
         "train.py network.width=1e9",
