@@ -331,6 +331,7 @@ def test_beside_their_foregrounds_mattes_keep_their_columns(command, folders):
         (BOTH + " --insets 6", r"--insets 6: choose 0 to 5"),
         (BOTH + " --rows 0", r"--rows 0: choose 1 or more"),
         (BOTH + " --width 20", r"--width 20: choose 64 or more"),
+        (BOTH + " --width 8192", r"--width 8192: 5 cells are more than 30000 pixels"),
         (BOTH + " --inches 0", r"--inches 0\.0: choose more than 0"),
         (BOTH + " --out figure.jpg", r"figure\.jpg: a figure is saved as \.png or \.pdf"),
         (BOTH + " --font nowhere.ttf", r"nowhere\.ttf: no TrueType or OpenType font"),

@@ -23,6 +23,7 @@ TEXT = 8  # printed points, as in a caption
 GAP, LINE = 1 / 60, 1 / 130  # of a cell's width
 OUTLINE = 160  # grey
 SMALLEST = 64
+WIDEST = 30_000  # pixels of a figure
 CHECKER = "checker"
 SQUARES, LIGHT, DARK = 24, 230, 160  # of the checker: across a picture, and their greys
 
@@ -81,13 +82,17 @@ def write_figure(
         beside: show the mattes, too, each left of its foreground.
 
     Raises:
-        InputError: another suffix, a width that cannot be, a font that cannot be used or lacks a
-            letter, or a file that cannot be written.
+        InputError: another suffix, a cell too narrow or a figure too wide, a font that cannot be
+            used or lacks a letter, or a file that cannot be written.
     """
     check_name(path, inches)
     if width < SMALLEST:
         raise InputError(f"--width {width}: choose {SMALLEST} or more pixels for a cell")
     cells = [_cells(row, scores, over, beside) for row in rows]
+    if width * len(cells[0]) > WIDEST:
+        raise InputError(
+            f"--width {width}: {len(cells[0])} cells are more than {WIDEST} pixels; choose less"
+        )
     save_figure(path, _draw(cells, rows, width, inches, font), inches)
 
 
