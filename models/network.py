@@ -246,6 +246,13 @@ class MattingNetwork(Network):
         """The layer `matte`, as files call it; by that name Python finds the method."""
         return self._modules["matte"]
 
+    def get_submodule(self, target: str) -> nn.Module:
+        """As PyTorch's, which is given names of files: `matte` is the layer."""
+        first, _, rest = target.partition(".")
+        if first != "matte" or first not in self._modules:
+            return super().get_submodule(target)
+        return self.matte_layer.get_submodule(rest)
+
     def compute(self, image: Tensor, trimap: Tensor, stages: Stages | None) -> Tensor:
         """The unclamped alpha; fills `stages` where given."""
         raise NotImplementedError

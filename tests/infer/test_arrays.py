@@ -109,6 +109,17 @@ def test_a_network_within_another_and_one_of_other_numbers_give_the_same(mode):
     for other in (network.double(), network.half()):
         for matte in (options.matte(other, IMAGE, TRIMAP), other.matte(IMAGE, TRIMAP)):
             assert np.abs(matte - expected).mean() < 1
+    line = refused(Inference(mode, precision="bfloat16").alpha, network, IMAGE, TRIMAP)
+    assert "the network is in float16; call network.float()" in line
+
+
+def test_the_layer_that_is_called_as_the_method_is_found_by_its_name():
+    network = models.load("small")
+    for name, layer in network.named_modules():
+        assert network.get_submodule(name) is layer
+    assert network.get_parameter("matte.weight") is network.matte_layer.weight
+    pspnet = models.build("pspnet", models.scaled_plan("pspnet", 1 / 16))
+    assert all(pspnet.get_submodule(name) is layer for name, layer in pspnet.named_modules())
 
 
 def test_a_compiled_network_runs_compiled():

@@ -120,6 +120,8 @@ class Inference:
         if given.type != there.type or given.index not in (None, there.index):
             raise InputError(f"the network is on {there}, not on {given}; call network.to(device)")
         autocast(there, self.precision, option="--precision")  # refuses what cannot be
+        if network.mean.dtype == torch.float16 and self.precision == "bfloat16":
+            raise InputError("precision: the network is in float16; call network.float() first")
 
     def tiles(self, network: Network, unknown: np.ndarray) -> list[Tile]:
         """The tiles that `tile` would take for the unknown pixels, bool (H,W), of a picture."""
