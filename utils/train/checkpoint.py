@@ -97,6 +97,8 @@ def resume(path: Path, network: Network, identity: Identity, state: State, total
         InputError: no such checkpoint, not one of a training, of another network, of another
             training, or one that is further than `total`.
     """
+    if not path.exists():
+        raise InputError(f"{path}: no training there to go on with; begin one without --resume")
     content = files.read(path)
     training = content.get("training", {}) if content else {}
     if "optimizer" not in training:
