@@ -7,6 +7,7 @@ import yaml
 
 from utils.score.scores import METRICS
 from utils.tables import rows, running
+from utils.tables.jobs import read_json
 from utils.tables.report import write
 from utils.tables.running import fill
 
@@ -52,6 +53,8 @@ class Scripts:
             return 2
         if script == "test.py":
             out = Path(words[words.index("--json") + 1])
+            if out.exists() and METRICS[0] not in read_json(out):  # as test.py does
+                return 2
             (out.with_suffix("") / "mattes").mkdir(parents=True)
             scores = dict.fromkeys(METRICS, 8.0 + 2 * config.get("seed", 0))
             costs = {"parameters": 1000, "MACs_224": 2e9, "floor": dict.fromkeys(METRICS, 50.0)}
