@@ -337,6 +337,7 @@ def test_truncated_file_is_one_line_and_nothing_else(tmp_path, suffix, share, ca
         (b"<!DOCTYPE html>\n<html><body>404</body></html>", "a web page or another text"),
         (b"\xef\xbb\xbf\n <?xml version='1.0'?><Error/>", "a web page or another text"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC picture; save it as PNG or JPEG"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", "an AVIF picture; save it as PNG or JPEG"),
         (b"\0\0\0\x18ftypisom\0\0\0\0isommp41", "a video, not a picture"),
         (b"\xff\x0a\xfa\x7f\x01", "a JPEG XL picture; save it as PNG or JPEG"),
         (b"{'error': 404}", "a text; download the file itself"),

@@ -41,7 +41,7 @@ OTHERS = {
     b"%PDF": "a PDF; save its picture as PNG",
     b"PK\3\4": "a ZIP archive; unpack it",
 }
-PHONES = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"avif": "AVIF"}
+PHONES = {b"avif": "an AVIF", **dict.fromkeys((b"heic", b"heix", b"mif1"), "a HEIC")}
 OTHER_COLOURS = {PHOTOMETRIC.SEPARATED: "CMYK", PHOTOMETRIC.CIELAB: "CIE Lab"}
 ASSOCIATED = 1  # alpha by which the colours are multiplied
 
@@ -138,7 +138,7 @@ def other_kind(data: bytes) -> str | None:
     """What a file is by its first bytes, where that is no picture that is read, and what to do."""
     if data[4:8] == b"ftyp":
         kind = PHONES.get(data[8:12])
-        return f"a {kind} picture; save it as PNG or JPEG" if kind else "a video, not a picture"
+        return f"{kind} picture; save it as PNG or JPEG" if kind else "a video, not a picture"
     head = data[:512].removeprefix(b"\xef\xbb\xbf").lstrip()
     for start, what in OTHERS.items():
         if head.startswith(start):
