@@ -38,6 +38,14 @@ def resume(data: Path, folder: Path, *overrides: str, teacher: int | None = 5, s
     training.fit(resume=True)
 
 
+def test_a_training_whose_best_network_is_gone_is_not_gone_on_with(finished, data, tmp_path):
+    shutil.copytree(finished, tmp_path / "a")
+    best = tmp_path / "a/BEST_checkpoint.tar"
+    best.unlink()
+    with pytest.raises(InputError, match=f"{best}: gone"):
+        resume(data, tmp_path / "a")
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [
@@ -129,6 +137,7 @@ def test_defaults_of_another_version_are_refused(data, alone, tmp_path, change, 
 
 
 def test_an_option_that_is_newer_than_the_checkpoint_had_its_default(data, alone, tmp_path):
+    shutil.copy(alone / "BEST_checkpoint.tar", tmp_path)
     content = files.read(alone / "checkpoint.tar")
     del content["training"]["options"]["data.trimap"]
     files.save(tmp_path / "checkpoint.tar", content)
@@ -138,7 +147,7 @@ def test_an_option_that_is_newer_than_the_checkpoint_had_its_default(data, alone
 
 
 def test_a_rate_that_jumps_is_told(data, alone, tmp_path, caplog):
-    shutil.copy(alone / "checkpoint.tar", tmp_path)
+    shutil.copytree(alone, tmp_path, dirs_exist_ok=True)
     caplog.set_level("INFO")
     resume(data, tmp_path, "train.epochs=3", "train.lr=0.02", teacher=None)
     assert "the learning rate was 0.01 and goes on at 0.02: " in caplog.text

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import torch
 
+from models.errors import InputError
 from utils.cli.progress import progress_bar
 from utils.cli.signals import StopRequest
 from utils.config.options import Config
@@ -148,6 +149,11 @@ class Run:
                 self.history.add(self.network, 0)
             return Progress()
         progress = checkpoint.resume(self.last, self.network, self.identity, self.state, self.total)
+        if self.best and math.isfinite(progress.best) and not self.best.is_file():
+            raise InputError(
+                f"{self.best}: gone, which {self.last} takes for the best so far; put it back, or "
+                "give --overwrite to train anew"
+            )
         warn_on_schedule_change(self.options, progress.step, self.total, progress.rate)
         return progress
 
