@@ -177,5 +177,5 @@ def test_a_network_of_another_plan_or_a_file_without_training_is_refused(data, t
     other.objective.network = tiny_network(width=1 / 16)
     with pytest.raises(InputError, match=r"checkpoint\.tar: its network has another plan"):
         other.fit(resume=True)
-    with pytest.raises(InputError, match="no training there .* without --resume"):
+    with pytest.raises(InputError, match=r"no training there .* without --resume"):
         tiny_training(training.config, tmp_path / "empty").fit(resume=True)
