@@ -107,7 +107,8 @@ def test_folders_go_together_by_name(photo):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ("photo.png", "photo.png: needs a trimap or a mask: draw a trimap"),
+        ("photo.png", "photo.png: needs a trimap or a mask: give --trimap (0"),
+        (". trimaps", ".: needs a trimap or a mask: give --trimap"),
         ("photo.png --mask empty.png", "empty.png: a mask that marks nothing has no edge to matte"),
         ("photo.png known.png", "known.png: "),
         ("photo.png --mask small.png", "photo.png is 90 x 60, but small.png is 30 x 20; make them"),

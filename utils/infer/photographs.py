@@ -62,8 +62,8 @@ def find_photographs(
     if trimap is None and mask is None:
         if len(given) != 2 or given[0].is_dir():
             raise InputError(
-                f"{given[0]}: needs a trimap or a mask: draw a trimap (0 background, 128 unknown, "
-                "255 foreground), or give any mask of the foreground with --mask"
+                f"{given[0]}: needs a trimap or a mask: give --trimap (0 background, 128 unknown, "
+                "255 foreground; a file or a folder), or with --mask any mask of the foreground"
             )
         given, trimap = given[:1], given[1]
     images: dict[str, Path] = {}
