@@ -14,7 +14,7 @@ from utils.tables.workers import STOPPED, Workers
 
 # Stands for a script that has imported PyTorch; the words say what it does.
 SCRIPT = """
-import logging, os, pathlib, signal, sys, time
+import logging, multiprocessing.util, os, pathlib, signal, sys, time
 from models.errors import InputError
 
 def main(words):
@@ -31,6 +31,8 @@ def main(words):
         raise ValueError("odd")
     if what == "dies":
         os.kill(os.getpid(), signal.SIGKILL)
+    if what == "leaves":
+        multiprocessing.util.Finalize(None, pathlib.Path(rest[0]).touch, exitpriority=0)
     if what == "waits":
         try:
             pathlib.Path(rest[0]).touch()
@@ -85,6 +87,13 @@ def test_scripts_side_by_side_are_in_processes_of_their_own_and_save_when_stoppe
     assert all(log.read_text().splitlines()[-1] == "saved" for log in logs)
     assert call(script, ["works"], tmp_path / "after") == STOPPED
     assert not (tmp_path / "after").exists()
+
+
+def test_a_process_that_is_stopped_between_scripts_cleans_up(script, tmp_path):
+    with Workers() as call:
+        assert call(script, ["leaves", str(tmp_path / "cleaned")], tmp_path / "log") == 0
+        call.stop()
+    assert (tmp_path / "cleaned").exists()
 
 
 def test_ctrl_c_of_a_terminal_does_not_reach_a_script(script, tmp_path):

@@ -122,6 +122,8 @@ def _serve(calls: Connection, threads: int | None) -> None:
     with suppress(EOFError, BrokenPipeError):
         code = 0
         while not code:
+            # As an exception, so that an idle process leaves no semaphore behind.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
             script, words, log_file = calls.recv()
             torch.set_num_threads(threads)  # a resumed training may have taken its own number
             code = _run(script, words, log_file)
