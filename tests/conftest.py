@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import settings
 
 from tests.sets import prepare, write_set
+
+settings.register_profile("busy", deadline=None)  # a slow example on a busy core is no failure
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")
