@@ -25,6 +25,7 @@ from utils.cli.command import run  # first, since it says which packages are mis
 import models
 from models.errors import InputError
 from utils.cli.arguments import parser, path
+from utils.cli.problems import naming
 from utils.cli.progress import progress_bar
 from utils.disk.files import require_folder
 from utils.images.foreground import require_pymatting
@@ -85,7 +86,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     with progress_bar(total=len(photographs), desc="matting", unit="image") as bar:
         for photograph in photographs:
             image, trimap = read_photograph(photograph, args.width)
-            matte = inference.matte(network, image, trimap, device)
+            with naming(photograph.image):
+                matte = inference.matte(network, image, trimap, device)
             write_results(
                 photograph, image, trimap, matte,
                 cutout=args.cutout, background=args.background, save_trimap=args.save_trimap,

@@ -131,6 +131,15 @@ def test_bad_input_is_one_line_and_writes_nothing(photo, arguments, line):
     assert set(photo.iterdir()) == before
 
 
+def test_a_picture_that_takes_too_much_memory_is_named(photo, monkeypatch):
+    def exhausted(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(Inference, "matte", exhausted)
+    line = scripts.refusal("matte.py", "photo.png", "trimap.png")
+    assert line.startswith("photo.png: out of memory")
+
+
 def test_nothing_is_replaced_unless_asked_for(photo):
     write_image("photo_matte.png", disc(*SIZE))
     line = scripts.refusal("matte.py", "photo.png", "trimap.png")
