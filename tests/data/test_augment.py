@@ -98,7 +98,7 @@ def test_the_generator_alone_decides(name):
 
 
 @given(array_shapes(min_dims=2, max_dims=2, max_side=5), st.integers(0, 99))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_parts_of_any_size_are_as_good_as_pictures_of_their_own(shape, seed):
     large, alpha = speckle(seed, 9, 9), disc(9, 9)
     window = tuple(slice(1, 1 + side) for side in shape)
@@ -126,7 +126,7 @@ def test_factors_of_one_leave_the_picture(kind):
 
 
 @given(st.floats(0.1, 1.9), st.floats(0.1, 1.9), st.floats(0.1, 1.9), st.floats(-0.9, 0.9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_grey_stays_grey(brightness, contrast, saturation, hue):
     grey = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
     found = jitter(grey, 0.9, factors(brightness, contrast, saturation, hue))
@@ -209,7 +209,7 @@ pairs = st.tuples(*[arrays(np.uint8, (3, 5, 4))] * 2)
 
 
 @given(pairs)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_fused_foregrounds_are_the_releases(layers):
     front, behind = layers
     a, b = (layer[..., 3] / 255 for layer in layers)
@@ -225,7 +225,7 @@ def test_fused_foregrounds_are_the_releases(layers):
 
 
 @given(pairs, st.integers(0, 255))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_an_exactly_fused_foreground_over_a_background_is_one_over_the_other(layers, grey):
     def over(layer, below):
         share = layer[..., 3:] / 255

@@ -37,7 +37,7 @@ def alpha() -> np.ndarray:
     return matte
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from(KINDS), st.integers(0, 10**6), st.integers(10, 30))
 def test_a_window_has_the_trimap_of_the_whole(kind, seed, side):
     rng = np.random.default_rng(seed)

@@ -26,7 +26,7 @@ def lay_out(root: Path, names: list[str]) -> Path:
     st.floats(0.001, 0.999),
     st.integers(0, 2**32),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_split_is_a_partition_that_ignores_the_order(names, share, seed):
     train, valid = split(names, share, seed)
     assert train and valid

@@ -49,7 +49,7 @@ def test_a_plain_view_of_another_size_is_the_resized_window(side, smooth):
     assert view.scale == pytest.approx(side / 32)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.sampled_from([(70, 90), (90, 70), (1030, 60)]))
 def test_cutting_first_is_bending_the_whole_and_cutting_last(seed, size):
     whole = picture(seed % 7, *size)
@@ -64,7 +64,7 @@ def test_cutting_first_is_bending_the_whole_and_cutting_last(seed, size):
     assert difference.mean() < 1.5
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.booleans(), st.sampled_from([None, cv2.INTER_CUBIC]))
 def test_only_the_box_is_read(seed, bent, interpolation):
     size = (80, 100)

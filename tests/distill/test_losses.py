@@ -115,7 +115,7 @@ def test_released_values(name):
         assert value == pytest.approx(oracle["losses"][name][stage], rel=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     name=st.sampled_from(list(LOSSES)),
     shape=st.tuples(*[st.integers(1, n) for n in (3, 9, 4, 4)]),

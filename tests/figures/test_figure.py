@@ -247,7 +247,7 @@ def test_methods_that_agree_are_enlarged_where_most_is_unknown():
     ]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     height=st.integers(50, 70),
     width=st.integers(50, 70),

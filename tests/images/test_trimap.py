@@ -78,7 +78,7 @@ def test_trimap_equals_dilation_and_erosion_by_a_disc(matte, radius):
 
 
 @given(mattes, st.integers(0, 12), st.integers(0, 12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_unknown_grows_with_the_radius_and_holds_what_is_soft(alpha, radius, more):
     distances = unknown_radius(alpha)
     narrow = trimap_from_radius(alpha, distances, radius)
@@ -92,7 +92,7 @@ def test_unknown_grows_with_the_radius_and_holds_what_is_soft(alpha, radius, mor
 
 
 @given(mattes, st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_narrow_trimap_holds_what_is_soft_and_at_most_two_pixels_more(alpha, size):
     trimap = narrow_trimap(alpha, size)
     assert np.all(trimap[(alpha > 0) & (alpha < 255)] == 128)

@@ -13,7 +13,7 @@ from utils.infer.borders import ReplicatePadding, Sides
 FLAG = st.booleans()
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(
     sides=st.builds(Sides, FLAG, FLAG, FLAG, FLAG),
     kernel=st.sampled_from([(1, 1), (3, 3), (5, 5), (1, 5), (3, 1)]),

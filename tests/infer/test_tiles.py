@@ -22,7 +22,7 @@ def dim() -> Network:
     return varied_dim()
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10, derandomize=True)
 @given(height=st.integers(1, 600), width=st.integers(1, 600), seed=st.integers(0, 99))
 def test_tiles_with_the_full_halo_equal_the_whole_picture(dim, height, width, seed):
     image, trimap = noisy_picture(seed, height, width), random_trimap(seed, height, width)
@@ -98,7 +98,7 @@ def test_tiles_err_less_than_if_the_picture_ended_with_them(dim, precision):
     assert 0 < error < 0.75 * np.abs(ended - exact).mean()
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30, derandomize=True)
 @given(height=SIDES, width=SIDES, seed=st.integers(0, 99), halo=st.sampled_from([1, 32, 70]))
 def test_blended_tiles_sum_to_one_wherever_something_is_unknown(height, width, seed, halo):
     image, trimap = noisy_picture(seed, height, width), random_trimap(seed, height, width)
@@ -109,7 +109,7 @@ def test_blended_tiles_sum_to_one_wherever_something_is_unknown(height, width, s
     assert np.abs(alpha - image[..., 0] / 255)[unknown].max() < 1e-6
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(
     height=SIDES,
     width=SIDES,

@@ -131,7 +131,7 @@ def test_grad_agrees_with_scipy(height, width):
     assert grad(pred, alpha, trimap) == pytest.approx(slow_grad(pred, alpha, trimap), rel=1e-5)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 40), st.floats(0.3, 5))
 def test_conn_is_that_of_the_matlab_code_wherever_the_source_moves(seed, height, width, blur):
     # Blobs of two fields: the largest region changes from one threshold to the next.
@@ -186,7 +186,7 @@ def test_floating_point_mattes_must_be_between_0_and_1(value):
         score_exact(trimap, alpha, trimap)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 12), st.integers(2, 256))
 def test_finite_and_never_negative(seed, height, width, levels):
     random = np.random.default_rng(seed)

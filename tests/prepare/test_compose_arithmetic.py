@@ -20,7 +20,7 @@ def test_composite_is_cut_off_not_rounded():
 
 
 @given(colours, arrays(np.uint8, (3, 4)), colours)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_composite_stays_between_foreground_and_background(fg, alpha, bg):
     image = compose(fg, alpha, bg).astype(int)
     assert np.all(image <= np.maximum(fg, bg))
@@ -28,7 +28,7 @@ def test_composite_stays_between_foreground_and_background(fg, alpha, bg):
 
 
 @given(colours, colours)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_opaque_is_the_foreground_and_empty_the_background(fg, bg):
     assert np.array_equal(compose(fg, np.full((3, 4), 255, np.uint8), bg), fg)
     assert np.array_equal(compose(fg, np.zeros((3, 4), np.uint8), bg), bg)
@@ -49,13 +49,13 @@ def test_smaller_background_is_enlarged_by_the_larger_ratio():
 
 
 @given(*[st.integers(1, 40)] * 4)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_fitted_background_has_the_size_asked_for(h, w, height, width):
     assert fit_background(np.zeros((h, w, 3), np.uint8), height, width).shape == (height, width, 3)
 
 
 @given(colours, arrays(np.uint8, (3, 4)), colours, st.floats(1, 2.4))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_light_is_mixed_before_the_tone_curve_and_rounded(fg, alpha, bg, gamma):
     share = alpha[..., None] / 255
     light = share * (fg / 255) ** gamma + (1 - share) * (bg / 255) ** gamma
@@ -64,7 +64,7 @@ def test_light_is_mixed_before_the_tone_curve_and_rounded(fg, alpha, bg, gamma):
 
 
 @given(colours, arrays(np.uint8, (3, 4), elements=st.sampled_from([0, 255])), colours)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_light_of_what_is_known_is_exactly_one_of_the_colours(fg, alpha, bg):
     assert np.array_equal(compose_light(fg, alpha, bg, 2.2), np.where(alpha[..., None], fg, bg))
 
