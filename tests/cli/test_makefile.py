@@ -1,5 +1,6 @@
 """What make does about the environment it needs."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -8,7 +9,9 @@ from tests.scripts import REPOSITORY
 
 def planned(folder: Path) -> str:
     command = ["make", "-n", "-f", str(REPOSITORY / "Makefile"), "lint"]
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    # Without what `make test VENV=...`, of which this may be a part, tells its own makes.
+    own = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "VENV")}
+    ended = subprocess.run(command, cwd=folder, env=own, capture_output=True, text=True, timeout=60)
     return ended.stdout
 
 
