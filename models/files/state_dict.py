@@ -13,7 +13,9 @@ from models.files.reading import Husk
 log = logging.getLogger(__name__)
 
 # Under which keys a file holds its weights, and what is put before the names of all of them.
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "params", "generator")
+WRAPPERS = (
+    "state_dict", "model_state_dict", "model", "net", "network", "params", "generator", "module",
+)  # fmt: skip
 AVERAGED = re.compile(r"(.+_)?(ema|swa|averaged)(_.+)?")
 COMPILED = "_orig_mod."  # torch.compile puts it before the names of a whole network or of a part
 DEEPEST = 8  # wrappers in each other; a file may hold itself
@@ -86,9 +88,9 @@ def _layers(entries: Mapping, source: Path | str, depth: int) -> dict[str, Tenso
     for name, value in state.items():
         first, _, rest = name.partition(".")
         parts.setdefault(first, {})[rest] = value
-    if not all(p == "module" or p in WRAPPERS or AVERAGED.fullmatch(p) for p in parts):
+    if not all(part in WRAPPERS or AVERAGED.fullmatch(part) for part in parts):
         return state
-    return _find(parts["module"] if [*parts] == ["module"] else parts, source, depth - 1)
+    return _find(parts, source, depth - 1)
 
 
 def _is_module(content: object) -> bool:

@@ -257,7 +257,8 @@ def test_wrappers_are_opened_in_any_order(network, tmp_path, keys):
 
 
 @pytest.mark.parametrize("keys", [("model", "ema"), ("params", "params_ema"),
-                                  ("state_dict", "state_dict_ema")])  # fmt: skip
+                                  ("state_dict", "state_dict_ema"),
+                                  ("module", "module_ema")])  # fmt: skip
 def test_averaged_weights_are_preferred_and_that_is_said(network, caplog, keys):
     averaged = {name: value + 1 for name, value in network.state_dict().items()}
     found = models.published.load(dict(zip(keys, (network.state_dict(), averaged), strict=True)))
