@@ -22,7 +22,7 @@ SHIPPED := --network large --network medium --network small
 # How a training begins whose checkpoint is the file $(1): where one was stopped, or anew.
 begin = $(if $(FRESH),--overwrite,$(if $(wildcard result/$(NAME)/$(1)),--resume,--overwrite))
 
-.PHONY: demo demo-scratch test mutants lint bench page clean
+.PHONY: demo demo-scratch test mutants lint bench page page-files clean
 
 demo-scratch: NAME = sample
 demo demo-scratch: $(VENV)/.runs
@@ -61,7 +61,9 @@ PORT ?= 8000
 RUNTIME = onnxruntime-web-1.30.0
 RUNTIME_SHA256 = d2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71
 
-page: page/models/small.onnx page/models/large.onnx page/vendor/ort.wasm.bundle.min.mjs
+page-files: page/models/small.onnx page/models/large.onnx page/vendor/ort.wasm.bundle.min.mjs
+
+page: page-files
 	@echo "http://localhost:$(PORT)"
 	$(RUN) -m http.server --bind 127.0.0.1 --directory page $(PORT)
 

@@ -67,16 +67,21 @@ def test_the_sizes_of_a_file_are_free(tmp_path):
 
 
 def test_a_file_with_vitmattes_signature_reads_what_its_image_processor_gives(tmp_path):
+    transformers = pytest.importorskip("transformers")
     network, path = lively("mobile_unet"), tmp_path / "network.onnx"
     onnx_export.export_onnx(network, path, PHOTOGRAPH, "vitmatte")
-    image, trimap = PHOTOGRAPH[0][:32, :64], PHOTOGRAPH[1][:32, :64]
-    pixels = np.concatenate([(image / 255 - 0.5) / 0.5, trimap[..., None] / 255], 2)
-    session = onnxruntime.InferenceSession(str(path))
-    values = np.float32(pixels.transpose(2, 0, 1)[None])
-    (alphas,) = session.run(["alphas"], {"pixel_values": values})
+    image, trimap, _ = PHOTOGRAPH
+    processor = transformers.VitMatteImageProcessor()
+    values = processor(images=image, trimaps=trimap, return_tensors="pt")["pixel_values"]
+    (alphas,) = onnxruntime.InferenceSession(str(path)).run(
+        ["alphas"], {"pixel_values": values.numpy()}
+    )
+    # Padded below and to the right with grey background, to multiples of 32.
+    image, trimap = (np.pad(x / 255, ((0, 19), (0, 26), (0, 0)), constant_values=grey)
+                     for x, grey in ((image, 0.5), (trimap[..., None], 0)))  # fmt: skip
     with torch.no_grad():
-        tensors = (torch.tensor(x / 255).float() for x in (image.transpose(2, 0, 1), trimap[None]))
-        expected = network(*(x[None] for x in tensors))
+        tensors = (torch.tensor(x.transpose(2, 0, 1)[None]).float() for x in (image, trimap))
+        expected = network(*tensors)
     np.testing.assert_allclose(alphas, expected.numpy(), atol=1e-5)
 
 
