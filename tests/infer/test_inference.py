@@ -148,6 +148,22 @@ def test_float32_is_never_tf32_and_the_switches_come_back():
         torch.set_float32_matmul_precision(before)
 
 
+def test_tta_is_the_mean_over_the_flips_of_the_picture(dim):
+    image, trimap = noisy_picture(0, 90, 70), make_trimap(disc(90, 70), 9)
+    whole, tta = Inference("whole"), Inference("whole", tta="flips")
+    views = [
+        whole.alpha(dim, image[::v, ::h].copy(), trimap[::v, ::h].copy())[::v, ::h]
+        for v in (1, -1)
+        for h in (1, -1)
+    ]
+    alpha = tta.alpha(dim, image, trimap)
+    np.testing.assert_allclose(alpha, np.mean(views, axis=0), atol=1e-6)
+    np.testing.assert_allclose(
+        alpha[:, ::-1], tta.alpha(dim, image[:, ::-1].copy(), trimap[:, ::-1].copy()), atol=1e-6
+    )
+    assert np.abs(alpha - views[0]).max() > 0.01
+
+
 # --- errors -----------------------------------------------------------------------------------
 
 
@@ -164,6 +180,8 @@ def test_float32_is_never_tf32_and_the_switches_come_back():
         ({"mode": "tile", "tile": 200}, "tile: 200 has no room for its halo; give at least 352"),
         ({"mode": "resize", "max_size": 31}, "max_size: 31 is too small; give at least 32"),
         ({"precision": "float16"}, "float16 needs a GPU"),
+        ({"tta": "flips"}, "tta goes with whole, not with auto"),
+        ({"mode": "whole", "tta": "crops"}, "tta: 'crops' is none; use flips"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(dim, options, words):

@@ -20,7 +20,7 @@ from utils.infer.borders import ReplicatePadding, Sides
 from utils.infer.global_context import whole_picture_means
 from utils.infer.options import MAX_SIZE, TILED, check_options
 from utils.infer.resized import matte_half, matte_resized, matte_windows
-from utils.infer.tiles import Tile, matte_tiles, plan_tiles
+from utils.infer.tiles import Forward, Tile, matte_tiles, plan_tiles
 from utils.networks.device import autocast, choose, without_tf32
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 HALO = 128  # px; with DIM 99.9 % of the unknown pixels of a photograph are then within 1.3/255
 WORTHWHILE = 0.9  # each tile costs more than its pixels, so tiles have to save a tenth of them
 SPARE = 0.8  # of the free memory
+FLIPS = ((), (1,), (0,), (0, 1))  # axes of a picture
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Inference:
         batch: tiles of one size that go through the network at once; more helps on a GPU.
         precision: float32, bfloat16 or float16.
         memory_mb: what `auto` may use; None is four fifths of what is free.
+        tta: `flips` is the mean of the mattes of the picture and its three flips, in mode `whole`.
 
     Raises:
         InputError: an option that cannot be, or does not go with the mode.
@@ -62,6 +64,7 @@ class Inference:
     batch: int = 1
     precision: str = "float32"
     memory_mb: int | None = None
+    tta: str | None = None
 
     def __post_init__(self) -> None:
         unused = () if self.mode in TILED else ("tile", "batch")  # they always have a value
@@ -163,7 +166,8 @@ class Inference:
             return matte_half(forward, image, trimap, network.stride)
         tiles = [] if self.mode == "whole" else self.tiles(network, trimap == UNKNOWN)
         if self.mode == "whole" or self._takes_whole(network, trimap.shape, tiles):
-            return forward(image[None], trimap[None])[0]
+            views = FLIPS if self.tta else FLIPS[:1]
+            return np.mean([_flipped_pass(forward, image, trimap, axes) for axes in views], axis=0)
         if network.radius is not None:
             exact = self.halo_of(network) >= network.radius
             return matte_tiles(forward, image, trimap, tiles, self.batch, exact)
@@ -213,6 +217,14 @@ def compute_alphas(
             f"{count} x {width} x {height} pixels at once take more memory than there is; "
             "use mode tile, a smaller tile or batch"
         ) from error
+
+
+def _flipped_pass(
+    forward: Forward, image: np.ndarray, trimap: np.ndarray, axes: tuple[int, ...]
+) -> np.ndarray:
+    """The alpha of a flipped picture, clamped and flipped back."""
+    flipped = (np.flip(one, axes)[None].copy() for one in (image, trimap))
+    return np.flip(forward(*flipped)[0], axes)
 
 
 @cache

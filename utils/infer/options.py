@@ -10,12 +10,14 @@ MODES = ("whole", "auto", "tile", "resize", "crop", "half")
 PRECISIONS = ("float32", "bfloat16", "float16")
 MAX_SIZE = {"resize": 1600, "crop": 320}  # as published
 TILED = ("tile", "auto")
+VIEWS = ("flips",)
 MODES_OF = {
     "max_size": tuple(MAX_SIZE),
+    "tta": ("whole",),
     **dict.fromkeys(("halo", "tile", "batch"), TILED),
     "memory_mb": ("auto",),
 }
-INFERENCE = ("mode", "halo", "tile", "batch", "max_size", "memory_mb", "precision")
+INFERENCE = ("mode", "halo", "tile", "batch", "max_size", "memory_mb", "precision", "tta")
 
 
 def add_inference(parser: argparse.ArgumentParser, mode: str = "whole") -> None:
@@ -47,6 +49,9 @@ def add_inference(parser: argparse.ArgumentParser, mode: str = "whole") -> None:
     ):
         group.add_argument(option, type=at_most(option, largest), metavar="N", help=words)
     group.add_argument("--precision", choices=PRECISIONS, help="of the network (float32)")
+    group.add_argument(
+        "--tta", choices=VIEWS, help="the mean over the picture and its three flips, four passes"
+    )
 
 
 def given_inference(arguments: argparse.Namespace, mode: str = "whole") -> dict[str, object]:
@@ -63,16 +68,18 @@ def given_inference(arguments: argparse.Namespace, mode: str = "whole") -> dict[
 
 def check_options(options: Mapping[str, object]) -> None:
     """Raise an `InputError` where an option has an impossible value or no effect in the mode."""
-    for name, known in (("mode", MODES), ("precision", PRECISIONS)):
+    for name, known in (("mode", MODES), ("precision", PRECISIONS), ("tta", (None, *VIEWS))):
         if options.get(name, known[0]) not in known:
-            raise InputError(f"{name}: {options[name]!r} is none; use {', '.join(known)}")
+            raise InputError(
+                f"{name}: {options[name]!r} is none; use {', '.join(filter(None, known))}"
+            )
     for name, modes in MODES_OF.items():
         value = options.get(name)
         if value is None:
             continue
         if options["mode"] not in modes:
             raise InputError(f"{name} goes with {' and '.join(modes)}, not with {options['mode']}")
-        if isinstance(value, str) and value != "full":
-            raise InputError(f"{name}: {value!r} is none; give pixels, or full")
+        if name == "halo" and isinstance(value, str) and value != "full":
+            raise InputError(f"halo: {value!r} is none; give pixels, or full")
         if isinstance(value, int) and value < 1:
             raise InputError(f"{name}: {value} is too small; give at least 1")
