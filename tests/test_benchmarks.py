@@ -79,10 +79,12 @@ def test_of_every_network_the_pruned_one_is_measured_too(name):
 
 def test_the_table_has_what_was_measured_and_how_much_of_the_macs_is_time():
     both = networks.full_and_pruned("mobile_unet", width=1 / 4)
-    pair = networks.Pair(networks.Pass(300, 1.5, 2 * 10**9), networks.Pass(100, 0.75, 10**6))
+    pair = networks.Pair(
+        networks.Pass(300, 1.5, 0.8, 2 * 10**9), networks.Pass(100, 0.75, 0.5, 10**6)
+    )
     *rows, ratios = networks.table_rows(both, [pair])
     parameters = [cost.parameters(network) for network in both]
     assert [row[1] for row in rows] == [f"{count:,}" for count in parameters]
-    assert [row[3] for row in rows] == ["1500 ms, 2000 MB", "750 ms, 1 MB"]
+    assert [row[3] for row in rows] == ["1500 ms (80%), 2000 MB", "750 ms (50%), 1 MB"]
     assert ratios[1] == f"{parameters[0] / parameters[1]:.2f}"
     assert ratios[3] == "2.00 (0.67)"  # three times fewer MACs
