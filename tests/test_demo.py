@@ -13,7 +13,7 @@ import yaml
 import utils.render
 from tests import scripts
 from tests.scripts import REPOSITORY
-from tests.train.test_resume import content, same, stop_after
+from tests.trainings import content, same, stop_after
 from utils.train.objective import Objective
 
 TINY = {

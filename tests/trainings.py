@@ -1,8 +1,11 @@
 """Tiny trainings for the tests of what trains."""
 
+import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import torch
 
 import models
@@ -78,3 +81,35 @@ def tiny_training(
     if teacher_seed is not None:
         teacher = tiny_network(teacher_seed, 2 * TINY).eval().requires_grad_(False)
     return Training(kind(tiny_network(), config, teacher), config)
+
+
+def stop_after(step: int, patch: pytest.MonkeyPatch) -> None:
+    """SIGTERM reaches the training during that step, once."""
+    forward, calls = Objective.forward, []
+
+    def counted(self, batch):
+        calls.append(None)
+        if len(calls) == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return forward(self, batch)
+
+    patch.setattr(Objective, "forward", counted)
+
+
+def content(path: Path) -> dict:
+    """What a file holds, without its folder, and the digest that depends on it."""
+    found = torch.load(path, weights_only=True)
+    del found["digest"]
+    found.get("training", {}).pop("config", None)
+    return found
+
+
+def same(one: object, other: object) -> bool:
+    """Whether networks, tensors or what holds them are equal to the bit."""
+    if isinstance(one, torch.nn.Module):
+        return same(dict(one.state_dict()), dict(other.state_dict()))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(same, one, other))
+    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other

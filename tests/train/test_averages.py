@@ -1,8 +1,6 @@
 """Averages over the steps of a training: of losses, of weights, of BatchNorms' statistics."""
 
 import math
-import os
-import signal
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +9,7 @@ import torch
 import models
 from models.errors import InputError
 from models.files import saving as files
-from tests.trainings import tiny_config, tiny_network, tiny_training
+from tests.trainings import same, tiny_config, tiny_network, tiny_training
 from utils.prune import History, Sparsity, open_gates, scores
 from utils.train import loop
 from utils.train.averages import LossAverage, WeightAverage
@@ -60,28 +58,6 @@ def test_the_average_of_a_short_training_is_not_its_start():
         assert copy.decoder1.conv.weight.mean().item() == pytest.approx(expected, rel=1e-5)
         copied = copy.encoder1.units[0].norm.running_mean
         assert copied.mean().item() == pytest.approx(-expected, rel=1e-5)
-
-
-def test_a_validation_that_resumes_with_an_average_is_of_the_trained_network(
-    data, tmp_path, monkeypatch
-):
-    training = tiny_training(tiny_config(data), tmp_path)
-    seen = []
-
-    def broken_off(*_):
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    def spy(network, *others):
-        seen.append({key: value.clone() for key, value in network.state_dict().items()})
-        return validate(network, *others)
-
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(loop, "validate", broken_off)
-        training.fit()
-    saved = files.read(training.last)["weights"]
-    monkeypatch.setattr(loop, "validate", spy)
-    tiny_training(tiny_config(data, "train.ema=0.9"), tmp_path).fit(resume=True)
-    assert all(torch.equal(seen[0][key], value) for key, value in saved.items())
 
 
 def test_what_is_validated_last_is_what_the_network_ends_as(data, tmp_path, monkeypatch):
@@ -146,11 +122,6 @@ def test_the_average_is_validated_kept_and_resumed(data, tmp_path):
     assert same(models.load(again.best), models.load(whole.best))
 
 
-def same(a, b) -> bool:
-    ours, theirs = a.state_dict(), b.state_dict()
-    return all(torch.equal(ours[key], theirs[key]) for key in ours)
-
-
 def tiny_indexnet() -> models.Network:
     torch.manual_seed(0)
     return models.build("indexnet", models.scaled_plan("indexnet", 1 / 8))
@@ -183,12 +154,9 @@ def test_frozen_norms_get_the_mean_of_what_batches_have():
     assert network.decoder6.norm.training
 
 
-def test_statistics_for_norms_that_are_not_frozen_are_refused(data, tmp_path):
+def test_statistics_that_cannot_be_estimated_are_refused(data, tmp_path):
     with pytest.raises(InputError, match=r"estimate_norms: .* train\.freeze_norms freezes"):
         tiny_training(tiny_config(data, "train.estimate_norms=2"), tmp_path).fit()
-
-
-def test_statistics_that_are_not_finite_are_told():
     network = tiny_indexnet().train()
     network.layer0.conv.weight.data.fill_(float("inf"))
     with pytest.raises(InputError, match=r"train\.estimate_norms: the statistics are not finite"):

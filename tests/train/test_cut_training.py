@@ -42,13 +42,12 @@ def start(script, *words: str) -> None:
 DIM = ({"convolutions": [1, 1, 1, 2, 2]}, {"convolutions": [2, 2, 3, 3, 3]})
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_the_cut_network_is_trained_with_its_own_structure_under_another_teacher(here, kept):
+def test_the_cut_network_is_trained_with_its_own_structure_under_another_teacher(here):
     files.save_network("teacher.tar", network("dim", **DIM[1]))
     (here / "result" / "run").mkdir(parents=True)
     small = network("dim", **DIM[0])
     files.save_network("result/run/pruned.tar", small)
-    start(train_pruned, f"prune.weights={'inherit' if kept else 'scratch'}")
+    start(train_pruned)
     trained = models.load("result/run/BEST_pruned.tar")
     assert (trained.structure, trained.plan) == (small.structure, small.plan)
 

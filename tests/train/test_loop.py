@@ -12,102 +12,47 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import models
 from models.errors import InputError
 from models.files import saving as files
-from tests.trainings import tiny_config, tiny_network, tiny_training
+from tests.trainings import same, tiny_config, tiny_network, tiny_training
 from utils.config.options import Config
-from utils.data.loader import validation_loader
 from utils.prune import Sparsity
 from utils.tasks.matting import MattingBatch
 from utils.train.objective import Objective
-from utils.train.validate import validate
 
 
-def same_weights(a, b) -> bool:
-    ours, theirs = a.state_dict(), b.state_dict()
-    return all(torch.equal(ours[key], theirs[key]) for key in ours)
-
-
-def test_training_lowers_the_loss_and_leaves_last_and_best(data, tmp_path):
-    config = tiny_config(data, "train.epochs=24", "train.lr=0.01")
-    training = tiny_training(config, tmp_path)
-    sources = training.objective.task.sources()
-    loader = validation_loader(sources, config.train.batch_size, pin=False)
-    how = (torch.device("cpu"), "float32", torch.contiguous_format)
-    untrained = validate(training.network, training.objective.task, loader, *how)
-    training.fit()
-    last = torch.load(training.last, weights_only=True)["training"]
-    best = torch.load(training.best, weights_only=True)["training"]
-    assert last["step"] == 24 * 4
-    assert last["best"] == best["scores"]["alpha"]
-    assert best["scores"]["alpha"] < 0.9 * untrained.scores["alpha"]
-    again = Config.model_validate(last["config"])
-    assert again == training.config and again.loop("train_prune") == config.loop("train_prune")
-    loaded = models.load(training.last)
-    assert same_weights(loaded, training.network)
-    assert list((tmp_path / "board" / "train").iterdir())
-
-
-def test_tensorboard_gets_terms_rates_pictures_gates_and_widths(data, tmp_path):
-    training = tiny_training(tiny_config(data, "train.epochs=1"), tmp_path, teacher_seed=5)
+def test_a_training_leaves_the_last_and_the_best_and_fills_the_board(data, tmp_path):
+    config = tiny_config(data)
+    training = tiny_training(config, tmp_path, teacher_seed=5)
     training.sparsity = Sparsity(training.network, 1e-5, 10)
     training.fit()
+    last, best = (files.read(path)["training"] for path in (training.last, training.best))
+    assert last["step"] == 2 * 4 and last["best"] == best["scores"]["alpha"]
+    again = Config.model_validate(last["config"])
+    assert again == training.config and again.loop("train_prune") == config.loop("train_prune")
+    assert same(models.load(training.last), training.network)
     events = EventAccumulator(str(tmp_path / "board" / "train")).Reload()
     tags = events.Tags()
-    terms = {
-        f"loss/{name}" for name in ("alpha", "alpha_teacher", "spatial", "channel", "sparsity")
-    }
+    terms = ("alpha", "alpha_teacher", "spatial", "channel", "sparsity")
     others = {"rate/lr", "rate/samples_per_s", "valid/alpha", "valid/SAD", "width/encoder1.1"}
-    assert terms | others <= set(tags["scalars"])
+    assert {*(f"loss/{name}" for name in terms), *others} <= set(tags["scalars"])
     assert tags["images"] == ["samples"]
-    assert {"gates/encoder1.2/0", "gates/encoder1.2/1", "gates/encoder5.3/0"} <= set(
-        tags["histograms"]
-    )
+    gates = {"gates/encoder1.2/0", "gates/encoder1.2/1", "gates/encoder5.3/0"}
+    assert gates <= set(tags["histograms"])
     samples = events.Images("samples")[0]  # image, trimap, truth and matte, two of each
     assert (samples.height, samples.width) == (28 + 2 * (240 + 6), 4 * (240 + 6))
 
 
-class Interrupting(Objective):
-    """Sends this process SIGTERM during the given step, as a cluster does."""
-
-    after = 3
-
-    def forward(self, *arguments):
-        self.after -= 1
-        if self.after == 0:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return super().forward(*arguments)
-
-
-@pytest.mark.parametrize("teacher", [None, 5])
-def test_an_interrupted_and_resumed_training_equals_an_uninterrupted_one(data, tmp_path, teacher):
-    config = tiny_config(data, "data.workers=1")
-    whole = tiny_training(config, tmp_path / "whole", teacher)
-    whole.fit()
-
-    first = tiny_training(config, tmp_path / "parts", teacher, Interrupting)
-    with pytest.raises(SystemExit) as stopped:
-        first.fit()
-    assert stopped.value.code == 128 + signal.SIGTERM
-    assert files.read(first.last)["training"]["step"] == 3
-
-    second = tiny_training(config, tmp_path / "parts", teacher)
-    second.fit(resume=True)
-    assert same_weights(whole.network, second.network)
-    assert same_weights(whole.objective, second.objective)
-    assert same_weights(models.load(whole.best), models.load(second.best))
-
-
-class Breaking(Interrupting):
+class Breaking(Objective):
     """A weight becomes infinite, though every loss is finite, just when it should be saved."""
 
     def forward(self, *arguments):
         terms, alpha = super().forward(*arguments)
-        if self.after == 0:
-            self.network.decoder1.conv.weight.data[0] = float("inf")
+        self.network.decoder1.conv.weight.data[0] = float("inf")
+        os.kill(os.getpid(), signal.SIGTERM)
         return terms, alpha
 
 
 def test_weights_that_are_not_finite_are_not_saved(data, tmp_path):
-    training = tiny_training(tiny_config(data, "train.epochs=1"), tmp_path, kind=Breaking)
+    training = tiny_training(tiny_config(data), tmp_path, kind=Breaking)
     with pytest.raises(InputError, match="a weight is nan"):
         training.fit()
     assert not training.last.exists()
@@ -169,21 +114,6 @@ def test_every_term_is_weighted(data):
     assert list(terms("loss.alpha_teacher=0", "loss.kd=0")) == ["alpha"]
 
 
-@pytest.mark.parametrize(("kinds", "reads"), [("spatial", False), ("spatial,ofd", True)])
-def test_maps_before_relus_are_pooled_only_where_a_kind_reads_them(data, monkeypatch, kinds, reads):
-    config = tiny_config(data, f"distill.types=[{kinds}]")
-    training = tiny_training(config, Path("unused"), teacher_seed=5)
-    seen, compute = [], training.network.forward_features
-
-    def forward_features(*arguments, pre):
-        seen.append(pre)
-        return compute(*arguments, pre=pre)
-
-    monkeypatch.setattr(training.network, "forward_features", forward_features)
-    training.objective(tiny_batch())
-    assert seen == [reads]
-
-
 def test_the_target_is_the_unclamped_matte_whatever_the_terms(data):
     targets = []
     for overrides in ((), ("loss.kd=0",)):
@@ -204,14 +134,26 @@ def tiny_batch() -> MattingBatch:
     return MattingBatch(image, trimap, alpha, trimap == 0.5, None, None)
 
 
-@pytest.mark.parametrize(("weights", "runs"), [((0, 0), 0), ((1, 0), 1), ((0, 1), 1)])
-def test_a_teacher_whose_terms_weigh_nothing_is_not_run(data, tmp_path, weights, runs):
-    given = [f"loss.{key}={w}.0" for key, w in zip(("alpha_teacher", "kd"), weights, strict=True)]
-    training = tiny_training(tiny_config(data, *given), tmp_path, teacher_seed=5)
-    calls: list[None] = []
-    compute = training.objective.teacher.compute
-    training.objective.teacher.compute = lambda *args: calls.append(None) or compute(*args)
-    task = training.objective.task
-    sample = next(iter(validation_loader(task.sources(), 3, pin=False)))
-    training.objective(task.batch(sample, torch.device("cpu"), torch.contiguous_format))
-    assert len(calls) == runs
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (("loss.alpha_teacher=0", "loss.kd=0"), []),
+        (("loss.kd=0",), ["compute"]),
+        (("loss.alpha_teacher=0",), [False, "compute"]),
+        (("distill.types=[spatial,ofd]",), [True, "compute"]),
+    ],
+)
+def test_the_teacher_computes_no_more_than_the_terms_read(data, monkeypatch, overrides, expected):
+    """Whether it runs, and whether it pools the maps before its ReLUs, too."""
+    training = tiny_training(tiny_config(data, *overrides), Path("unused"), teacher_seed=5)
+    teacher, seen = training.objective.teacher, []
+    compute, features = teacher.compute, teacher.forward_features
+
+    def forward_features(*batch, pre):
+        seen.append(pre)
+        return features(*batch, pre=pre)
+
+    monkeypatch.setattr(teacher, "forward_features", forward_features)
+    monkeypatch.setattr(teacher, "compute", lambda *a: seen.append("compute") or compute(*a))
+    training.objective(tiny_batch())
+    assert seen == expected

@@ -191,20 +191,14 @@ def test_a_resumed_training_goes_on_from_where_it_was(place, pruned, tmp_path, s
     run.ends_as(run.reference(*start_of(script, PUBLISHED, pruned)))
 
 
-@pytest.mark.parametrize("script", LAST)
-def test_what_breaks_leaves_the_last_checkpoint_that_was_due(
-    place, pruned, tmp_path, monkeypatch, script
-):
-    more = ("network.width=0.0625",) if script == "train" else TEACHER
+def test_what_breaks_leaves_the_last_checkpoint_that_was_due(place, tmp_path, monkeypatch):
     settings = replace(PUBLISHED, epochs=5, validate_every=2)
-    run = Run(script, settings, tmp_path, more=(*more, "train.save_every=2"))
-    if script == "train_pruned":
-        shutil.copy(pruned / "pruned.tar", tmp_path)
+    run = Run("train_prune", settings, tmp_path, more=(*TEACHER, "train.save_every=2"))
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
         breaking_at(4 * 3 + 1, patch)
         run.start()
     run.settings = replace(PUBLISHED, validate_every=2)
-    run.ends_as(run.reference(*start_of(script, PUBLISHED, pruned)))
+    run.ends_as(run.reference(opened(PUBLISHED), teacher(), pruning=True))
 
 
 def breaking_at(step: int, patch: pytest.MonkeyPatch) -> None:

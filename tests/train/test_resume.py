@@ -13,7 +13,7 @@ import train
 import train_prune
 import train_pruned
 from models.files import saving as files
-from utils.train.objective import Objective
+from tests.trainings import content, same, stop_after, tiny_network
 
 CONFIG = {
     "device": "cpu",
@@ -41,70 +41,34 @@ def place(data, tmp_path_factory):
     os.chdir(before)
 
 
-def stop_after(step: int, monkeypatch) -> None:
-    """SIGTERM reaches the training during that step, once."""
-    forward, calls = Objective.forward, []
-
-    def counted(self, batch):
-        calls.append(None)
-        if len(calls) == step:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return forward(self, batch)
-
-    monkeypatch.setattr(Objective, "forward", counted)
-
-
-def content(path) -> dict:
-    """What a file holds, without its folder, and the digest that depends on it."""
-    found = torch.load(path, weights_only=True)
-    del found["digest"]
-    found.get("training", {}).pop("config", None)
-    return found
-
-
-def same(one: object, other: object) -> bool:
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(same, one, other))
-    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
-
-
-@pytest.mark.parametrize("step", [3, 4, 6])
 @pytest.mark.parametrize(
-    ("script", "last", "results"),
+    ("script", "last", "result", "step", "workers"),
     [
-        (train, "checkpoint.tar", ["BEST_checkpoint.tar"]),
-        (train_prune, "checkpoint_prune.tar", ["pruned.tar"]),
-        (train_pruned, "checkpoint_pruned.tar", ["BEST_pruned.tar"]),
+        (train, "checkpoint.tar", "BEST_checkpoint.tar", 3, 1),
+        (train_prune, "checkpoint_prune.tar", "pruned.tar", 6, 0),
+        (train_pruned, "checkpoint_pruned.tar", "BEST_pruned.tar", 4, 0),  # an epoch's last
     ],
 )
 def test_a_stopped_and_resumed_script_ends_as_the_whole_one(
-    place, monkeypatch, script, last, results, step
+    place, monkeypatch, script, last, result, step, workers
 ):
-    name = script.__name__
-    runs = {run: place / f"{name}-{step}-{run}" for run in ("whole", "parts")}
-    for folder in runs.values():
+    runs = [place / f"{script.__name__}-{run}" for run in ("whole", "parts")]
+    for folder in runs:
         folder.mkdir()
-        if script is train_pruned:
-            files.save(folder / "pruned.tar", files.record(small()))
-    arguments = {run: ["--config", "config.yaml", f"save_dir={runs[run]}"] for run in runs}
-    script.main(arguments["whole"])
-    with monkeypatch.context() as patch:
+        files.save(folder / "pruned.tar", files.record(tiny_network(3)))
+    more = ("--overwrite", f"data.workers={workers}")
+    whole, parts = (["--config", "config.yaml", f"save_dir={folder}", *more] for folder in runs)
+    script.main(whole)
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as stopped:
         stop_after(step, patch)
-        with pytest.raises(SystemExit) as stopped:
-            script.main(arguments["parts"])
+        script.main(parts)
     assert stopped.value.code == 128 + signal.SIGTERM
-    assert files.read(runs["parts"] / last)["training"]["step"] == step
-    script.main([*arguments["parts"], "--resume"])
-    assert files.read(runs["parts"] / last)["training"]["step"] == STEPS
-    for file in (last, *results):
-        assert same(content(runs["whole"] / file), content(runs["parts"] / file)), file
-
-
-def small() -> models.Network:
-    torch.manual_seed(3)
-    return models.build("dim", models.scaled_plan("dim", 1 / 32))
+    assert files.read(runs[1] / last)["training"]["step"] == step
+    parts.remove("--overwrite")
+    script.main([*parts, "--resume"])
+    assert files.read(runs[1] / last)["training"]["step"] == STEPS
+    for file in (last, result):
+        assert same(*(content(folder / file) for folder in runs)), file
 
 
 def test_training_goes_on_from_the_network_of_a_file(place):

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,35 +16,19 @@ from utils.images.writing import write_image
 from utils.prune import Sparsity
 
 
-@pytest.fixture(scope="module")
-def finished(data, tmp_path_factory) -> Path:
-    """The folder of a finished training under a teacher."""
+@pytest.fixture(scope="module", params=[5, None], ids=["taught", "alone"])
+def finished(request, data, tmp_path_factory) -> tuple[Path, int | None]:
+    """The folder of a finished training and the seed of its teacher, if it has one."""
     folder = tmp_path_factory.mktemp("finished")
-    tiny_training(tiny_config(data), folder, teacher_seed=5).fit()
-    return folder
+    tiny_training(tiny_config(data), folder, teacher_seed=request.param).fit()
+    return folder, request.param
 
 
-@pytest.fixture(scope="module")
-def alone(data, tmp_path_factory) -> Path:
-    """The folder of a finished training without a teacher."""
-    folder = tmp_path_factory.mktemp("alone")
-    tiny_training(tiny_config(data), folder).fit()
-    return folder
-
-
-def resume(data: Path, folder: Path, *overrides: str, teacher: int | None = 5, sparsity=False):
+def resume(data: Path, folder: Path, *overrides: str, teacher: int | None = None, sparsity=False):
     training = tiny_training(tiny_config(data, *overrides), folder, teacher_seed=teacher)
     if sparsity:
         training.sparsity = Sparsity(training.network, 1e-5, 10)
     training.fit(resume=True)
-
-
-def test_a_training_whose_best_network_is_gone_is_not_gone_on_with(finished, data, tmp_path):
-    shutil.copytree(finished, tmp_path / "a")
-    best = tmp_path / "a/BEST_checkpoint.tar"
-    best.unlink()
-    with pytest.raises(InputError, match=f"{best}: gone"):
-        resume(data, tmp_path / "a")
 
 
 @pytest.mark.parametrize(
@@ -53,64 +38,76 @@ def test_a_training_whose_best_network_is_gone_is_not_gone_on_with(finished, dat
         ("train.batch_size=2", "train.batch_size was 3 and is now 2"),
         ("train.optimizer=adamw", "train.optimizer was adam and is now adamw"),
         ("train.frozen=[encoder]", "train.frozen was () and is now ('encoder',)"),
-        ("distill.types=[batch]", "distill.types was"),
-        ("loss.alpha_teacher=2", "loss.alpha_teacher was 1.0 and is now 2"),
-        ("loss.kd=0", "loss.kd was 1.0 and is now 0"),
         ("seed=1", "seed was 0 and is now 1"),
         ("train.epochs=1", "has done 8 steps, more than the 4 of train.epochs"),
+        ("loss.alpha=2", "loss.alpha was 1.0 and is now 2"),
     ],
 )
 def test_another_training_is_refused(finished, data, override, words):
+    folder, teacher = finished
     with pytest.raises(InputError, match=re.escape(words)):
-        resume(data, finished, override)
+        resume(data, folder, override, teacher=teacher)
+
+
+@pytest.mark.parametrize(
+    "override", ["distill.types=[batch]", "loss.alpha_teacher=2", "loss.kd=0", "loss.temperature=2"]
+)
+def test_options_of_a_teacher_decide_where_there_is_one(finished, data, override):
+    folder, teacher = finished
+    told = nullcontext()
+    if teacher is not None:
+        told = pytest.raises(InputError, match=f"{override.partition('=')[0]} was")
+    with told:
+        resume(data, folder, override, teacher=teacher)
 
 
 @pytest.mark.parametrize(
     "override",
     [
         *("data.workers=1", "train.lr=0.1", "prune.rate=0.3", "prune.sparsity=1"),
-        "distill.cwd_temperature=1",  # of a kind that is not used
+        *("network.width=3", "distill.cwd_temperature=1"),  # of what is not used
     ],
 )
 def test_what_leaves_samples_and_loss_alone_may_change(finished, data, override):
-    resume(data, finished, override)
+    folder, teacher = finished
+    resume(data, folder, override, teacher=teacher)
 
 
-@pytest.mark.parametrize(
-    "override", ["distill.types=[batch]", "loss.alpha_teacher=2", "loss.kd=0", "network.width=3"]
-)
-def test_without_a_teacher_its_options_are_not_looked_at(alone, data, override):
-    resume(data, alone, override, teacher=None)
+def test_another_teacher_or_none_is_refused(finished, data):
+    folder, teacher = finished
+    for other in {None, 5, 6} - {teacher}:
+        with pytest.raises(InputError, match="trained with another teacher than this run"):
+            resume(data, folder, teacher=other)
 
 
-@pytest.mark.parametrize("teacher", [6, None])
-def test_another_teacher_is_refused(finished, data, teacher):
-    with pytest.raises(InputError, match="trained with another teacher than this run"):
-        resume(data, finished, teacher=teacher)
-
-
-def test_another_sparsity_of_a_pruning_stage_is_refused(data, tmp_path):
+@pytest.fixture
+def begun(data, tmp_path) -> Path:
+    """The folder of a pruning stage of one epoch."""
     training = tiny_training(tiny_config(data, "train.epochs=1"), tmp_path)
     training.sparsity = Sparsity(training.network, 1e-5, 10)
     training.fit()
-    resume(data, tmp_path, "prune.rate=0.3", teacher=None, sparsity=True)
+    return tmp_path
+
+
+def test_another_sparsity_of_a_pruning_stage_is_refused(data, begun):
+    resume(data, begun, "prune.rate=0.3", sparsity=True)
     with pytest.raises(InputError, match=r"prune\.sparsity was 1e-05 and is now 0\.1"):
-        resume(data, tmp_path, "prune.sparsity=0.1", teacher=None, sparsity=True)
+        resume(data, begun, "prune.sparsity=0.1", sparsity=True)
 
 
-def test_other_data_are_refused_and_moved_ones_are_not(data, alone, tmp_path):
+def test_other_data_are_refused_and_moved_ones_are_not(data, begun, tmp_path):
     moved = Path(shutil.copytree(data, tmp_path / "elsewhere" / data.name))
-    resume(moved, alone, teacher=None)
+    resume(moved, begun, sparsity=True)
     write_image(moved / "train" / "bg" / "new.png", picture(9, 64, 80))
     with pytest.raises(InputError, match="trained with another set of backgrounds than this run"):
-        resume(moved, alone, teacher=None)
+        resume(moved, begun, sparsity=True)
     (moved / "train" / "bg" / "new.png").unlink()
     train, valid = (moved / f"{part}_names.txt" for part in ("train", "valid"))
     names = train.read_text().splitlines()
     train.write_text("\n".join([*names[1:], *valid.read_text().splitlines()]))
     valid.write_text(names[0])
     with pytest.raises(InputError, match="trained with another split of the data than this run"):
-        resume(moved, alone, teacher=None)
+        resume(moved, begun, sparsity=True)
 
 
 @pytest.mark.parametrize(
@@ -118,64 +115,44 @@ def test_other_data_are_refused_and_moved_ones_are_not(data, alone, tmp_path):
     [
         (lambda found: found.pop("options"), "saved by another version"),
         (lambda found: found.pop("random_state"), "saved by another version"),
-        (
-            lambda found: found["options"].update({"loss.new": 2}),
-            "loss.new was 2 and is now not used",
-        ),
-        (
-            lambda found: found["options"].update({"augment.gamma": 0.5}),
-            "gamma was 0.5 and",
-        ),
+        (lambda found: found["options"].update({"loss.new": 2}), "was 2 and is now not used"),
+        (lambda found: found["options"].update({"augment.gamma": 0.5}), "gamma was 0.5 and"),
+        (lambda found: found["options"].pop("data.trimap"), None),  # it had its default
     ],
 )
-def test_defaults_of_another_version_are_refused(data, alone, tmp_path, change, words):
-    content = files.read(alone / "checkpoint.tar")
-    change(content["training"])
-    files.save(tmp_path / "checkpoint.tar", content)
-    with pytest.raises(InputError, match=words):
-        resume(data, tmp_path, teacher=None)
+def test_options_of_another_version_are_refused_unless_they_were_defaults(
+    data, begun, change, words
+):
+    found = files.read(begun / "checkpoint.tar")
+    change(found["training"])
+    files.save(begun / "checkpoint.tar", found)
+    with pytest.raises(InputError, match=words) if words else nullcontext():
+        resume(data, begun, sparsity=True)
 
 
-def test_an_option_that_is_newer_than_the_checkpoint_had_its_default(data, alone, tmp_path):
-    shutil.copy(alone / "BEST_checkpoint.tar", tmp_path)
-    content = files.read(alone / "checkpoint.tar")
-    del content["training"]["options"]["data.trimap"]
-    files.save(tmp_path / "checkpoint.tar", content)
-    with pytest.raises(InputError, match=r"data\.trimap was varied and is now narrow"):
-        resume(data, tmp_path, "data.trimap=narrow", teacher=None)
-    resume(data, tmp_path, teacher=None)
-
-
-def test_a_rate_that_jumps_is_told(data, alone, tmp_path, caplog):
-    shutil.copytree(alone, tmp_path, dirs_exist_ok=True)
+def test_a_resumed_training_says_that_its_rate_jumps_and_keeps_its_threads(data, begun, caplog):
     caplog.set_level("INFO")
-    resume(data, tmp_path, "train.epochs=3", "train.lr=0.02", teacher=None)
-    assert "the learning rate was 0.01 and goes on at 0.02: " in caplog.text
-
-
-def test_a_resumed_training_has_the_threads_of_before(data, tmp_path, caplog):
     before = torch.get_num_threads()
     try:
-        torch.set_num_threads(1)
-        tiny_training(tiny_config(data, "train.epochs=1"), tmp_path).fit()
-        torch.set_num_threads(3)
-        with caplog.at_level("INFO"):
-            tiny_training(tiny_config(data), tmp_path).fit(resume=True)
-        assert torch.get_num_threads() == 1
-        assert "goes on with 1 threads, as before" in caplog.text
+        torch.set_num_threads(before + 1)
+        resume(data, begun, "train.lr=0.02", sparsity=True)
+        assert torch.get_num_threads() == before
     finally:
         torch.set_num_threads(before)
+    assert "the learning rate was 0.01 and goes on at 0.02: " in caplog.text
+    assert f"goes on with {before} threads, as before" in caplog.text
 
 
-def test_a_network_of_another_plan_or_a_file_without_training_is_refused(data, tmp_path):
-    training = tiny_training(tiny_config(data, "train.epochs=1"), tmp_path)
-    files.save_network(training.last, tiny_network())
-    with pytest.raises(InputError, match="no interrupted training; begin anew with --overwrite"):
-        training.fit(resume=True)
-    training.fit()
-    other = tiny_training(training.config, tmp_path)
+def test_what_holds_no_such_training_is_refused(data, begun, tmp_path):
+    other = tiny_training(tiny_config(data), begun)
     other.objective.network = tiny_network(width=1 / 16)
     with pytest.raises(InputError, match=r"checkpoint\.tar: its network has another plan"):
         other.fit(resume=True)
+    other.best.unlink()
+    with pytest.raises(InputError, match=f"{other.best}: gone"):
+        resume(data, begun, sparsity=True)
+    files.save_network(other.last, tiny_network())
+    with pytest.raises(InputError, match="no interrupted training; begin anew with --overwrite"):
+        resume(data, begun)
     with pytest.raises(InputError, match=r"no training there .* without --resume"):
-        tiny_training(training.config, tmp_path / "empty").fit(resume=True)
+        resume(data, tmp_path / "empty")

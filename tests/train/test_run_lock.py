@@ -9,7 +9,7 @@ import models
 import train_prune
 from models.files import saving as files
 from tests.refusals import refused
-from tests.scripts import REPOSITORY, refusal
+from tests.scripts import refusal
 from utils import config as configs
 from utils.disk.lock import folder_lock
 from utils.train.checkpoint import run_lock
@@ -17,8 +17,8 @@ from utils.train.checkpoint import run_lock
 NAMES = ("checkpoint.tar", "BEST_checkpoint.tar")
 
 
-def claim(config, **how) -> None:
-    with run_lock(config, NAMES, **how):
+def claim(config, **options) -> None:
+    with run_lock(config, NAMES, **options):
         pass
 
 
@@ -42,15 +42,21 @@ def test_what_is_there_is_kept_unless_it_is_resumed_or_given_up(config):
         (config.folder / name).unlink()
 
 
-@pytest.mark.parametrize("key", ["teacher", "network.start", "network.pretrained"])
-@pytest.mark.parametrize("way", ["result/here", "result/../result/here", "link"])
+@pytest.mark.parametrize(
+    ("key", "way"),
+    [
+        ("teacher", "result/here"),
+        ("network.start", "result/../result/here"),
+        ("network.pretrained", "link"),
+    ],
+)
 def test_nothing_that_is_read_is_written(config, tmp_path, key, way):
     config.folder.mkdir(parents=True)
     (config.folder / NAMES[0]).write_text("a network")
     (tmp_path / "link").symlink_to(config.folder, target_is_directory=True)
     config = configs.load(None, ["save_dir=here", f"{key}={way}/checkpoint.tar"])
-    for how in ({}, {"overwrite": True}, {"resume": True}):
-        line = refused(claim, config, **how)
+    for options in ({}, {"overwrite": True}, {"resume": True}):
+        line = refused(claim, config, **options)
         assert line.startswith(f"{key}: {way}/checkpoint.tar would be overwritten")
 
 
@@ -81,9 +87,3 @@ def test_the_cut_is_made_while_the_folder_is_held(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "save", save)
     line = refused(train_prune.main, ["save_dir=here", "teacher=teacher.tar", "device=cpu"])
     assert "another process is training" in line and not held
-
-
-def test_the_demo_can_be_run_again():
-    lines = (REPOSITORY / "Makefile").read_text().splitlines()
-    trainings = [line for line in lines if "(RUN) train" in line]
-    assert len(trainings) == 3 and all("$(call begin," in line for line in trainings)

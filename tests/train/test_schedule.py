@@ -1,6 +1,8 @@
 """Learning-rate schedules: their values at known places."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from utils.config.options import TrainConfig
 from utils.train.optimizer import schedule_factor, scheduled_rate, warn_on_schedule_change
@@ -53,19 +55,18 @@ def test_warm_up_rises_in_equal_steps_from_above_zero():
     assert found[20:] == [1.0] * 80
 
 
-@pytest.mark.parametrize("schedule", ["constant", "step", "cosine"])
-@pytest.mark.parametrize("warmup", [0.03, 0.1, 0.25, 0.333])
-@pytest.mark.parametrize("total", [40, 100, 1234])
+SCHEDULE = st.sampled_from(["constant", "step", "cosine"])
+
+
+@given(schedule=SCHEDULE, warmup=st.floats(0, 0.999), total=st.integers(1, 60))
+def test_no_factor_is_negative_or_above_one(schedule, warmup, total):
+    assert all(0 < value <= 1 for value in factors(total, schedule=schedule, warmup=warmup))
+
+
+@given(schedule=SCHEDULE, warmup=st.floats(0.03, 0.34), total=st.integers(40, 400))
 def test_warm_up_ends_without_a_jump(schedule, warmup, total):
     found = factors(total, schedule=schedule, warmup=warmup)
     end = next(step for step in range(total) if step / total >= warmup)
     assert found[:end] == sorted(found[:end])
     assert found[end] == pytest.approx(1, abs=0.005)
     assert 0 < found[end] - found[end - 1] <= 1 / (warmup * total + 1) + 1e-9
-
-
-@pytest.mark.parametrize("schedule", ["constant", "step", "cosine"])
-@pytest.mark.parametrize("warmup", [0.0, 0.05, 0.9, 0.999])
-@pytest.mark.parametrize("total", [1, 2, 3, 60])
-def test_no_factor_is_negative_or_above_one(schedule, warmup, total):
-    assert all(0 < value <= 1 for value in factors(total, schedule=schedule, warmup=warmup))
