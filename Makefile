@@ -46,15 +46,12 @@ lint: $(VENV)/.tests
 	$(RUN) -m ruff format --check .
 
 bench: $(VENV)/.runs
-	$(RUN) benchmarks/spatial_similarity.py
+	$(RUN) benchmarks/parts.py
 	$(RUN) benchmarks/distillation.py
 	$(RUN) benchmarks/networks.py
 	$(RUN) benchmarks/loader.py
 	$(RUN) benchmarks/steps.py --batch 4
-	$(RUN) benchmarks/metrics.py
 	$(RUN) benchmarks/tiles.py
-	$(RUN) benchmarks/tile_error.py
-	$(RUN) benchmarks/attention.py
 	$(RUN) benchmarks/deployed.py
 
 PORT ?= 8000

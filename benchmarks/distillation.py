@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch
 
 import models
-from benchmarks.timing import fastest, parser, positive, report
+from benchmarks.timing import fastest, parser, report
 from utils.cli.arguments import CONFIGS
 from utils.config import load
 from utils.networks.loading import new_network
@@ -33,10 +33,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     options.add_argument(
         "--kinds", nargs="+", default=KINDS, metavar="A,B", help=f"sums ({' '.join(KINDS)})"
     )
-    options.add_argument("--repeats", type=positive, default=5, help="steps of each (5)")
     args = options.parse_args(argv)
     steps = [step(kinds, args.toy) for kinds in ("", *args.kinds)]
-    without, *times = fastest(steps, 1 if args.toy else args.repeats, time.process_time)
+    without, *times = fastest(steps, 1 if args.toy else 5, time.process_time)
     report("a step without distillation", without, "s")
     for kinds, seconds in zip(args.kinds, times, strict=True):
         report(f"a step with {kinds}", seconds, "s")

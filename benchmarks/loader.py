@@ -1,62 +1,40 @@
-"""Training samples a second, one worker: cut from the store first, against the plain loader.
+"""Training samples a second, one worker, against the loader of released matting code.
 
     python benchmarks/loader.py [--foregrounds 12]
 
-Both make 320 crops of the same PNG foregrounds of 1.5 megapixels (rendered, with exact mattes)
-over JPEGs of 640 x 480, none of which is kept decoded. The plain loader is what released matting
-code does: decode, compose and dilate all, then keep a crop. Targets: 15 times as fast, 8 times with
-GCA's augmentation, two workers 1.8 times one.
+Both make crops of 320 of the same PNG foregrounds of 1.5 megapixels (rendered, with exact mattes)
+over JPEGs of 640 x 480, none of which is kept decoded. The plain loader decodes, composes and
+dilates whole pictures, then keeps a crop. Targets: 15 times as fast, 8 times with the augmentation
+of GCA.
 """
 
-import logging
-import os
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import cv2
 import numpy as np
+import torch
+from PIL import Image
+from torchvision.transforms import ColorJitter
 
-from benchmarks.plain_loader import Plain
-from benchmarks.timing import compare, parser, positive, report
-from utils import config as configs
+from benchmarks.timing import fastest, parser, positive, report
 from utils import render as sample
 from utils.cli.arguments import CONFIGS
-from utils.config.options import Config
-from utils.data.crops.crop_set import CropSet
+from utils.config import load
 from utils.data.folders import backgrounds, foregrounds
-from utils.data.loader import prepare_process, training_loader
+from utils.data.loader import prepare_process
 from utils.data.sources import Sources
 from utils.data.split import write_split
 from utils.data.store.building import build_store
-from utils.data.store.files import store_folder
 from utils.images.writing import write_image
 from utils.render.backgrounds import background
 
 KINDS = ("hair", "fur", "smoke", "glass", "net", "leaves")
-
-
-class Size(NamedTuple):
-    """How much is rendered and how often it is measured."""
-
-    side: int = 1500  # of a foreground; the other side is two thirds of it
-    scenes: int = 64
-    scene: tuple[int, int] = (480, 640)
-    crop: int = 320
-    large_crop: int = 512
-    batch: int = 16
-    batches: int = 40  # in one timing of a DataLoader
-    samples: int = 64  # in other timings
-    repeats: int = 5
-    starts: int = 3  # of each DataLoader
-
-
-TOY = Size(240, 2, (60, 80), 48, 64, 2, 2, 4, 1, 1)
+SAMPLES = 64
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -65,111 +43,90 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = options.parse_args(argv)
     if args.foregrounds < 2:
         options.error("--foregrounds 1: give 2, to train and to validate")
-    size = TOY if args.toy else Size()
-    logging.basicConfig(level=logging.WARNING)
+    side, scenes, crop, count = (240, 2, 48, 4) if args.toy else (1500, 64, 320, SAMPLES)
     prepare_process()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "bench"
-        render(root, args.foregrounds, size)
-        start = time.perf_counter()
+        render(root, args.foregrounds, scenes, side)
         build_store(root)
-        each = (time.perf_counter() - start) / args.foregrounds
-        report("store, time to build, one process", each, "s/foreground")
-        stored = sum(file.stat().st_size for file in store_folder(root).iterdir())
-        report("store, size", stored / args.foregrounds / 1e6, "MB/foreground")
-        png = sum(file.stat().st_size for file in (root / "train" / "fg").iterdir())
-        report("PNG of the colours, size", png / args.foregrounds / 1e6, "MB/foreground")
         write_split(root, 1 / args.foregrounds, seed=0)
-        measure(root, size)
+        plain = Plain(root, crop)
+        calls = [lambda: [plain.sample() for _ in range(4)]]
+        for published in (None, CONFIGS / "gca.yaml"):
+            place = [f"data.root={root.parent}", f"data.dataset={root.name}", f"data.crop={crop}"]
+            more = ["data.cache_mb=0", "data.backgrounds_per_foreground=100"]
+            samples = Sources(load(published, [*place, *more])).samples("train")
+            chosen = np.random.default_rng(0).integers(len(samples), size=count).tolist()
+            calls.append(lambda samples=samples, chosen=chosen: [samples[0, i] for i in chosen])
+        plain_time, *times = fastest(calls, 1 if args.toy else 5)
+    report("plain loader", 4 / plain_time, "samples/s")
+    for name, seconds in zip(("ours", "ours with GCA's augmentation"), times, strict=True):
+        report(name, count / seconds, "samples/s")
+        report(f"{name} / plain", plain_time / 4 / (seconds / count), "times")
 
 
-def measure(root: Path, size: Size) -> None:
-    # First, since the kernel keeps what a process has mapped.
-    report("ours, cold store", 1 / cold(root, size), "samples/s")
-    plain = Plain(foregrounds(root, "train"), backgrounds(root, "train"), size.crop)
-    ours = Sources(options(root, f"data.crop={size.crop}")).samples("train")
-
-    def seconds(samples: CropSet, count: int) -> tuple[float, float]:
-        """Seconds a sample: of the plain loader, of ours."""
-        times = compare(
-            lambda: [plain.sample() for _ in range(4)], batch(samples, count), size.repeats
-        )
-        return times.reference / 4, times.ours / count
-
-    slow, fast = seconds(ours, size.samples)
-    report("plain loader", 1 / slow, "samples/s")
-    report("ours, warm", 1 / fast, "samples/s")
-    report("ours / plain", slow / fast, "times")
-    for crop in (size.crop, size.large_crop):
-        config = options(root, f"data.crop={crop}", published="gca.yaml")
-        slow, fast = seconds(Sources(config).samples("train"), size.samples // 2)
-        name = f"ours with GCA's augmentation, crop {crop}"
-        report(name, 1 / fast, "samples/s")
-        report(f"{name} / plain at {size.crop}", slow / fast, "times")
-    speeds = [max(speed(root, n, size) for _ in range(size.starts)) for n in (1, 2)]
-    for workers, rate in enumerate(speeds, 1):
-        name = f"DataLoader of {workers} worker(s), batches of {size.batch}"
-        report(name, rate, "samples/s")
-    report("two workers / one", speeds[1] / speeds[0], "times")
-
-
-def options(root: Path, *overrides: str, published: str | None = None) -> Config:
-    place = [f"data.root={root.parent}", f"data.dataset={root.name}"]
-    rest = ["data.cache_mb=0", "data.backgrounds_per_foreground=100"]
-    return configs.load(CONFIGS / published if published else None, [*place, *rest, *overrides])
-
-
-def render(root: Path, count: int, size: Size) -> None:
+def render(root: Path, count: int, scenes: int, side: int) -> None:
     """Foregrounds as PNG, and backgrounds as JPEG."""
-    long, short = size.side, 2 * size.side // 3
     for index in range(count):
         name = f"{KINDS[index % len(KINDS)]}_{index:03d}"
-        colour, alpha = sample.foreground(name, size=long)
-        shape = (long, short) if index % 2 else (short, long)
-        colour, alpha = (cv2.resize(one, shape[::-1]) for one in (colour, alpha))
+        size = (side, 2 * side // 3)[:: 1 if index % 2 else -1]
+        layers = sample.foreground(name, size=side)
+        colour, alpha = (cv2.resize(one, size) for one in layers)
         # A photograph has noise, which PNG cannot compress.
         grain = np.random.default_rng(index).normal(0, 1.2, colour.shape)
         colour = (colour + grain).round().clip(0, 255).astype(np.uint8)
         write_image(root / "train" / "fg" / f"{name}.png", colour)
         write_image(root / "train" / "alpha" / f"{name}.png", alpha)
-    for index in range(size.scenes):
-        rng = np.random.default_rng(index)
-        write_image(root / "train" / "bg" / f"{index}.jpg", background(rng, size.scene))
+    for index in range(scenes):
+        shape = (480, 640) if scenes > 2 else (60, 80)
+        scene = background(np.random.default_rng(index), shape)
+        write_image(root / "train" / "bg" / f"{index}.jpg", scene)
 
 
-def batch(samples: CropSet, count: int) -> Callable[[], list]:
-    """A function that makes `count` samples, others at each call."""
-    rng = np.random.default_rng(0)
-    return lambda: [samples[0, int(index)] for index in rng.integers(len(samples), size=count)]
+class Plain:
+    """Crops as released matting code makes them: everything is done to the whole picture.
 
+    A crop is once, one and a half or two times as large as the sample.
+    """
 
-def cold(root: Path, size: Size) -> float:
-    """Seconds a sample, when the store's pages are not in memory."""
-    samples = Sources(options(root, f"data.crop={size.crop}")).samples("train")
-    for file in store_folder(root).iterdir():
-        with file.open("rb") as opened:
-            os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    per_foreground = 100
-    keys = range(0, len(samples), per_foreground)  # one of each
-    start = time.perf_counter()
-    for index in keys:
-        samples[1, index]
-    return (time.perf_counter() - start) / len(keys)
+    def __init__(self, root: Path, crop: int) -> None:
+        self._sources, self._scenes = foregrounds(root, "train"), backgrounds(root, "train")
+        self._crop, self._rng = crop, np.random.default_rng(0)
+        self._jitter = ColorJitter(0.125, 0.125, 0.125, 0.125)
 
+    def sample(self) -> tuple[torch.Tensor, ...]:
+        """(image (3,crop,crop), trimap (1,crop,crop), alpha (1,crop,crop)), float32 in [0, 1]."""
+        rng, crop = self._rng, self._crop
+        source = self._sources[rng.integers(len(self._sources))]
+        colour = cv2.imread(str(source.fg))
+        alpha = cv2.imread(str(source.alpha), cv2.IMREAD_GRAYSCALE)
+        scene = cv2.imread(str(self._scenes[rng.integers(len(self._scenes))]))
+        height, width = alpha.shape
+        ratio = max(width / scene.shape[1], height / scene.shape[0])
+        if ratio > 1:
+            size = (int(np.ceil(scene.shape[1] * ratio)), int(np.ceil(scene.shape[0] * ratio)))
+            scene = cv2.resize(scene, size, interpolation=cv2.INTER_CUBIC)
+        share = alpha[..., None].astype(np.float32) / 255
+        image = (share * colour + (1 - share) * scene[:height, :width]).astype(np.uint8)
 
-def speed(root: Path, workers: int, size: Size) -> float:
-    """Samples a second that a DataLoader gives once its workers are at work."""
-    sources = Sources(options(root, f"data.crop={size.crop}", f"data.workers={workers}"))
-    loader = training_loader(sources, size.batch, epochs=1000, pin=False)
-    batches = iter(loader)
-    for _ in range(4 * workers):
-        next(batches)
-    start = time.perf_counter()
-    for _ in range(size.batches):
-        next(batches)
-    taken = time.perf_counter() - start
-    batches.close()
-    return size.batch * size.batches / taken
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, 2 * (int(rng.integers(2, 6)),))
+        steps = int(rng.integers(1, 20))
+        trimap = np.full_like(alpha, 128)
+        trimap[cv2.dilate(alpha, kernel, iterations=steps) == 0] = 0
+        trimap[cv2.erode(alpha, kernel, iterations=steps) == 255] = 255
+        rows, columns = np.where(trimap == 128)
+        at = rng.integers(len(rows))
+        side = int(crop * (1, 1.5, 2)[rng.integers(3)])
+        top = int(np.clip(rows[at] - side // 2, 0, height - side))
+        left = int(np.clip(columns[at] - side // 2, 0, width - side))
+        window = slice(top, top + side), slice(left, left + side)
+        image, alpha = (cv2.resize(one[window], (crop, crop)) for one in (image, alpha))
+        trimap = cv2.resize(trimap[window], (crop, crop), interpolation=cv2.INTER_NEAREST)
+        if rng.random() < 0.5:
+            image, alpha, trimap = image[:, ::-1], alpha[:, ::-1], trimap[:, ::-1]
+        image = np.asarray(self._jitter(Image.fromarray(np.ascontiguousarray(image[..., ::-1]))))
+        planes = (image.transpose(2, 0, 1), trimap[None], alpha[None])
+        return tuple(torch.from_numpy(plane / np.float32(255)) for plane in planes)
 
 
 if __name__ == "__main__":

@@ -8,25 +8,12 @@ import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
 from utils.cli import arguments
 
 M_MMAP_THRESHOLD, MAPPED = -3, 1 << 17  # glibc's own first value, which it else raises
-
-
-class Comparison(NamedTuple):
-    """Seconds of one call, each the minimum of several."""
-
-    reference: float
-    ours: float
-
-    @property
-    def ratio(self) -> float:
-        """How many times faster ours is."""
-        return self.reference / self.ours
 
 
 def parser(doc: str) -> argparse.ArgumentParser:
@@ -50,11 +37,11 @@ def report(name: str, value: float, unit: str) -> None:
     print(json.dumps({"name": name, "value": value, "unit": unit}), flush=True)
 
 
-def compare(
-    reference: Callable[[], object], ours: Callable[[], object], repeats: int = 5
-) -> Comparison:
-    """The fastest of each, see `fastest`."""
-    return Comparison(*fastest([reference, ours], repeats))
+def report_pair(name: str, plain: float, ours: float, unit: str, scale: float = 1) -> None:
+    """What the plain form takes, what ours takes, both times `scale`, and their ratio."""
+    report(f"{name}, plain", scale * plain, unit)
+    report(f"{name}, ours", scale * ours, unit)
+    report(f"{name}, plain / ours", plain / ours, "times")
 
 
 def fastest(
@@ -89,15 +76,13 @@ def peak_above_inputs(
 ) -> int:
     """Bytes that `function(*inputs(*size))` takes at its peak beyond what stood before the call.
 
-    Counts everything that the process holds, the scratch memory of the matrix library included:
-    a fresh process builds the inputs, has the kernel reset its high-water mark, makes the call and
-    reads the mark (Linux, CPU). Before, it makes the call once on inputs of a `small` size, so
-    that code and thread pools loaded by a first call do not count. Both functions must be
-    importable, not lambdas. At least a page, so that a call which takes none can be divided by.
+    A fresh process calls it once on inputs of a `small` size, so that code and thread pools loaded
+    by a first call do not count, builds the inputs, has the kernel reset its high-water mark, makes
+    the call and reads the mark (Linux, CPU). Both functions must be importable, not lambdas. At
+    least a page, so that a call which takes none can be divided by.
 
     Args:
-        mapped: give large blocks back when they are freed. Else the C library keeps some, as it
-            does by default: what it held before the call does not count, and holes do, so that
+        mapped: give large blocks back when they are freed. Else the C library keeps some, so that
             the same call takes 53 MB in one process and 105 in another.
     """
     context = multiprocessing.get_context("spawn")

@@ -53,9 +53,8 @@ def test_each_benchmark_prints_named_numbers_with_units(name, capsys):
     ("name", "arguments"),
     [
         ("loader", ("--foregrounds", "1")),
-        ("tiles", ("--large", "--sizes")),
-        ("metrics", ("--tiny",)),
-        ("distillation", ("--repeats", "0")),
+        ("tiles", ("--large", "--network", "small")),
+        ("parts", ("--tiny",)),
         ("networks", ("--sizes", "1080")),
         ("networks", ("--sizes", "0x8")),
     ],
