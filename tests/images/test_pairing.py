@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.refusals import refused
-from utils.images.names import name_key
-from utils.images.pairing import Lookup, by_owner, find_partners, follow, partners
+from utils.images.names import Lookup, by_owner, find_partners, follow, name_key, partners
 
 names = st.sets(st.text("aAbB.jpg_1\u00e9e\u0301", min_size=1, max_size=6), max_size=12)
 
@@ -79,9 +78,9 @@ def test_a_number_belongs_to_the_longest_name_there_is():
 
 def test_files_are_sorted_by_their_owner_and_two_of_one_are_refused():
     trimaps = files("cat", "cat_1", "dog_2")
-    found, others = by_owner(trimaps, ["cat"])
+    found = by_owner(trimaps, ["cat"], problems := [])
     assert found == {("cat", None): trimaps["cat"], ("cat", 1): trimaps["cat_1"]}
-    assert others == [trimaps["dog_2"]]
+    assert problems == ["folder/dog_2.png: belongs to no foreground; rename it, or remove it"]
     assert "CAT_1.png: means the same as cat_1.png" in refused(
         by_owner, files("cat_1", "CAT_1"), ["cat"]
     )

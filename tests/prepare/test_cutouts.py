@@ -1,8 +1,6 @@
 """The colours that a cut-out hides are found, and those that it shows stay."""
 
 import os
-import shutil
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -123,17 +121,6 @@ def test_cutouts_that_are_there_stay_and_others_are_not_replaced(cutout, tmp_pat
     (root / "train/fg/b.png").rename(root / "train/fg/b.jpg")
     (folder / "a.png").unlink()
     assert "b.jpg is another file" in refused("cutouts", folder, root, part="train")
-
-
-def test_cutouts_that_do_not_fit_on_the_disk_are_refused_before_the_first(
-    cutout, tmp_path, monkeypatch
-):
-    _, alpha, stored = cutout
-    write_image(tmp_path / "in/a.png", np.dstack((stored, alpha)))
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
-    message = refused("cutouts", tmp_path / "in", tmp_path / "set", part="train")
-    assert "in: needs 18.27 kB, but 1 kB are free on the disk of" in message
-    assert not (tmp_path / "set").exists()
 
 
 def test_an_import_that_was_interrupted_leaves_nothing_and_can_be_run_again(

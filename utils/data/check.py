@@ -15,8 +15,7 @@ from utils.cli.progress import progress_bar
 from utils.data.compose.composites import too_long
 from utils.data.folders import Foreground, Part, backgrounds, foregrounds, parts
 from utils.data.split import TRAIN_NAMES, VALID_NAMES, read_split
-from utils.images.names import list_images, name_of
-from utils.images.pairing import belongs_to_none, by_owner
+from utils.images.names import by_owner, list_images
 from utils.images.reading import (
     check_same_size,
     read_alpha,
@@ -106,7 +105,7 @@ def _shown_twice(contents: dict[Path, bytes], valid: set[str]) -> list[str]:
 
     def use(path: Path) -> str:
         part = path.parent.parent.name
-        return "validation" if part == "train" and name_of(path) in valid else part
+        return "validation" if part == "train" and path.stem in valid else part
 
     trained = {content: path for path, content in contents.items() if use(path) == "train"}
     return [
@@ -125,10 +124,9 @@ def _foreground_jobs(
     folder = root / part / "trimap"
     if part == "test" and folder.is_dir():
         names = list_images(root / part / "fg", [])
-        owned, strays = by_owner(list_images(folder, problems), names, problems)
+        owned = by_owner(list_images(folder, problems), names, problems)
         for (name, _), path in owned.items():
             trimaps[name].append(path)
-        problems += map(belongs_to_none, strays)
     return [_Job(one.fg, one.alpha, tuple(trimaps[one.name])) for one in pairs]
 
 

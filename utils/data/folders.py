@@ -7,8 +7,7 @@ from typing import Literal, NamedTuple, get_args
 from models.errors import InputError
 from utils.cli.advice import dataset_command
 from utils.cli.problems import complain
-from utils.images.names import list_images, read_names
-from utils.images.pairing import find_partners, follow
+from utils.images.names import find_partners, follow, list_images, read_names
 
 Part = Literal["train", "test"]
 LAYOUT = "put colours into {part}/fg, mattes into {part}/alpha, photographs into {part}/bg"

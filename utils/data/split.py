@@ -17,13 +17,13 @@ from utils.data.folders import foregrounds
 from utils.disk.lock import folder_lock
 from utils.images.names import (
     EMPTY,
+    Lookup,
     composite_names,
+    last_part,
     parse_composite,
     read_names,
-    without_suffix,
     write_names,
 )
-from utils.images.pairing import Lookup, last_part
 
 log = logging.getLogger(__name__)
 
@@ -125,55 +125,46 @@ def read_split(
     root = Path(root)
     if names is None:
         names = [one.name for one in foregrounds(root, "train")]
-    present, lookup = set(names), Lookup(names)
-    wrong: list[str] = []
-    lists = {
-        file: [_meant(line, present, lookup) for line in _lines(root / file, wrong)]
-        for file in (TRAIN_NAMES, VALID_NAMES)
-    }
-    train, valid = lists.values()
-    # A foreground may be called as a composite of another is: cat_1.
-    by_composite = any(
-        line not in present and parse_composite(line, present) for line in train + valid
-    )
+    lookup, wrong = Lookup(names), []
+    lists = {file: _lines(root / file, wrong) for file in (TRAIN_NAMES, VALID_NAMES)}
+    owners = [lookup.owner(line) for lines in lists.values() for line in lines]
+    by_composite = any(owner and owner[1] is not None for owner in owners)
     again = dataset_command("data_gen.py", root, *(("--by", "composite") if by_composite else ()))
     what = "is no composite NAME_k of a foreground" if by_composite else "is not"
+    entries: list[set[tuple[str, int | None]]] = []
+    for file, lines in lists.items():
+        meant = [_meant(line, lookup, by_composite) for line in lines]
+        wrong += [
+            f"{root / file}: lists {line}, which {what} in {root / 'train/fg'}; run {again} again"
+            for line, entry in zip(lines, meant, strict=True)
+            if entry is None
+        ]
+        entries.append({entry for entry in meant if entry})
     wrong += [
-        f"{root / file}: lists {line}, which {what} in {root / 'train' / 'fg'}; run {again} again"
-        for file, lines in lists.items()
-        for line in lines
-        if not (parse_composite(line, present) if by_composite else line in present)
-    ]
-    wrong += [
-        f"{root / VALID_NAMES}: {line} is in {TRAIN_NAMES} too; run {again} again"
-        for line in sorted(set(train) & set(valid))
+        f"{root / VALID_NAMES}: {name if k is None else f'{name}_{k}'} is in {TRAIN_NAMES} too; "
+        f"run {again} again"
+        for name, k in sorted(entries[0] & entries[1])
     ]
     complain(wrong, problems)
-    return Split(*(_chosen(lines, names, by_composite) for lines in (train, valid)))
+    return Split(*(_chosen(part, names, by_composite) for part in entries))
+
+
+def _meant(line: str, lookup: Lookup, by_composite: bool) -> tuple[str, int | None] | None:
+    """The foreground, or the composite, that a line means; None where it means none."""
+    # A foreground may be called as a composite of another is: cat_1.
+    text, k = (parse_composite(line) or ("", 0)) if by_composite else (line, None)
+    name = lookup.find(text)
+    return None if name is None else (name, k)
 
 
 def _chosen(
-    lines: list[str], names: Sequence[str], by_composite: bool
+    entries: set[tuple[str, int | None]], names: Sequence[str], by_composite: bool
 ) -> dict[str, list[int] | None]:
-    """Of the names those in the lines, with their composites."""
-    if not by_composite:
-        chosen = set(lines)
-        return {name: None for name in names if name in chosen}
-    composites: dict[str, set[int]] = defaultdict(set)
-    present = set(names)
-    for line in lines:
-        if parsed := parse_composite(line, present):
-            composites[parsed[0]].add(parsed[1])
-    return {name: sorted(composites[name]) for name in names if name in composites}
-
-
-def _meant(line: str, present: set[str], lookup: Lookup) -> str:
-    """The name that a line of a list written by hand means: folders before it, other blanks."""
-    bare = last_part(line)
-    if line in present or parse_composite(line, present) or without_suffix(bare) != bare:
-        return line
-    name, number = lookup.owner(bare) or (line, None)
-    return name if number is None else f"{name}_{number}"
+    """The entries by name, in the order of the names."""
+    composites: dict[str, list[int | None]] = defaultdict(list)
+    for name, k in sorted(entries):
+        composites[name].append(k)
+    return {n: composites[n] if by_composite else None for n in names if n in composites}
 
 
 def _lines(path: Path, problems: list[str]) -> list[str]:
@@ -182,7 +173,7 @@ def _lines(path: Path, problems: list[str]) -> list[str]:
         problems.append(f"{path}: no such file; run {again} first")
         return []
     wrong: list[str] = []
-    names = read_names(path, wrong)
+    names = [last_part(line) for line in read_names(path, wrong)]
     problems += [
         f"{path}: the split is empty; run {again} again" if EMPTY in one else one for one in wrong
     ]

@@ -8,8 +8,7 @@ import numpy as np
 
 from models.errors import InputError
 from utils.cli.progress import progress_bar
-from utils.images.names import list_images
-from utils.images.pairing import Lookup, find_partners
+from utils.images.names import Lookup, find_partners, list_images
 from utils.images.reading import (
     check_same_size,
     list_mattes,

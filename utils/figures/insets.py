@@ -9,7 +9,6 @@ import numpy as np
 
 from models.errors import InputError
 from utils.figures.examples import Mattes
-from utils.images.names import nfc
 from utils.images.trimap_values import UNKNOWN
 
 SHARE = 1 / 8  # a chosen square's side, of the longer side of its picture
@@ -38,7 +37,7 @@ def parse_inset(text: str) -> tuple[str | None, Inset]:
     match = re.fullmatch(r"(?:(.+):)?(\d{1,9}),(\d{1,9}),(\d{1,9})", text)
     if not match or not int(match[4]):
         raise InputError(f"--inset {text}: write NAME:X,Y,SIZE or X,Y,SIZE, in whole pixels")
-    return match[1] and nfc(match[1]), Inset(int(match[2]), int(match[3]), int(match[4]))
+    return match[1], Inset(int(match[2]), int(match[3]), int(match[4]))
 
 
 def place_insets(

@@ -6,16 +6,6 @@ from pathlib import Path
 
 from utils.images.names import is_visible
 
-# Of training data.
-FG_NAMES = ("fg", "fgr", "foreground", "foregrounds")
-ALPHA_NAMES = ("alpha", "alphas", "gt", "matte", "mattes", "pha")
-TRIMAP_NAMES = ("trimap", "trimaps")
-PART_NAMES = {
-    "train": ("training_set", "train", "training"),
-    "test": ("test_set", "test", "testing"),
-}
-VOC_PICTURES = "jpegimages"  # beside it VOC keeps segmentations, which are no photographs
-
 TRIMAP_KINDS = ("trimap1", "trimap2", "trimap3")  # alphamatting.com: narrow, wide, drawn by hand
 COMPOSED = "test/composed"
 

@@ -1,8 +1,7 @@
-"""Names of pictures: those of a folder, those of a list file, and which of them mean the same."""
+"""Pictures by name: those of a folder, those of a list, and which of them belong together."""
 
-import os
 import unicodedata
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 from models.errors import InputError
@@ -10,49 +9,18 @@ from models.files.atomic import atomic
 from utils.cli.problems import complain
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-# Pictures and arrays of other kinds: what is of these belongs to a set, though nothing reads it.
+# Pictures and arrays of other kinds: they belong to a set, though nothing reads them.
 UNREAD_SUFFIXES = (
-    *(".gif", ".heic", ".heif", ".jfif", ".jfi", ".jif", ".jpe", ".avif", ".jxl", ".jp2", ".j2k"),
-    *(".apng", ".mpo", ".jxr", ".tga", ".psd", ".exr", ".hdr", ".dds", ".pcx"),
-    *(".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".pfm", ".raw", ".dng", ".cr2", ".cr3", ".nef"),
-    *(".arw", ".orf", ".rw2", ".npy", ".npz"),
+    *(".gif", ".heic", ".heif", ".avif", ".jfif", ".jxl", ".jp2", ".psd", ".exr", ".tga", ".dng"),
+    *(".npy", ".npz"),
 )
-# What macOS, Windows and network disks (Synology, QNAP) add: thumbnails, bins, snapshots.
-SYSTEM_FOLDERS = {
-    *("__macosx", "$recycle.bin", "system volume information", "lost+found"),
-    *("@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot"),
-}
-# Control characters, undecodable bytes, line and paragraph separators: none fits a line of a list.
-UNFIT = ("Cc", "Cs", "Zl", "Zp")
+SYSTEM_FOLDERS = ("__MACOSX", "$RECYCLE.BIN", "@eaDir", "@Recycle", "#recycle")
 EMPTY = "holds no names"
 
 
 def is_visible(name: str) -> bool:
     """Whether a file or folder is neither hidden nor what a system adds for itself."""
-    return not name.startswith(".") and name.casefold() not in SYSTEM_FOLDERS
-
-
-def is_picture(name: str, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> bool:
-    """Whether a file name is that of a picture that is not hidden."""
-    return name.lower().endswith(suffixes) and is_visible(name)
-
-
-def nfc(name: str) -> str:
-    """A name with its accents as others than macOS write them: in one character (NFC), not two."""
-    return unicodedata.normalize("NFC", name)
-
-
-def name_of(path: Path) -> str:
-    """The name of a picture or a matte: that of its file (NFC) without suffix."""
-    return nfc(path.stem)
-
-
-def clean(name: str) -> str:
-    """A name (NFC) that can be a line of a list: what cannot is `_`, blanks around it go."""
-    name = nfc(name)
-    if not name.isprintable():
-        name = "".join("_" if unicodedata.category(c) in UNFIT else c for c in name)
-    return name.strip() or "_"
+    return not name.startswith(".") and name not in SYSTEM_FOLDERS
 
 
 def name_key(name: str) -> str:
@@ -60,26 +28,14 @@ def name_key(name: str) -> str:
 
     A suffix is left over where `a.jpg` was saved as `a.jpg.png`.
     """
-    text = nfc(nfc(name).casefold())
-    if not text.isascii():
-        text = "".join(" " if unicodedata.category(c) == "Zs" else c for c in text)
-    while (bare := without_suffix(text)) != text:
-        text = bare
+    text = unicodedata.normalize("NFKC", name.casefold()).strip()
+    while text.endswith(IMAGE_SUFFIXES):
+        text = text.rpartition(".")[0]
     return text
 
 
-def without_suffix(name: str) -> str:
-    """A file name without the suffix of a picture; other dots may be part of the name."""
-    bare = name.rpartition(".")[0] if name.lower().endswith(IMAGE_SUFFIXES) else ""
-    return bare or name
-
-
 def composite_names(foreground: str, per_foreground: int) -> list[str]:
-    """NAME_0 to NAME_(n - 1) of the foreground NAME.
-
-    Raises:
-        InputError: n is less than 1.
-    """
+    """NAME_0 to NAME_(n - 1) of the foreground NAME; raises an `InputError` of n below 1."""
     if per_foreground < 1:
         raise InputError(f"{per_foreground} composites for each foreground: choose 1 or more")
     return [f"{foreground}_{k}" for k in range(per_foreground)]
@@ -92,38 +48,18 @@ def parse_composite(text: str, foregrounds: Container[str] | None = None) -> tup
         foregrounds: NAME must be one of these, where they are given.
     """
     name, _, number = text.rpartition("_")
-    if not name or len(number) > 9 or not (number.isascii() and number.isdigit()):
-        return None
-    if foregrounds is not None and name not in foregrounds:
-        return None
-    k = int(number)
-    return (name, k) if str(k) == number else None  # cat_07 would be a second name of cat_7
+    if not (name and number.isascii() and number.isdigit() and str(int(number)) == number):
+        return None  # cat_07 would be a second name of cat_7
+    return (name, int(number)) if foregrounds is None or name in foregrounds else None
 
 
 def pictures_in(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
-    """The pictures right in a folder, by name; hidden ones are passed over.
-
-    Raises:
-        InputError: the folder cannot be read.
-    """
-    try:
-        with os.scandir(folder) as entries:
-            files = [one for one in entries if is_picture(one.name, suffixes) and not one.is_dir()]
-    except OSError as error:
-        raise unreadable(folder, error) from error
-    return [folder / name for name in sorted((one.name for one in files), key=nfc)]
-
-
-def no_folder(folder: Path, cure: str) -> str:
-    """What is wrong with a folder that is none."""
-    if folder.exists():
-        return f"{folder}: is a file; give the folder that holds it, {folder.parent}"
-    return f"{folder}: no such folder; {cure}"
-
-
-def unreadable(folder: Path | str, error: OSError) -> InputError:
-    """The error of a folder whose content cannot be listed."""
-    return InputError(f"{folder}: cannot be read ({error.strerror}); check its permissions")
+    """The pictures right in a folder, by name; hidden ones are passed over."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.name.lower().endswith(suffixes) and is_visible(path.name) and not path.is_dir()
+    )
 
 
 def unread_in(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[str]:
@@ -135,77 +71,60 @@ def unread_in(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[
     ]
 
 
+def no_folder(folder: Path, cure: str) -> str:
+    """What is wrong with a folder that is none."""
+    if folder.exists():
+        return f"{folder}: is a file; give the folder that holds it, {folder.parent}"
+    return f"{folder}: no such folder; {cure}"
+
+
 def list_images(
     folder: Path | str,
     problems: list[str] | None = None,
     suffixes: tuple[str, ...] = IMAGE_SUFFIXES,
 ) -> dict[str, Path]:
-    """The pictures of a folder by `name_of`, in the order of their file names.
+    """The pictures of a folder by name without suffix, in the order of their file names.
 
     Args:
         problems: where to put all that is wrong, instead of raising the first of it.
         suffixes: of what counts as a picture.
 
     Raises:
-        InputError: no such folder, or it cannot be read; no picture in it, or one of a kind that is
-            not read; a name that no list can hold, or two pictures of the same name.
+        InputError: no such folder; no picture in it, one of a kind that is not read, or two of the
+            same name.
     """
     folder = Path(folder)
     images: dict[str, Path] = {}
     if not folder.is_dir():
         complain(no_folder(folder, "make it and put pictures into it"), problems)
         return images
-    try:
-        paths, unread = pictures_in(folder, suffixes), unread_in(folder, suffixes)
-    except InputError as error:
-        complain(str(error), problems)
-        return images
+    unread = unread_in(folder, suffixes)
     complain(unread, problems)
-    for path in paths:
-        name = name_of(path)
-        if clean(name) != name:
-            complain(
-                f"{folder}: {path.name!r} begins or ends with a blank, or holds characters that "
-                "no list of names can; rename it",
-                problems,
-            )
-        first = images.setdefault(name, path)
+    for path in pictures_in(folder, suffixes):
+        first = images.setdefault(path.stem, path)
         if first is not path:
-            complain(
-                f"{folder}: {first.name} and {path.name} have the same name; remove one", problems
-            )
+            same = f"{folder}: {first.name} and {path.name} have the same name; remove one"
+            complain(same, problems)
     if not images and not unread:
         complain(f"{folder}: no pictures in it ({', '.join(suffixes)}); add some", problems)
     return images
 
 
 def read_names(path: Path, problems: list[str] | None = None) -> list[str]:
-    """The names in a list file, UTF-8 or else Latin-1, one to a line, as `clean` has them.
+    """The names in a list file, UTF-8, one to a line.
 
     Args:
         problems: where to put what is wrong, instead of raising it.
 
     Raises:
-        InputError: the file cannot be read as text, or holds no name.
+        InputError: the file is no UTF-8 text, or holds no name.
     """
-    names: list[str] = []
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        complain(
-            f"{path}: cannot be read as a list of names ({error.strerror}); check the file",
-            problems,
-        )
-        return names
-    if b"\0" in data:
-        complain(f"{path}: no plain text; save it as UTF-8", problems)
-        return names
-    try:
-        text = data.decode("utf-8")
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        text = data.decode("latin-1")
-    text = text.replace("\ufeff", "")  # also in between, where lists were put together
-    names = [clean(line) for line in text.splitlines() if line.strip()]
+        complain(f"{path}: no plain text; save it as UTF-8", problems)
+        return []
+    names = [line.strip() for line in lines if line.strip()]
     if not names:
         complain(f"{path}: {EMPTY}; write one to a line, or remove the file", problems)
     return names
@@ -215,3 +134,125 @@ def write_names(path: Path, names: Iterable[str]) -> None:
     """Write a list file."""
     with atomic(path) as temporary:
         temporary.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+
+
+def last_part(line: str) -> str:
+    """A line of a list without the folders before the name."""
+    return line.replace("\\", "/").rpartition("/")[2]
+
+
+class Lookup:
+    """Finds names as people mean them: just so, or the only one of the same `name_key`."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = dict.fromkeys(names)
+        by_key: dict[str, list[str]] = {}
+        for name in self._names:
+            by_key.setdefault(name_key(name), []).append(name)
+        self._unique = {key: same[0] for key, same in by_key.items() if len(same) == 1}
+
+    def find(self, text: str) -> str | None:
+        """The name that is meant by `text`."""
+        return text if text in self._names else self._unique.get(name_key(text))
+
+    def owner(self, text: str) -> tuple[str, int | None] | None:
+        """(NAME, None) of NAME, (NAME, k) of NAME_k, where NAME is one of the names.
+
+        cat_1 is the foreground cat_1 if there is one, not the second composite of cat.
+        """
+        name = self.find(text)
+        if name is not None:
+            return name, None
+        composite = parse_composite(text) or parse_composite(name_key(text))
+        name = self.find(composite[0]) if composite else None
+        return None if name is None else (name, composite[1])
+
+
+def partners(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
+    """{name: its partner among `others`}: the same name, or the same `name_key` if only one has it.
+
+    Where a name is on both sides, it is its own partner.
+    """
+    names, others = list(names), list(others)
+    exact = set(names) & set(others)
+    ours, theirs = (Lookup(name for name in side if name not in exact) for side in (names, others))
+    meant = {name: name if name in exact else theirs.find(name) for name in names}
+    return {
+        name: other
+        for name, other in meant.items()
+        if other is not None and (name in exact or ours.find(other) == name)
+    }
+
+
+def find_partners(
+    files: Mapping[str, Path],
+    others: Mapping[str, Path],
+    folder: Path,
+    problems: list[str] | None = None,
+    shared: bool = False,
+    own: Path | None = None,
+) -> dict[str, Path]:
+    """The partner of each of `files` among `others`, the pictures of `folder`; by name.
+
+    Args:
+        problems: where to put all files that have none, instead of raising the first of them.
+        shared: NAME_k takes the partner of NAME where it has none of its own.
+        own: the folder of `files`, where these are all of it: then each of `others` must be the
+            partner of a file, too, so that no set becomes smaller unseen.
+
+    Raises:
+        InputError: a file has no partner.
+    """
+    pairs = partners(files, others)
+    used = set(pairs.values())
+    if shared:
+        lookup = Lookup(others)
+        for name in files:
+            composite = parse_composite(name)
+            other = composite and lookup.find(composite[0])
+            if other:
+                pairs.setdefault(name, other)
+                used.add(other)
+    single = [(path, folder) for name, path in files.items() if name not in pairs]
+    if own is not None:
+        single += [(path, own) for name, path in others.items() if name not in used]
+    cure = "add it, or remove this"
+    complain([f"{path}: no file of the same name in {at}; {cure}" for path, at in single], problems)
+    return {name: others[other] for name, other in pairs.items()}
+
+
+def by_owner(
+    files: Mapping[str, Path], names: Iterable[str], problems: list[str] | None = None
+) -> dict[tuple[str, int | None], Path]:
+    """The files of NAME, `{(NAME, None): path}`, and of NAME_k, `{(NAME, k): path}`.
+
+    Args:
+        names: every NAME that there is.
+        problems: where to put what is wrong, instead of raising it.
+
+    Raises:
+        InputError: two files belong to the same, or one to none.
+    """
+    lookup = Lookup(names)
+    owned: dict[tuple[str, int | None], Path] = {}
+    wrong = []
+    for name, path in files.items():
+        owner = lookup.owner(name)
+        if owner is None:
+            wrong.append(f"{path}: belongs to no foreground; rename it, or remove it")
+        elif (first := owned.setdefault(owner, path)) is not path:
+            wrong.append(f"{path}: means the same as {first.name}; remove one of them")
+    complain(wrong, problems)
+    return owned
+
+
+def follow(lines: Iterable[str], names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Those of the names that are in a list, in its order, and the lines that mean none of them.
+
+    With or without suffix, which may have changed; there may be folders before a name.
+    """
+    lookup = Lookup(names)
+    meant = [(line, lookup.find(last_part(line))) for line in lines]
+    return [name for _, name in meant if name is not None], [
+        line for line, name in meant if name is None
+    ]

@@ -12,8 +12,7 @@ from models.errors import InputError
 from utils.cli.arguments import colour
 from utils.data.compose.arithmetic import compose
 from utils.images.foreground import estimate_foreground
-from utils.images.names import list_images
-from utils.images.pairing import find_partners
+from utils.images.names import find_partners, list_images
 from utils.images.reading import (
     check_same_size,
     read_alpha,

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.cli.problems import refuse
-from utils.images.names import list_images
-from utils.images.pairing import find_partners
+from utils.images.names import find_partners, list_images
 from utils.images.reading import (
     check_sizes,
     image_size,

@@ -11,7 +11,6 @@ from models.files.atomic import atomic
 from utils.data.compose.composites import Composition, count_pixels
 from utils.disk.files import record
 from utils.disk.room import format_bytes, require_room
-from utils.images.names import name_of
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +47,7 @@ def pending(
     """
     description = _describe(root, planned, trimaps or {}, settings)
     old = _outdated(file, description, pictures)
-    there = Counter(map(name_of, set(pictures) - set(old)))
+    there = Counter(path.stem for path in set(pictures) - set(old))
     left = [
         Composition(foreground, [one for one in made if there[one.name] < copies])
         for foreground, made in planned
@@ -96,14 +95,14 @@ def _outdated(file: Path, description: dict, pictures: Sequence[Path]) -> list[P
     noted = _read(file)
     before, now = _composites(noted), _composites(description)
     ours = before.keys() | now.keys() if file.exists() else ()
-    strangers = sorted(path for path in pictures if name_of(path) not in ours)
+    strangers = sorted(path for path in pictures if path.stem not in ours)
     if strangers:
         more = f" (as are {len(strangers) - 1} more)" if len(strangers) > 1 else ""
         raise InputError(f"{strangers[0]}: was not made here{more}; move it to another folder")
     if _settings(noted) != _settings(description):
         return list(pictures)
     same = {name for name, files in now.items() if before.get(name) == files}
-    return [path for path in pictures if name_of(path) not in same]
+    return [path for path in pictures if path.stem not in same]
 
 
 def _composites(description: dict) -> dict[str, list[tuple[str, str | None]]]:

@@ -9,7 +9,6 @@ from zlib import crc32
 import numpy as np
 
 from models.errors import InputError
-from utils.cli.problems import refuse
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
 from utils.data.compose.arithmetic import compose, fit_background
@@ -19,8 +18,7 @@ from utils.data.compose.photographic import painted_trimap, photograph
 from utils.data.folders import Foreground
 from utils.disk.lock import folder_lock
 from utils.disk.room import MATTE, PHOTOGRAPH
-from utils.images.names import list_images
-from utils.images.pairing import belongs_to_none, by_owner
+from utils.images.names import by_owner, list_images
 from utils.images.reading import check_same_size, read_image, read_trimap, require_unknown
 from utils.images.trimap import draw_radius, make_trimap, require_agreement
 from utils.images.trimap_values import UNKNOWN
@@ -102,8 +100,7 @@ def _given_trimaps(root: Path, planned: list[Composition]) -> dict[str, Path]:
     folder = root / "test" / "trimap"
     if not folder.is_dir():
         return {}
-    trimaps, others = by_owner(list_images(folder), [one.foreground.name for one in planned])
-    refuse([belongs_to_none(path) for path in others])
+    trimaps = by_owner(list_images(folder), [one.foreground.name for one in planned])
     given = {}
     for foreground, composites in planned:
         for k, one in enumerate(composites):

@@ -1,11 +1,7 @@
 """RGBA cut-outs become a foreground and a matte: the colours that their transparency hides."""
 
-import importlib.util
-import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,12 +9,9 @@ import numpy as np
 from models.errors import InputError
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
-from utils.data.importers.placing import Request
-from utils.disk.room import require_room
+from utils.images.foreground import require_pymatting
 from utils.images.reading import read_cutout
 from utils.images.writing import write_image
-
-log = logging.getLogger(__name__)
 
 # Most programs keep colour times alpha in 8 bits: divided by a smaller alpha, the rounding of half
 # a level has become more than 8.
@@ -27,40 +20,30 @@ FAR = 8  # pixels from what is visible, where no program smears colours to hide 
 TEXTURE = 1.0  # levels between neighbours, on average; smooth fillings have less
 
 
-def split_cutouts(files: Mapping[str, Path], request: Request) -> dict[str, dict[str, Path]]:
-    """Make a picture of the colours and a matte of each cut-out, dated as it is.
+def split_cutouts(
+    files: Mapping[str, Path], fg: Path, alpha: Path, workers: int
+) -> tuple[list[str], list[str]]:
+    """Make the colours and the matte of each cut-out, NAME.png in the folders `fg` and `alpha`.
 
     Args:
         files: cut-outs by name.
 
     Returns:
-        {"train/fg": {name: picture}, "train/alpha": {name: matte}}, of the part that is asked for.
+        What is wrong with files, of which nothing is made, and what is odd about others.
 
     Raises:
-        InputError: files without an alpha channel that varies, all of them; pymatting is not
-            installed; the disk has no room.
+        InputError: pymatting is not installed; the disk is full.
     """
-    if importlib.util.find_spec("pymatting") is None:
-        raise InputError(f"{request.source}: cut-outs need pymatting; run pip install pymatting")
-    needed = sum(file.stat().st_size for file in files.values())
-    require_room(request.root, needed, source=request.source)
-    folders = {kind: request.scratch / kind for kind in ("fg", "alpha")}
-    jobs = [
-        _Cutout(file, *(folder / f"{name}.png" for folder in folders.values()))
-        for name, file in files.items()
-    ]
+    require_pymatting("--kind cutouts")
+    jobs = [(file, fg / f"{name}.png", alpha / f"{name}.png") for name, file in files.items()]
     faults: list[str] = []
+    warnings: list[str] = []
     with progress_bar(total=len(jobs), desc="colours", unit="image") as bar:
-        for fault, warning in run(_split, jobs, request.workers, request.root):
+        for fault, warning in run(_split, jobs, workers, "the import"):
             faults += [fault] if fault else []
-            if warning:
-                log.warning("%s", warning.replace(f"{request.folder}{os.sep}", ""))
+            warnings += [warning] if warning else []
             bar.update()
-    request.refuse(sorted(faults))
-    return {
-        f"{request.part}/{kind}": {name: folder / f"{name}.png" for name in files}
-        for kind, folder in folders.items()
-    }
+    return sorted(faults), warnings
 
 
 def hidden_colours(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -122,24 +105,18 @@ def colour_warning(rgb: np.ndarray, alpha: np.ndarray) -> str | None:
     return None
 
 
-class _Cutout(NamedTuple):
-    file: Path
-    fg: Path
-    alpha: Path
-
-
-def _split(job: _Cutout) -> tuple[str | None, str | None]:
+def _split(job: tuple[Path, Path, Path]) -> tuple[str | None, str | None]:
     """Make both of a cut-out, unless something is wrong with it; that, and what is odd."""
+    file, fg, matte = job
     try:
-        rgb, alpha = read_cutout(job.file)
+        rgb, alpha = read_cutout(file)
     except InputError as error:
         return str(error), None
     if alpha is None:
-        return f"{job.file} has no alpha channel", None
+        return f"{file} has no alpha channel", None
     if not np.ptp(alpha):
-        return f"the alpha of {job.file} is {alpha[0, 0]} everywhere", None
-    time = job.file.stat().st_mtime_ns
-    write_image(job.fg, hidden_colours(rgb, alpha), time=time)
-    write_image(job.alpha, alpha, time=time)
+        return f"the alpha of {file} is {alpha[0, 0]} everywhere", None
+    write_image(fg, hidden_colours(rgb, alpha))
+    write_image(matte, alpha)
     odd = colour_warning(rgb, alpha)
-    return None, odd and f"{job.file}: {odd}"
+    return None, odd and f"{file}: {odd}"

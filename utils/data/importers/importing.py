@@ -1,40 +1,90 @@
-"""Import pictures of a folder or an archive into a data set, whatever kind of set they are."""
+"""Import pictures of a folder or an archive into a data set: find, match, check, then place."""
 
+import filecmp
 import logging
+import os
+import re
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from models.errors import InputError
-from models.files.atomic import shortened
+from utils.cli.problems import refuse
+from utils.cli.processes import run
+from utils.cli.progress import progress_bar
 from utils.data.folders import Part
-from utils.data.importers.archives import unpack
 from utils.data.importers.cutouts import split_cutouts
-from utils.data.importers.finding import (
-    find_lists,
-    find_parts,
-    find_pictures,
-    find_places,
-    find_terms,
-)
-from utils.data.importers.matching import (
-    Matched,
-    by_unique_name,
-    check_pictures,
-    match_foregrounds,
-    same_content,
-)
-from utils.data.importers.placing import Request, Summary, put_pictures, scratch_folder
 from utils.disk.lock import folder_lock
-from utils.images.names import clean, name_of, pictures_in, read_names, write_names
-from utils.images.pairing import Lookup, follow, last_part
+from utils.disk.room import require_room
+from utils.images.layouts import children, folder_key
+from utils.images.names import (
+    Lookup,
+    by_owner,
+    follow,
+    is_visible,
+    last_part,
+    partners,
+    pictures_in,
+    read_names,
+    unread_in,
+    write_names,
+)
+from utils.images.reading import check_same_size, read_alpha, read_image
 
 log = logging.getLogger(__name__)
 
+KINDS = ("composition-1k", "distinctions-646", "pairs", "cutouts", "photographs")
 # How many foregrounds of each part were published.
 PUBLISHED: dict[str, dict[Part, int]] = {
     "composition-1k": {"train": 431, "test": 50},
     "distinctions-646": {"train": 596, "test": 50},
 }
+# What folders are called, as `folder_key` has it.
+PARTS = {"train": ("training_set", "train", "training"), "test": ("test_set", "test", "testing")}
+FG = ("fg", "fgr", "foreground", "foregrounds")
+ALPHA = ("alpha", "alphas", "gt", "matte", "mattes", "pha")
+TRIMAP = ("trimap", "trimaps")
+VOC_PICTURES = "JPEGImages"  # beside it VOC keeps segmentations, which are no photographs
+LIST = re.compile(r"(?:(train)(?:ing)?|(test))_(fg|bg)_names\.txt|(fg|bg)_(train|test)\.txt")
+TERMS = re.compile(r".*(licen[cs]e|agreement|terms).*\.(txt|md|pdf|docx?|rtf|html)", re.IGNORECASE)
+
+Folders = dict[str, dict[str, Path]]  # {"train/fg": {name: where the picture is now}}
+
+
+class Summary(NamedTuple):
+    """What was imported."""
+
+    folders: dict[str, int]  # pictures of the source by where they are now: {"train/fg": 431, ...}
+    written: int  # files that are new
+    kept: int  # files that were there already
+
+    def __str__(self) -> str:
+        parts = [f"{count} {folder}" for folder, count in self.folders.items()]
+        return f"{', '.join(parts)} ({self.written} files written, {self.kept} were there)"
+
+
+class _Source(NamedTuple):
+    """What the user named, and the folder that it is or is unpacked in."""
+
+    name: Path
+    folder: Path
+
+    def refuse(self, faults: Iterable[str]) -> None:
+        """Raise an `InputError` of all that is wrong with it, if anything is."""
+        short = [fault.replace(f"{self.folder}{os.sep}", "") for fault in faults]
+        refuse(short, self.name, "nothing was changed, mend this and run again")
+
+    def nothing(self, sought: str) -> InputError:
+        """The error that nothing of what was `sought` is there."""
+        there = ", ".join(sorted(one.name for one in self.folder.iterdir() if one.is_dir())[:5])
+        return InputError(
+            f"{self.name}: looked for {sought}, and found none in its folders "
+            f"({there or 'there are none'}); check --from and --kind"
+        )
 
 
 def import_set(
@@ -63,24 +113,15 @@ def import_set(
         root: the folder of the data set; made if it is missing.
         part: "train" or "test"; None imports both parts of a set that comes whole.
         workers: processes that decode pictures; 0 works in this one.
-        link: make symbolic links to the files of a folder instead of copies: no disk space, but
-            the folder must stay where it is. Files of an archive are always the data set's own.
+        link: make symbolic links to the files of a folder instead of copies.
 
     Raises:
         InputError: the source cannot be used as this kind, or another process writes into the data
             set; nothing was imported then.
     """
     source, root = Path(source), Path(root)
-    kinds = {
-        **dict.fromkeys(PUBLISHED, _import_published),
-        "pairs": _import_pairs,
-        "cutouts": _import_cutouts,
-        "photographs": _import_photographs,
-    }
-    if kind not in kinds:
-        raise InputError(f"--kind {kind}: choose one of {', '.join(kinds)}")
-    if part not in (None, *get_args(Part)):
-        raise InputError(f"--part {part}: choose train or test")
+    if kind not in KINDS:
+        raise InputError(f"--kind {kind}: choose one of {', '.join(KINDS)}")
     if part is None and kind not in PUBLISHED:
         raise InputError(f"{source}: of {kind}, say whether they are --part train or --part test")
     if link and (kind == "cutouts" or not source.is_dir()):
@@ -88,129 +129,226 @@ def import_set(
             f"{source}: only pictures of a folder that are used as they are can be linked; "
             "leave out --link"
         )
-    with folder_lock(root, f"importing {kind}"), scratch_folder(root) as scratch:
-        folder = source if source.is_dir() else unpack(source, scratch / "unpacked")
-        mode = "link" if link else "copy" if folder == source else "move"
-        request = Request(kind, source, folder, root, scratch, part, mode, workers)
-        summary = kinds[kind](request)
-        request.publish()
+    with folder_lock(root, f"importing {kind}"), _scratch_folder(root) as scratch:
+        found = _Source(source, source if source.is_dir() else _unpacked(source, scratch / "in"))
+        faults: list[str] = []
+        if kind in PUBLISHED:
+            folders = _published(kind, found, part, scratch, faults)
+        elif kind == "pairs":
+            folders = _pairs(found, part, faults)
+        else:
+            folders = {f"{part}/bg": _all_pictures(found, faults)}
+        if kind == "cutouts":
+            folders = _cutouts(folders[f"{part}/bg"], found, part, scratch, workers, faults)
+        else:
+            faults += _check_pictures(folders, workers)
+        if kind in PUBLISHED:
+            _keep_terms(found.folder, root, scratch)
+        found.refuse(faults)
+        summary = _place(folders, found, root, scratch, link)
     _warn_of_unlisted(root)
     return summary
 
 
-def _import_published(request: Request) -> Summary:
-    parts = find_parts(request.folder)
-    if request.part is not None:
-        parts = {part: folder for part, folder in parts.items() if part == request.part}
-    if not parts:
-        raise request.nothing_found(
+def _published(
+    kind: str, source: _Source, only: Part | None, scratch: Path, faults: list[str]
+) -> Folders:
+    """Both parts, or `only` one; stages lists of names."""
+    folders: Folders = {}
+    lists = dict(_find_lists(source.folder))
+    for part in [only] if only else get_args(Part):
+        if (folder := _part_folder(source, part)) is None:
+            continue
+        found = _match(_find_places(folder), part, faults)
+        folders |= found
+        if (name := f"{part}_fg_names.txt") in lists:
+            lines, files = read_names(lists[name]), found[f"{part}/fg"]
+            order, unknown = follow(lines, files)
+            faults += [f"{name} lists {line}, of which there is no pair" for line in unknown]
+            write_names(scratch / "staged" / part / name, (f"{n}{files[n].suffix}" for n in order))
+        elif kind == "composition-1k" and part == "test":
+            log.warning("%s: no %s; foregrounds are not in the published order", source.name, name)
+        if (name := f"{part}_bg_names.txt") in lists:
+            lines = map(last_part, read_names(lists[name]))
+            write_names(scratch / "staged" / part / name, lines)
+        if (count := len(found[f"{part}/fg"])) != (published := PUBLISHED[kind][part]):
+            text = "%s: %d %s foregrounds, not the %d of the published %s"
+            log.warning(text, source.name, count, part, published, kind)
+    if not folders:
+        raise source.nothing(
             "folders fg and alpha (FG, GT, ...) at any depth below Training_set or Train, "
             "and below Test_set or Test"
         )
-    lists = {
-        name: [last_part(line) for line in read_names(path)]  # without the folders before names
-        for name, path in find_lists(request.folder).items()
-        if name.split("_")[0] in parts
-    }
-    found: dict[Part, Matched] = {}
-    faults: list[str] = []
-    for part, folder in parts.items():
-        name, places = f"{part}_fg_names.txt", find_places(folder)
-        found[part] = match_foregrounds(places, lists.get(name), request.workers)
-        faults += found[part].faults
-        if name in lists:
-            files = {one.name: one.fg for one in found[part].foregrounds}
-            order, unknown = follow(lists[name], files)
-            faults += [f"{name} lists {line}, of which there is no pair" for line in unknown]
-            lists[name] = [f"{one}{files[one].suffix}" for one in order]
-    request.refuse(faults)
-    for name, lines in lists.items():
-        write_names(request.staging / name.split("_")[0] / name, lines)
-    for part, published in PUBLISHED[request.kind].items():
-        count = len(found[part].foregrounds) if part in found else 0
-        if count != published and request.part in (None, part):
-            log.warning(
-                "%s: %d %s foregrounds, not the %d of the published %s",
-                *(request.source, count, part, published, request.kind),
-            )
-    if request.kind == "composition-1k" and "test" in found and "test_fg_names.txt" not in lists:
-        log.warning(
-            "%s: no test_fg_names.txt; by name, foregrounds are not in the published order",
-            request.source,
-        )
-    log.info(
-        "%s: its terms (noncommercial) bind the data and the weights trained on them", request.kind
-    )
-    return _put_matched(request, found)
+    log.info("%s: its terms (noncommercial) bind the data and the weights trained on them", kind)
+    return folders
 
 
-def _import_pairs(request: Request) -> Summary:
-    places = find_places(request.folder)
+def _keep_terms(folder: Path, root: Path, scratch: Path) -> None:
+    """Stage documents with the terms of the data, unless others of these names are there."""
+    for path in _files(folder):
+        if TERMS.fullmatch(path.name) and not (root / path.name).exists():
+            (scratch / "staged").mkdir(exist_ok=True)
+            shutil.copyfile(path, scratch / "staged" / path.name)
+
+
+def _pairs(source: _Source, part: Part, faults: list[str]) -> Folders:
+    places = _find_places(source.folder)
     if not places:
-        raise request.nothing_found("folders fg and alpha side by side")
+        raise source.nothing("folders fg and alpha side by side")
     if len(places) > 1:
-        one, other = (place.fg.relative_to(request.folder) for place in places[:2])
+        one, other = (place[0].relative_to(source.folder) for place in places[:2])
         raise InputError(
-            f"{request.source}: holds {one} and {other}; "
-            "give the folder around one of them at a time"
+            f"{source.name}: holds {one} and {other}; give the folder around one of them at a time"
         )
-    found = match_foregrounds(places, None, request.workers)
-    request.refuse(found.faults)
-    return _put_matched(request, {request.part: found})
+    folders = _match(places, part, faults)
+    if not (folders[f"{part}/fg"] or faults):
+        raise source.nothing("pictures in its folder of foregrounds")
+    return folders
 
 
-def _import_cutouts(request: Request) -> Summary:
-    files = _all_pictures(request)
-    made = split_cutouts(files, request)
-    return put_pictures(request._replace(mode="move"), made)
-
-
-def _import_photographs(request: Request) -> Summary:
-    files = _all_pictures(request)
-    faults = check_pictures([[path] for path in files.values()], request.workers)
-    request.refuse(faults)
-    return put_pictures(request, {f"{request.part}/bg": files})
-
-
-def _all_pictures(request: Request) -> dict[str, Path]:
+def _all_pictures(source: _Source, faults: list[str]) -> dict[str, Path]:
     """All pictures of the source by name; of VOC's photographs only those."""
-    faults: list[str] = []
-    found = find_pictures(request.folder, faults)
-    files = by_unique_name(((clean(path.stem), path) for path in found), faults)
-    request.refuse(faults)
-    if not files:
-        raise request.nothing_found("pictures")
+    found = list(_walk(source.folder))
+    found = [one for one in found if one.name == VOC_PICTURES] or found
+    files = _by_name(
+        ((path.stem, path) for one in found for path in _pictures(one, faults)), faults
+    )
+    if not (files or faults):
+        raise source.nothing("pictures")
     return files
 
 
-def _put_matched(request: Request, found: dict[Part, Matched]) -> Summary:
-    """Put foregrounds, their mattes and for test their trimaps, and the terms of the data."""
-    folders: dict[str, dict[str, Path]] = {}
-    for part, matched in found.items():
-        if not matched.foregrounds:
-            raise request.nothing_found(f"pictures in its folders of {part} foregrounds")
-        folders[f"{part}/fg"] = {one.name: one.fg for one in matched.foregrounds}
-        folders[f"{part}/alpha"] = {one.name: one.alpha for one in matched.foregrounds}
-        if part == "test" and matched.trimaps:
-            folders[f"{part}/trimap"] = matched.trimaps
-    summary = put_pictures(request, folders)
-    for path in find_terms(request.folder):
-        _keep_terms(request, path)
-    return summary
+def _cutouts(
+    files: dict[str, Path],
+    source: _Source,
+    part: Part,
+    scratch: Path,
+    workers: int,
+    faults: list[str],
+) -> Folders:
+    made = {kind: scratch / kind for kind in ("fg", "alpha")}
+    wrong, warnings = split_cutouts(files, made["fg"], made["alpha"], workers)
+    faults += wrong
+    for line in warnings:
+        log.warning("%s", line.replace(f"{source.folder}{os.sep}", ""))
+    return {
+        f"{part}/{kind}": {name: folder / f"{name}.png" for name in files}
+        for kind, folder in made.items()
+    }
 
 
-def _keep_terms(request: Request, path: Path) -> None:
-    """Copy a document with the terms of the data, beside those of other sources."""
-    target = request.root / clean(path.name)
-    if target.exists() and not same_content(path, target):
-        parts = (request.source.stem, *path.relative_to(request.folder).with_suffix("").parts)
-        target = request.root / shortened(clean("-".join(parts)), path.suffix)
-    if target.exists() and not same_content(path, target):
-        log.warning("%s: is another file already; the terms are %s", target, path.name)
-        return
-    request.staging.mkdir(parents=True, exist_ok=True)
-    (request.staging / target.name).write_bytes(path.read_bytes())
-    log.info("%s: the terms of these data", target)
+def _match(places: list[list[Path | None]], part: Part, faults: list[str]) -> Folders:
+    """Foregrounds and mattes by the foreground's name; for test trimaps by that of the composite.
+
+    A picture in folders of its own, such as a frame of a clip, has their names in its name.
+    """
+
+    def found(role: int) -> dict[str, Path]:
+        pictures = (
+            ("_".join(path.relative_to(place[role]).with_suffix("").parts), path)
+            for place in places
+            if place[role]
+            for folder in _walk(place[role])
+            for path in _pictures(folder, faults)
+        )
+        return _by_name(pictures, faults)
+
+    colours, mattes = found(0), found(1)
+    matte = partners(colours, mattes)
+    used = set(matte.values())
+    faults += [f"{colours[n]} has no matte" for n in colours if n not in matte]
+    faults += [f"{mattes[n]} has no foreground" for n in mattes if n not in used]
+    folders = {
+        f"{part}/fg": {name: colours[name] for name in matte},
+        f"{part}/alpha": {name: mattes[other] for name, other in matte.items()},
+    }
+    if part == "test" and (trimaps := by_owner(found(2), colours, faults)):
+        folders["test/trimap"] = {
+            name if k is None else f"{name}_{k}": path for (name, k), path in trimaps.items()
+        }
+    return folders
+
+
+def _by_name(pictures: Iterable[tuple[str, Path]], faults: list[str]) -> dict[str, Path]:
+    """Pictures by name, in order; two different ones of a name are a fault."""
+    files: dict[str, Path] = {}
+    for name, path in pictures:
+        first = files.setdefault(name, path)
+        if first is not path and not filecmp.cmp(first, path, shallow=False):
+            faults.append(f"{first} and {path} are different, but both would be {name}")
+    return dict(sorted(files.items()))
+
+
+def _check_pictures(folders: Folders, workers: int) -> list[str]:
+    """What is wrong with pictures, all of which are decoded: damage, sizes that differ."""
+    jobs: list[list[Path]] = []
+    for place, files in folders.items():
+        if place.endswith("bg"):
+            jobs += [[path] for path in files.values()]
+        elif place.endswith("fg"):
+            part = place.removesuffix("fg")
+            trimaps = by_owner(folders.get(f"{part}trimap", {}), files)
+            jobs += [
+                [
+                    path,
+                    folders[f"{part}alpha"][name],
+                    *(t for (n, _), t in trimaps.items() if n == name),
+                ]
+                for name, path in files.items()
+            ]
+    found: list[str] = []
+    with progress_bar(total=len(jobs), desc="reading", unit="image") as bar:
+        for problems in run(_check, jobs, workers, "the import"):
+            found += problems
+            bar.update()
+    return sorted(found)
+
+
+def _check(files: list[Path]) -> list[str]:
+    """What is wrong with a picture, and with the mattes and trimaps that go with it."""
+    problems, first = [], None
+    for path in files:
+        try:
+            picture = (read_alpha if path != files[0] else read_image)(path)
+            first = picture if path == files[0] else first
+            if first is not None:
+                check_same_size(files[0], first, path, picture)
+        except InputError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _place(folders: Folders, source: _Source, root: Path, scratch: Path, link: bool) -> Summary:
+    """Put pictures into the data set, all at once; the same file that is there already stays."""
+    pending: dict[Path, Path] = {}
+    faults: list[str] = []
+    for place, files in folders.items():
+        folder = root / place
+        there = {one.stem: one for one in (pictures_in(folder) if folder.is_dir() else ())}
+        for name, file in files.items():
+            target, other = Path(place, f"{name}{file.suffix}"), there.get(name)
+            if other is None:
+                pending[target] = file
+            elif other.name != target.name or not filecmp.cmp(file, other):
+                line = f"{file} would be {root / target}, but {other} is another file of that name"
+                faults.append(line.replace(f"{scratch}{os.sep}", ""))
+    source.refuse(faults)
+    unpacked = any(file.is_relative_to(scratch) for file in pending.values())
+    if not (unpacked or link):
+        needed = sum(file.stat().st_size for file in pending.values())
+        require_room(root, needed, source=source.name)
+    put = Path.symlink_to if link else shutil.move if unpacked else shutil.copy2
+    bar = progress_bar(pending.items(), desc="importing", unit="file", disable=not pending)
+    for target, file in bar:
+        staged = scratch / "staged" / target
+        staged.parent.mkdir(parents=True, exist_ok=True)
+        put(*((staged, file.resolve()) if link else (file, staged)))
+    for path in sorted(one for one in (scratch / "staged").rglob("*") if not one.is_dir()):
+        target = root / path.relative_to(scratch / "staged")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
+    counts = {place: len(files) for place, files in folders.items()}
+    return Summary(counts, len(pending), sum(counts.values()) - len(pending))
 
 
 def _warn_of_unlisted(root: Path) -> None:
@@ -218,9 +356,100 @@ def _warn_of_unlisted(root: Path) -> None:
         path, folder = root / part / f"{part}_fg_names.txt", root / part / "fg"
         if path.exists() and folder.is_dir():
             listed = Lookup(read_names(path, []))
-            new = [one.name for one in pictures_in(folder) if not listed.find(name_of(one))]
+            new = [one.name for one in pictures_in(folder) if not listed.find(one.stem)]
             if new:
-                log.warning(
-                    "%s: leaves out %d foregrounds (such as %s), which are not used; add them",
-                    *(path, len(new), new[0]),
-                )
+                text = "%s: leaves out %d foregrounds (such as %s), which are not used; add them"
+                log.warning(text, path, len(new), new[0])
+
+
+# --- what is in a folder ------------------------------------------------------------------------
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """A folder and all below it, by name, without hidden ones."""
+    yield folder
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and is_visible(path.name):
+            yield from _walk(path)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for one in _walk(folder) for path in sorted(one.iterdir()) if path.is_file())
+
+
+def _pictures(folder: Path, faults: list[str]) -> list[Path]:
+    """The pictures right in a folder; those of kinds that are not read are faults."""
+    faults += unread_in(folder)
+    return pictures_in(folder)
+
+
+def _find_places(folder: Path) -> list[list[Path | None]]:
+    """[fg, alpha, trimap or None] of every folder that holds the first two, at any depth."""
+    found = [children(parent, FG, ALPHA, TRIMAP) for parent in _walk(folder)]
+    return [place for place in found if place[0] and place[1]]
+
+
+def _part_folder(source: _Source, part: Part) -> Path | None:
+    """The uppermost folder of a part that holds foregrounds."""
+    named = [one for one in _walk(source.folder) if folder_key(one.name) in PARTS[part]]
+    named = [one for one in named if _find_places(one)]
+    upper = [one for one in named if not any(other in one.parents for other in named)]
+    if len(upper) > 1:
+        one, other = (path.relative_to(source.folder) for path in upper[:2])
+        raise InputError(
+            f"{source.name}: both {one} and {other} could be its {part} set; give a folder that "
+            "holds one of them"
+        )
+    return upper[0] if upper else None
+
+
+def _find_lists(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Lists of names by what we call them: `train_fg_names.txt`, `test_bg_names.txt` and so on."""
+    for path in _files(folder):
+        if match := LIST.fullmatch(path.name.casefold()):
+            train, test, kind, other_kind, other_part = match.groups()
+            yield f"{train or test or other_part}_{kind or other_kind}_names.txt", path
+
+
+# --- archives -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _scratch_folder(root: Path) -> Iterator[Path]:
+    """Yield a hidden folder in `root` for what is not whole yet, which is removed at the end."""
+    folder = root / ".importing"
+    shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unpacked(source: Path, folder: Path) -> Path:
+    """Unpack a zip or tar archive into a new folder: files alone, and only below that."""
+    try:
+        if zipfile.is_zipfile(source):
+            shutil.unpack_archive(source, folder, "zip")
+        elif source.is_file() and tarfile.is_tarfile(source):
+            with tarfile.open(source) as archive:
+                archive.extractall(folder, filter=_file_in_tar)
+        else:
+            raise InputError(
+                f"{source}: neither a folder nor a whole archive that can be read (.zip, .tar, "
+                ".tar.gz, .tar.bz2, .tar.xz); get it again, or unpack it and give the folder"
+            )
+    except InputError:
+        raise
+    except Exception as error:  # each format has its own, and the disk
+        raise InputError(
+            f"{source}: cannot be unpacked here ({error}); get it again, or unpack it with another "
+            "program and give the folder"
+        ) from error
+    return folder
+
+
+def _file_in_tar(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
+    if not (member.isfile() or member.isdir()):
+        raise ValueError(f"{member.name} is a link or a device")
+    return tarfile.data_filter(member, folder)

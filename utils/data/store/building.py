@@ -27,7 +27,6 @@ from utils.data.store.files import (
 )
 from utils.disk.lock import folder_lock
 from utils.disk.room import format_bytes, require_room
-from utils.images.names import nfc
 from utils.images.reading import check_sizes, image_size, read_alpha, read_image
 
 log = logging.getLogger(__name__)
@@ -120,10 +119,10 @@ def _make_way(folder: Path, kept: list[Foreground], pending: list[Foreground]) -
         path for path in (file_of(folder, one) for one in pending) if made_here(path) is False
     ]
     refuse([f"{path}: was not made here; move it to another folder" for path in others])
-    names = {nfc(file_of(folder, one).name) for one in kept}
+    names = {file_of(folder, one).name for one in kept}
     for path in folder.glob("*.safetensors"):
         left = path.name.startswith(".")  # half a file, by a build that was killed
-        if nfc(path.name) not in names and (left or made_here(path)):
+        if path.name not in names and (left or made_here(path)):
             path.unlink()
 
 
