@@ -24,7 +24,7 @@ def test_thumbnails_and_bins_of_systems_are_hidden_and_names_that_begin_alike_ar
     assert is_visible(f"{name[1:]}s") and is_visible("@cat.jpg") and is_visible("#1.png")
 
 
-@given(st.text(st.characters(categories=["Ll", "Lu", "Nd"]), min_size=1))
+@given(st.text("aBe\u0301\u00e9\u00c97.jpg", min_size=1))
 def test_one_name_written_differently_has_one_key(name):
     assert (
         name_key(name_key(name))

@@ -28,7 +28,7 @@ def name_key(name: str) -> str:
 
     A suffix is left over where `a.jpg` was saved as `a.jpg.png`.
     """
-    text = unicodedata.normalize("NFKC", name.casefold()).strip()
+    text = unicodedata.normalize("NFKC", name).casefold().strip()
     while text.endswith(IMAGE_SUFFIXES):
         text = text.rpartition(".")[0]
     return text
