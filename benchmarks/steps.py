@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import models
-from benchmarks.spatial_similarity import plain_spatial
+from benchmarks.parts import plain_spatial
 from benchmarks.timing import fastest, parser, positive, report
 from models import Network
 from utils.cli.arguments import CONFIGS
