@@ -66,7 +66,7 @@ page: page-files
 
 page/models/%.onnx: pretrained/%.safetensors | $(VENV)/.deploy
 	mkdir -p $(@D)
-	$(RUN) export.py --network $* --out $@
+	$(RUN) export.py --network $* --out $@ --overwrite
 
 # onnxruntime-web from npm's registry, by version and hash.
 page/vendor/ort.wasm.bundle.min.mjs:

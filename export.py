@@ -24,7 +24,7 @@ from utils.cli.command import run  # first, since it says which packages are mis
 import models
 from models.errors import InputError
 from utils.cli.arguments import parser, path
-from utils.disk.files import require_target
+from utils.disk.files import require_absent, require_target
 from utils.images.reading import read_alpha, read_image, read_trimap
 from utils.networks.onnx_export import SIGNATURES, export_onnx
 
@@ -40,10 +40,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     options.add_argument("--signature", choices=SIGNATURES, default="matting")
     options.add_argument("--precision", choices=("float32", "float16"), default="float32",
                          help="of the weights in the file; arithmetic stays float32")  # fmt: skip
+    options.add_argument("--overwrite", action="store_true", help="replace an earlier file")
     args = options.parse_args(argv)
     if args.out.suffix != ".onnx":
         raise InputError(f"--out {args.out}: end its name in .onnx")
     require_target("--out", args.out)
+    if not args.overwrite:
+        require_absent(args.out)
     photograph = (
         read_image(PHOTOGRAPHS / "image" / "llama.jpg"),
         read_trimap(PHOTOGRAPHS / "trimap" / "llama.png"),

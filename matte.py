@@ -27,7 +27,7 @@ from models.errors import InputError
 from utils.cli.arguments import parser, path
 from utils.cli.problems import naming
 from utils.cli.progress import progress_bar
-from utils.disk.files import require_folder
+from utils.disk.files import require_absent, require_folder
 from utils.images.foreground import require_pymatting
 from utils.infer.inference import Inference
 from utils.infer.options import add_inference, given_inference
@@ -43,7 +43,7 @@ from utils.networks.device import choose, deployed
 def main(argv: Sequence[str] | None = None) -> None:
     options = parser(__doc__)
     options.add_argument(
-        "photo", nargs="+", type=path, help="photographs, folders, or PHOTO TRIMAP"
+        "photo", nargs="+", type=path, help="photographs, folders, globs, or PHOTO TRIMAP"
     )
     hint = options.add_mutually_exclusive_group()
     hint.add_argument("--trimap", type=path, help="a trimap, or a folder of them")
@@ -76,10 +76,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     kinds = {"matte": True, "cutout": args.cutout, "composite": args.background is not None,
              "trimap": args.save_trimap}  # fmt: skip
     photographs = find_photographs(args.photo, args.trimap, args.mask, args.out)
-    for photograph in photographs:
-        for result in (photograph.result(kind) for kind in kinds if kinds[kind]):
-            if result.exists() and not args.overwrite:
-                raise InputError(f"{result}: is there already; --overwrite replaces it")
+    results = [one.result(kind) for one in photographs for kind in kinds if kinds[kind]]
+    for result in results:
+        if not args.overwrite:
+            require_absent(result)
     device = choose(args.device)
     network = deployed(models.load(args.network), device)
     inference = Inference(**given_inference(args, mode="auto"))
@@ -88,13 +88,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             image, trimap = read_photograph(photograph, args.width)
             with naming(photograph.image):
                 matte = inference.matte(network, image, trimap, device)
-            write_results(
-                photograph, image, trimap, matte,
-                cutout=args.cutout, background=args.background, save_trimap=args.save_trimap,
-            )  # fmt: skip
+                write_results(
+                    photograph, image, trimap, matte,
+                    cutout=args.cutout, background=args.background, save_trimap=args.save_trimap,
+                )  # fmt: skip
             bar.update()
-    for photograph in photographs:
-        print(photograph.result("matte"))
+    print(*results, sep="\n")
 
 
 if __name__ == "__main__":

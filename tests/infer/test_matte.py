@@ -93,15 +93,24 @@ def test_pictures_stand_as_a_viewer_shows_them(orientation, tmp_path):
     np.testing.assert_array_equal(upright(tmp_path / "photo.png", stored), expected)
 
 
-def test_folders_go_together_by_name(photo):
+def test_folders_and_globs_go_together_by_name(photo):
     for name in ("a", "b"):
         write_image(f"photos/{name}.jpg", picture(1, *SIZE))
         write_image(f"trimaps/{name}.png", make_trimap(disc(*SIZE), 6))
     scripts.main("matte.py", "photos", "--trimap", "trimaps", "--out", "mattes")
-    assert sorted(path.name for path in (photo / "mattes").iterdir()) == [
-        "a_matte.png",
-        "b_matte.png",
-    ]
+    assert scripts.refusal("matte.py", "photos/c.jpg", "--trimap", "trimaps").startswith(
+        "photos/c.jpg"
+    )
+    scripts.main("matte.py", "photos/[a]*.jpg", "--trimap", "trimaps", "--out", "mattes/a")
+    written = sorted(str(path.relative_to(photo)) for path in photo.glob("mattes/**/*.png"))
+    assert written == ["mattes/a/a_matte.png", "mattes/a_matte.png", "mattes/b_matte.png"]
+
+
+def test_a_photograph_of_one_pixel_is_cut_out(photo):
+    write_image("one.png", np.full((1, 1, 3), 77, np.uint8))
+    write_image("unknown.png", np.full((1, 1), 128, np.uint8))
+    scripts.main("matte.py", "one.png", "unknown.png", "--cutout")
+    assert read_cutout("one_cutout.png")[0].tolist() == [[[77, 77, 77]]]
 
 
 @pytest.mark.parametrize(

@@ -131,3 +131,5 @@ def test_the_script_exports_a_shipped_network(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(":")[0] for line in lines[:2]] == ["PyTorch", "ONNX Runtime"]
     assert lines[0].split()[2] == lines[1].split()[3]  # the SAD
+    line = scripts.refusal("export.py", "--network", "small", "--out", tmp_path / "small.onnx")
+    assert line.endswith("small.onnx: is there already; --overwrite replaces it")

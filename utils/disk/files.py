@@ -61,6 +61,12 @@ def require_target(option: str, path: Path | None, read: Iterable[Path] = ()) ->
         raise InputError(f"{option} {path}: is read, too, and would be replaced; name another file")
 
 
+def require_absent(path: Path) -> None:
+    """Raise an `InputError` where a file is already."""
+    if path.exists():
+        raise InputError(f"{path}: is there already; --overwrite replaces it")
+
+
 def require_folder(option: str, path: Path | None) -> None:
     """Raise an `InputError` where a folder cannot be written; a missing one will be made."""
     if path is None:

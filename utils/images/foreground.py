@@ -25,6 +25,8 @@ def estimate_foreground(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         image: uint8 (H, W, 3).
         alpha: uint8 (H, W).
     """
+    if alpha.size == 1:  # which pymatting does not take
+        return image.copy()
     from pymatting import estimate_foreground_ml  # optional, and slow to import
 
     colours = estimate_foreground_ml(image / np.float32(255), alpha / np.float32(255))

@@ -50,8 +50,8 @@ def find_photographs(
     """The photographs of files and folders, each with its trimap or mask.
 
     Args:
-        given: photographs and folders of them; without `trimap` and `mask`, a photograph and its
-            trimap.
+        given: photographs, folders and globs of them; without `trimap` and `mask`, a photograph
+            and its trimap.
         trimap, mask: a file for one photograph, or a folder with a file of each one's name.
         out: the folder for results; None is beside each photograph.
 
@@ -66,11 +66,15 @@ def find_photographs(
             )
         given, trimap = given[:1], given[1]
     images: dict[str, Path] = {}
-    for path in given:
-        found = list_images(path) if path.is_dir() else {path.stem: path}
-        for name, image in found.items():
-            if images.setdefault(name, image) != image:
-                raise InputError(f"{images[name]} and {image} have the same name; rename one")
+    for pattern in given:
+        paths = [pattern] if pattern.exists() else sorted(pattern.parent.glob(pattern.name))
+        if not paths:
+            raise InputError(f"{pattern}: no such file")
+        for path in paths:
+            found = list_images(path) if path.is_dir() else {path.stem: path}
+            for name, image in found.items():
+                if images.setdefault(name, image) != image:
+                    raise InputError(f"{images[name]} and {image} have the same name; rename one")
     hint = trimap or mask
     if hint.is_dir():
         hints = find_partners(images, list_images(hint), hint)
@@ -159,12 +163,11 @@ def write_results(
     Args:
         background: a picture, which is scaled and cropped to cover, or a colour.
     """
+    layers = cutout or background is not None
+    foreground = estimate_foreground(image, matte) if layers else image
     write_image(photograph.result("matte"), matte)
     if save_trimap:
         write_image(photograph.result("trimap"), trimap)
-    if not cutout and background is None:
-        return
-    foreground = estimate_foreground(image, matte)
     if cutout:
         write_image(photograph.result("cutout"), np.dstack([foreground, matte]))
     if background is not None:

@@ -190,7 +190,7 @@ def _merged(cores: np.ndarray, margin: int, limit: int, shape: tuple[int, int]) 
         return gain
 
     left = np.ones(len(cores), bool)
-    table = np.array([gains(index) for index in range(len(cores))]).reshape(len(cores), -1)
+    table = np.array([gains(index) for index in range(len(cores))]).reshape(len(cores), len(cores))
     while len(cores):
         one, other = np.unravel_index(table.argmax(), table.shape)
         if table[one, other] <= 0:
