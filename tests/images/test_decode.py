@@ -1,6 +1,7 @@
 """Stored pixels are decoded right, whatever the format, or the file is refused in one line."""
 
 import io
+import itertools
 import struct
 import zlib
 
@@ -55,18 +56,17 @@ def saved(image: Image.Image, format_: str, **options) -> bytes:
 # --- JPEG ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
-@pytest.mark.parametrize("kind", JPEGS)
-@pytest.mark.parametrize("shrink", [1, 2, 4, 8])
-def test_a_jpeg_has_the_pixels_that_opencv_makes_of_it_at_any_size(tmp_path, mode, kind, shrink):
-    if mode == "CMYK" and kind != "all chroma":
-        pytest.skip("CMYK with few chroma is decoded whole")
+@pytest.mark.parametrize(
+    "mode, kind", [*itertools.product(("L", "RGB"), JPEGS), ("CMYK", "all chroma")]
+)
+def test_a_jpeg_has_the_pixels_that_opencv_makes_of_it_at_any_size(tmp_path, mode, kind):
     data = saved(photograph(mode), "JPEG", quality=90, **JPEGS[kind])
     (tmp_path / "a.jpg").write_bytes(data)
-    flags = cv2.IMREAD_COLOR if shrink == 1 else getattr(cv2, f"IMREAD_REDUCED_COLOR_{shrink}")
-    expected = cv2.imdecode(np.frombuffer(data, np.uint8), flags)[..., ::-1]
-    assert np.array_equal(read_image(tmp_path / "a.jpg", shrink), expected)
     assert image_size(tmp_path / "a.jpg") == (120, 160)
+    for shrink in (1, 2, 4, 8):
+        flags = cv2.IMREAD_COLOR if shrink == 1 else getattr(cv2, f"IMREAD_REDUCED_COLOR_{shrink}")
+        expected = cv2.imdecode(np.frombuffer(data, np.uint8), flags)[..., ::-1]
+        assert np.array_equal(read_image(tmp_path / "a.jpg", shrink), expected)
 
 
 def test_a_cmyk_jpeg_of_odd_subsampling_is_read(tmp_path):
@@ -87,14 +87,14 @@ def test_exif_orientation_is_not_applied_at_any_size(tmp_path):
     assert image_size(turned) == (37, 53)
 
 
-@pytest.mark.parametrize("shrink", [1, 4])
-@pytest.mark.parametrize("kind", JPEGS)
-def test_a_jpeg_whose_scan_is_cut_before_its_end_marker(tmp_path, kind, shrink, capfd):
+@pytest.mark.parametrize("kind", ["usual", "progressive"])
+def test_a_jpeg_whose_scan_is_cut_before_its_end_marker_is_refused(tmp_path, kind, capfd):
     data = saved(photograph(), "JPEG", quality=95, **JPEGS[kind])
     half = (data.index(b"\xff\xda") + len(data)) // 2
     (tmp_path / "a.jpg").write_bytes(data[:half] + data[-2:])
-    message = refused(read_image, tmp_path / "a.jpg", shrink)
-    assert message == f"{tmp_path}/a.jpg: {DAMAGED}"
+    for shrink in (1, 4):
+        message = refused(read_image, tmp_path / "a.jpg", shrink)
+        assert message == f"{tmp_path}/a.jpg: {DAMAGED}"
     assert capfd.readouterr().err == ""
 
 
@@ -110,14 +110,6 @@ def test_most_zeros_in_the_scan_of_a_jpeg_are_noticed(tmp_path):
         except InputError as error:
             assert str(error).endswith(DAMAGED)
     assert unseen <= 1 and len(places) > 15
-
-
-def test_flat_regions_of_a_jpeg_may_be_zeros(tmp_path):
-    alpha = np.pad(disc(200, 200), 400)
-    data = saved(Image.fromarray(alpha), "JPEG", quality=100, optimize=True)
-    assert bytes(256) in data
-    (tmp_path / "a.jpg").write_bytes(data)
-    assert np.abs(decode(tmp_path / "a.jpg").astype(int) - alpha).max() < 9
 
 
 def test_what_cameras_write_against_the_standard_is_read(tmp_path):
@@ -161,15 +153,6 @@ def test_sixteen_bits_are_scaled_and_rounded(tmp_path):
     assert read_image(png(tmp_path / "b.png", 1, 16, RGB, [row])).tolist() == [[[255, 0, 128]]]
 
 
-def test_a_colour_profile_of_a_png_is_passed_over_in_silence(tmp_path, capfd):
-    write_image(tmp_path / "a.png", noise(3))
-    data = (tmp_path / "a.png").read_bytes()
-    profile = chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(b"no profile" * 20))
-    (tmp_path / "a.png").write_bytes(data[:33] + profile + data[33:])
-    assert np.array_equal(decode(tmp_path / "a.png"), noise(3))
-    assert capfd.readouterr().err == ""
-
-
 def test_a_png_with_a_flipped_bit_or_wrong_content_is_refused(tmp_path, capfd):
     path = tmp_path / "a.png"
     write_image(path, noise(3))
@@ -185,41 +168,19 @@ def test_a_png_with_a_flipped_bit_or_wrong_content_is_refused(tmp_path, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_a_picture_that_is_too_large_is_called_so(tmp_path):
-    path = tmp_path / "a.png"
-    header = struct.pack(">IIBBBBB", 40000, 30000, 8, GREY, 0, 0, 0)
-    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(99))), (b"IEND", b""))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts))
-    assert refused(read_image, path).startswith(
-        f"{path}: 40000 x 30000 is more than can be read (2^30 pixels; OPENCV_IO_MAX_IMAGE_PIXELS)"
-    )
-
-
-def test_a_picture_that_does_not_fit_into_memory_is_named(tmp_path, monkeypatch):
-    def full(*_):
-        raise MemoryError
-
-    write_image(tmp_path / "a.png", noise(3))
-    monkeypatch.setattr(np, "array", full)
-    assert refused(decode, tmp_path / "a.png") == (
-        f"{tmp_path}/a.png: 53 x 37 pixels do not fit into memory; make it smaller"
-    )
-
-
 # --- TIFF ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("big, order", [(False, "<"), (False, ">"), (True, "<"), (True, ">")])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("big, order", [(False, "<"), (False, ">"), (True, "<")])
 @pytest.mark.parametrize("planes", ["contig", "separate"])
-def test_a_tiff_in_every_layout_and_orientation(tmp_path, big, order, dtype, planes):
-    pixels, path = noise(3, dtype=dtype), tmp_path / "a.tif"
-    stored = pixels if planes == "contig" else np.moveaxis(pixels, -1, 0)
-    for orientation in (1, 3, 6):
+def test_a_tiff_in_every_layout_and_orientation(tmp_path, big, order, planes):
+    path = tmp_path / "a.tif"
+    for dtype, orientation in ((np.uint8, 1), (np.uint8, 6), (np.uint16, 3)):
+        pixels = noise(3, dtype=dtype)
+        stored = pixels if planes == "contig" else np.moveaxis(pixels, -1, 0)
         tags = [(274, "H", 1, orientation, True)]
-        options = {"photometric": "rgb", "planarconfig": planes, "extratags": tags}
         with tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as file:
-            file.write(stored, **options)
+            file.write(stored, photometric="rgb", planarconfig=planes, extratags=tags)
         assert np.array_equal(decode(path), pixels)
         assert image_size(path) == (37, 53)
 
@@ -237,10 +198,9 @@ def test_a_tiff_of_any_compression_has_the_pixels_that_pillow_reads(tmp_path, mo
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-@pytest.mark.parametrize("channels", [(), (3,)])
-def test_float_pixels_are_decoded_but_are_no_picture(tmp_path, channels, dtype):
-    path, pixels = tmp_path / "a.tif", (noise(*channels) / 255).astype(dtype)
-    tifffile.imwrite(path, pixels, photometric="rgb" if channels else "minisblack")
+def test_float_pixels_are_decoded_but_are_no_picture(tmp_path, dtype):
+    path, pixels = tmp_path / "a.tif", (noise() / 255).astype(dtype)
+    tifffile.imwrite(path, pixels, photometric="minisblack")
     assert np.array_equal(decode(path), pixels)
     for read in (read_image, read_alpha, read_cutout):
         assert "its pixels are float" in refused(read, path)
@@ -298,16 +258,11 @@ def test_tiffs_that_cannot_be_used_are_called_by_what_they_are(tmp_path):
 
 
 @pytest.mark.parametrize("compression", TIFFS)
-@pytest.mark.parametrize("mode", ["L", "RGBA"])
-def test_a_tiff_that_is_cut_or_overwritten_is_refused(tmp_path, mode, compression, capfd):
+def test_a_tiff_that_is_cut_is_refused(tmp_path, compression, capfd):
     path = tmp_path / "a.tif"
-    data = saved(photograph(mode), "TIFF", compression=compression, strip_size=9999)
+    data = saved(photograph("RGBA"), "TIFF", compression=compression, strip_size=9999)
     for share in range(1, 9):
         path.write_bytes(data[: len(data) * share // 9])
-        assert DAMAGED in refused(decode, path)
-    if compression in ("tiff_lzw", "tiff_adobe_deflate"):  # others hold nothing to tell it by
-        half = len(data) // 2
-        path.write_bytes(data[:half] + bytes(range(256)) + data[half + 256 :])
         assert DAMAGED in refused(decode, path)
     assert capfd.readouterr().err == ""
 
@@ -332,24 +287,17 @@ def test_truncated_file_is_one_line_and_nothing_else(tmp_path, suffix, share, ca
     [
         (b"hello", "not a whole picture; save it again as PNG or JPEG"),
         (b"", "the file is empty; copy it again"),
-        (b"\xff\xd8", DAMAGED),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "run git lfs pull"),
-        (b"<!DOCTYPE html>\n<html><body>404</body></html>", "a web page or another text"),
-        (b"\xef\xbb\xbf\n <?xml version='1.0'?><Error/>", "a web page or another text"),
+        (b"\xef\xbb\xbf\n <?xml version='1.0'?>", "a web page or another text"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC picture; save it as PNG or JPEG"),
-        (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", "an AVIF picture; save it as PNG or JPEG"),
         (b"\0\0\0\x18ftypisom\0\0\0\0isommp41", "a video, not a picture"),
-        (b"\xff\x0a\xfa\x7f\x01", "a JPEG XL picture; save it as PNG or JPEG"),
-        (b"{'error': 404}", "a text; download the file itself"),
-        (b"%PDF-1.4\n", "a PDF; save its picture as PNG"),
     ],
 )
-@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
-def test_what_is_no_picture_is_told_for_what_it_is(tmp_path, name, data, told, capfd):
-    (tmp_path / name).write_bytes(data)
+def test_what_is_no_picture_is_called_what_it_is(tmp_path, data, told, capfd):
+    (tmp_path / "a.png").write_bytes(data)
     for read in (read_image, image_size):
-        message = refused(read, tmp_path / name)
-        assert message.startswith(f"{tmp_path / name}: ") and told in message
+        message = refused(read, tmp_path / "a.png")
+        assert message.startswith(f"{tmp_path}/a.png: ") and told in message
     assert capfd.readouterr().err == ""
 
 

@@ -1,6 +1,4 @@
-"""Folders are found by any of their names, in any case; hidden ones are none."""
-
-import pytest
+"""Folders are found by any of their names, in any case."""
 
 from utils.images.layouts import LAYOUTS, child, children, descend, folder_key
 
@@ -20,12 +18,6 @@ def test_a_place_is_found_over_several_folders(tmp_path):
     assert descend(tmp_path, "test/composed") == tmp_path / "Test" / "Composed"
     assert descend(tmp_path, "") == tmp_path
     assert descend(tmp_path, "test/merged") is None
-
-
-@pytest.mark.parametrize("name", [".alpha", "__MACOSX"])
-def test_hidden_folders_are_passed_over(tmp_path, name):
-    (tmp_path / name).mkdir()
-    assert child(tmp_path, (folder_key(name),)) is None
 
 
 def test_tables_hold_names_as_they_are_compared():

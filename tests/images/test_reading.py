@@ -1,13 +1,9 @@
 """Pictures, mattes and trimaps are read right or refused in one line."""
 
-import logging
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 
-import utils.images
 from models.errors import InputError
 from tests.pngs import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, png
 from tests.refusals import refused
@@ -24,13 +20,6 @@ from utils.images.reading import (
     require_unknown,
 )
 from utils.images.writing import write_image
-from utils.score.pictures import match
-
-
-def test_the_package_offers_what_reads_and_writes():
-    for name in ("read_image", "read_alpha", "read_trimap", "read_matte", "read_labels"):
-        assert callable(getattr(utils.images, name))
-    assert utils.images.write_image is write_image and callable(utils.images.image_size)
 
 
 def test_matte_is_read_from_every_kind_of_grey(tmp_path):
@@ -58,13 +47,10 @@ def test_matte_is_the_alpha_channel_of_a_cut_out(tmp_path):
         assert read_alpha(png(tmp_path / f"{name}.png", *arguments)).tolist() == [expected], name
 
 
-def test_matte_with_colour_is_refused(tmp_path):
+def test_matte_with_colour_or_with_two_meanings_is_refused(tmp_path):
     path = png(tmp_path / "a.png", 2, 8, RGB, [[7, 7, 7, 250, 120, 9]])
     message = refused(read_alpha, path)
     assert str(path) in message and "grey PNG" in message
-
-
-def test_matte_with_two_meanings_is_refused(tmp_path):
     path = png(tmp_path / "a.png", 2, 8, GREY_ALPHA, [[10, 80, 80, 10]])
     assert "two different mattes" in refused(read_alpha, path)
 
@@ -73,28 +59,14 @@ def banded(background: int, unknown: int, foreground: int) -> np.ndarray:
     return np.repeat(np.array([[background, unknown, foreground]], np.uint8), 20, 1).repeat(9, 0)
 
 
-def test_trimap_of_three_levels_is_read_silently(tmp_path, caplog):
-    write_image(tmp_path / "a.png", banded(0, 128, 255))
-    assert np.array_equal(read_trimap(tmp_path / "a.png"), banded(0, 128, 255))
-    assert not caplog.records
-
-
-def test_trimap_near_the_levels_is_snapped_with_one_warning(tmp_path, caplog):
-    path = tmp_path / "a.png"
-    write_image(path, banded(1, 127, 254))
-    with caplog.at_level(logging.WARNING):
+def test_trimap_near_the_levels_is_snapped_with_one_warning_a_file(tmp_path, caplog):
+    exact, near = tmp_path / "exact.png", tmp_path / "near.png"
+    write_image(exact, banded(0, 128, 255))
+    write_image(near, banded(1, 127, 254))
+    for path in (exact, near, near):
         assert np.array_equal(read_trimap(path), banded(0, 128, 255))
-    assert len(caplog.records) == 1
-    assert str(path) in caplog.messages[0] and "540 pixels" in caplog.messages[0]
-
-
-def test_a_warning_comes_once_a_file_however_often_it_is_read(tmp_path, caplog):
-    for name in "ab":
-        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((9, 9), 130, np.uint8))
-        for _ in range(3):
-            read_trimap(tmp_path / f"{name}.png")
-    told = [Path(record.args[0].partition(": ")[0]).name for record in caplog.records]
-    assert told == ["a.png", "b.png"]
+    (message,) = caplog.messages
+    assert str(near) in message and "540 pixels" in message
 
 
 def test_trimap_saved_as_jpeg_is_snapped(tmp_path):
@@ -126,19 +98,16 @@ def test_trimap_without_unknown_can_be_read_but_not_required(tmp_path):
     require_unknown(path, banded(0, 128, 255))
 
 
-SMALL = {
-    "0 and 1 in 8 bits": (np.uint8, 1, "0 to 1; save it as 0 to 255"),
-    "0 and 1 in 16 bits": (np.uint16, 1, "0 to 1; save it as 0 to 65535"),
-    "8 bits in 16": (np.uint16, 255, "0 to 255; save it as 0 to 65535, or with 8 bits"),
-    "10 bits in 16": (np.uint16, 1023, "0 to 1023"),
-    "12 bits in 16": (np.uint16, 4095, "0 to 4095"),
-}
-
-
-@pytest.mark.parametrize("dtype, top, said", SMALL.values(), ids=SMALL)
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_mattes_of_another_range_are_refused_in_any_channel(tmp_path, dtype, top, said, suffix):
-    path = tmp_path / f"a{suffix}"
+@pytest.mark.parametrize(
+    "dtype, top, said",
+    [
+        (np.uint8, 1, "0 to 1; save it as 0 to 255"),
+        (np.uint16, 255, "0 to 255; save it as 0 to 65535, or with 8 bits"),
+        (np.uint16, 4095, "0 to 4095"),
+    ],
+)
+def test_mattes_of_another_range_are_refused_in_any_channel(tmp_path, dtype, top, said):
+    path = tmp_path / "a.png"
     values = np.tile(np.array([0, top], dtype), (6, 4))
     white = np.full_like(values, np.iinfo(dtype).max)
     for stored in (values, np.dstack([values] * 3), np.dstack([white] * 3 + [values])):
@@ -148,7 +117,7 @@ def test_mattes_of_another_range_are_refused_in_any_channel(tmp_path, dtype, top
     assert read_image(path).min() == 255
 
 
-@pytest.mark.parametrize("top", [0, 2, 77, 255])
+@pytest.mark.parametrize("top", [0, 2])
 def test_faint_mattes_and_empty_ones_are_read(tmp_path, top):
     path = tmp_path / "a.png"
     write_image(path, np.tile(np.array([0, top], np.uint8), (6, 4)))
@@ -192,21 +161,11 @@ def test_an_8_bit_matte_is_the_same_either_way(tmp_path):
     assert (read_matte(tmp_path / "m.png", exact=True) == alpha / 255).all()
 
 
+@pytest.mark.parametrize("name", ["m.npy", "m.tif"])
 @pytest.mark.parametrize("values", [VALUES * 255, VALUES - 0.5, VALUES / 255, NAN, INFINITE])
-def test_values_that_are_not_0_to_1_are_refused(tmp_path, values):
-    path = save(tmp_path / "m.npy", values)
-    with pytest.raises(InputError, match=r"m\.npy: its values are .*; save them as 0 to 1"):
-        read_matte(path)
-
-
-@pytest.mark.parametrize("values", [VALUES * 255, VALUES / 255, NAN, INFINITE])
-def test_a_tiff_of_any_float_is_held_to_the_same_range_and_its_size_is_known(tmp_path, values):
-    for kind in (np.float32, np.float64):
-        cv2.imwrite(str(tmp_path / "m.tif"), values.astype(kind))
-        assert matte_size(tmp_path / "m.tif") == (30, 40)
-        assert "save them as 0 to 1" in refused(read_matte, tmp_path / "m.tif")
-        cv2.imwrite(str(tmp_path / "m.tif"), VALUES.astype(kind))
-        assert np.abs(read_matte(tmp_path / "m.tif", exact=True) - VALUES).max() < 1e-7
+def test_floats_that_are_not_0_to_1_are_refused(tmp_path, name, values):
+    line = refused(read_matte, save(tmp_path / name, values))
+    assert f"{name}: its values are " in line and line.endswith("; save them as 0 to 1")
 
 
 def test_arrays_of_one_channel_are_taken_and_others_refused(tmp_path):
@@ -216,9 +175,6 @@ def test_arrays_of_one_channel_are_taken_and_others_refused(tmp_path):
         np.save(tmp_path / f"{name}.npy", array)
         with pytest.raises(InputError, match=rf"{name}\.npy: .*floating-point array \(height"):
             read_matte(tmp_path / f"{name}.npy")
-    (tmp_path / "half.npy").write_bytes((tmp_path / "one.npy").read_bytes()[:500])
-    with pytest.raises(InputError, match=r"half\.npy: not a whole array"):
-        read_matte(tmp_path / "half.npy")
 
 
 def test_sixteen_bits_in_colour_are_refused_only_where_they_would_be_rounded(tmp_path):
@@ -236,51 +192,23 @@ def test_arrays_and_pictures_are_listed_together_by_name(tmp_path):
     save(tmp_path / "a.npy", VALUES)
     with pytest.raises(InputError, match=r"a\.npy and a\.png have the same name; remove one"):
         list_mattes(tmp_path)
-    with pytest.raises(InputError, match="no such folder"):
-        list_mattes(tmp_path / "gone")
 
 
-def test_arrays_and_pictures_pair_with_truth_in_either_form_of_their_names(tmp_path):
-    """macOS writes the accent as a character of its own (NFD), other systems do not."""
-    for folder in ("ours", "alpha", "trimap"):
-        (tmp_path / folder).mkdir()
-    save(tmp_path / "ours" / "a\u0308.npy", VALUES)
-    save(tmp_path / "ours" / "o\u0308.png", VALUES)
-    for folder in ("alpha", "trimap"):
-        save(tmp_path / folder / "\u00e4.png", VALUES)
-        save(tmp_path / folder / "\u00f6.png", VALUES)
-    found = match(*(tmp_path / folder for folder in ("ours", "alpha", "trimap")), saved=True)
-    assert [picture.name for picture in found] == ["a\u0308", "o\u0308"]
-    assert all(file.exists() for picture in found for file in picture.files)
-
-
-@pytest.mark.parametrize(
-    "harm",
-    [
-        lambda data: data.replace(b"}", b"("),
-        lambda data: data.replace(b"<f8", b"<z9"),
-        lambda data: data[:40],
-        lambda data: b"\x80\x04" + data,
-    ],
-)
-def test_a_damaged_array_is_one_line(tmp_path, harm):
-    np.save(tmp_path / "a.npy", np.full((4, 5), 0.5))
+def test_what_is_no_array_is_one_line(tmp_path):
     path = tmp_path / "a.npy"
-    path.write_bytes(harm(path.read_bytes()))
-    assert "a.npy: " in refused(read_matte, path) and "a.npy: " in refused(matte_size, path)
-
-
-def test_a_pointer_in_place_of_an_array_is_told_for_what_it_is(tmp_path):
-    (tmp_path / "a.npy").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n")
-    assert "run git lfs pull" in refused(read_matte, tmp_path / "a.npy")
-
-
-def test_an_archive_of_arrays_and_an_empty_array_are_no_mattes(tmp_path):
-    with (tmp_path / "a.npy").open("wb") as file:
+    np.save(path, np.full((4, 5), 0.5))
+    data = path.read_bytes()
+    for damaged in (data[:40], data.replace(b"}", b"("), b"\x80\x04" + data):
+        path.write_bytes(damaged)
+        assert "a.npy: not a whole array" in refused(read_matte, path)
+        assert "a.npy: not a whole array" in refused(matte_size, path)
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n")
+    assert "run git lfs pull" in refused(read_matte, path)
+    with path.open("wb") as file:
         np.savez(file, np.zeros((4, 5)))
-    assert "not a whole array" in refused(read_matte, tmp_path / "a.npy")
-    np.save(tmp_path / "a.npy", np.zeros((0, 5)))
-    assert "float64 (0, 5); save a" in refused(read_matte, tmp_path / "a.npy")
+    assert "not a whole array" in refused(read_matte, path)
+    np.save(path, np.zeros((0, 5)))
+    assert "float64 (0, 5); save a" in refused(read_matte, path)
 
 
 # --- sizes --------------------------------------------------------------------------------------
