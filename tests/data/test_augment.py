@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
+from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from tests.sets import disc, picture
@@ -64,8 +64,7 @@ def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 IMAGE, ALPHA = picture(0, 40, 50), disc(40, 50)
 LAYERS = [np.dstack([picture(seed, 40, 50), np.roll(ALPHA, 9 * seed, 1)]) for seed in (0, 1)]
-FUSIONS = ("fuse", "fuse_exactly")
-OF_LAYERS = (*FUSIONS, "thin")
+OF_LAYERS = ("fuse", "fuse_exactly", "thin")
 CALLS = {
     "jitter": lambda rng: jitter(IMAGE, 0.3, rng),
     "jitter_foreground": lambda rng: jitter_foreground(IMAGE, ALPHA, rng),
@@ -91,32 +90,6 @@ def test_the_result_is_a_new_picture_and_the_given_ones_stay(name):
     assert all(np.array_equal(*pair) for pair in zip(given_arrays, before, strict=True))
 
 
-@pytest.mark.parametrize("name", [name for name in CALLS if name not in FUSIONS])
-def test_the_generator_alone_decides(name):
-    one, two, other = (CALLS[name](np.random.default_rng(seed)) for seed in (1, 1, 2))
-    assert np.array_equal(one, two) and not np.array_equal(one, other)
-
-
-@given(array_shapes(min_dims=2, max_dims=2, max_side=5), st.integers(0, 99))
-@settings(max_examples=30)
-def test_parts_of_any_size_are_as_good_as_pictures_of_their_own(shape, seed):
-    large, alpha = speckle(seed, 9, 9), disc(9, 9)
-    window = tuple(slice(1, 1 + side) for side in shape)
-    part, mask = large[window], alpha[window]
-    own, own_mask = part.copy(), mask.copy()
-    for one in DEGRADATIONS:
-        found, wanted = (one(array, np.random.default_rng(seed)) for array in (part, own))
-        assert np.array_equal(found, wanted) and found.shape == part.shape
-    found, wanted = (jitter(array, 0.4, np.random.default_rng(seed)) for array in (part, own))
-    assert np.array_equal(found, wanted)
-    found = jitter_foreground(part, mask, np.random.default_rng(seed))
-    assert np.array_equal(found, jitter_foreground(own, own_mask, np.random.default_rng(seed)))
-    layer = np.dstack([large, alpha])
-    for one in (fuse, fuse_exactly):
-        found = one(layer[window], layer[::-1][window])
-        assert np.array_equal(found, one(layer, layer[::-1].copy())[window])
-
-
 # --- jitter -----------------------------------------------------------------------------------
 
 
@@ -125,28 +98,11 @@ def test_factors_of_one_leave_the_picture(kind):
     assert np.array_equal(jitter(PICTURES[kind], 0.1, factors()), PICTURES[kind])
 
 
-@given(st.floats(0.1, 1.9), st.floats(0.1, 1.9), st.floats(0.1, 1.9), st.floats(-0.9, 0.9))
-@settings(max_examples=60)
-def test_grey_stays_grey(brightness, contrast, saturation, hue):
-    grey = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
-    found = jitter(grey, 0.9, factors(brightness, contrast, saturation, hue))
-    assert not np.ptp(found, axis=2).any()
-    toned = jitter(grey, 0.9, factors(brightness, contrast))
-    assert np.array_equal(found, toned), "neither saturation nor hue changes a grey"
-
-
-@pytest.mark.parametrize("hue", [1 / 3, -2 / 3])
-def test_a_turn_by_a_third_swaps_the_channels(hue):
-    image = picture(1, 40, 50)
-    found = differences(jitter(image, 0.9, factors(hue=hue)), image[..., [2, 0, 1]])
-    assert found.mean() < 1.5 and found.max() <= 12  # two steps of the hue
-
-
 @pytest.mark.parametrize("kind", PICTURES)
 @pytest.mark.parametrize("amount", [0.125, 0.5])
 def test_it_is_torchvisions_but_rounded_where_that_cuts_off(kind, amount):
     rng = np.random.default_rng(1)
-    for _ in range(8):
+    for _ in range(3):
         draws = [*rng.uniform(1 - amount, 1 + amount, 3), rng.uniform(-amount, amount)]
         ours, wanted = jitter(PICTURES[kind], amount, factors(*draws)), theirs(kind, *draws)
         assert differences(ours, wanted).max() <= 24  # two steps of both hues
@@ -195,12 +151,8 @@ def test_what_is_invisible_has_no_part_in_the_means():
     found = [jitter_foreground(each, alpha, np.random.default_rng(3)) for each in (one, other)]
     assert np.array_equal(found[0][alpha > 0], found[1][alpha > 0])
     assert not np.array_equal(found[0][alpha > 0], one[alpha > 0])
-
-
-def test_an_invisible_foreground_stays():
-    image = speckle()
-    alpha = np.zeros(image.shape[:2], np.uint8)
-    assert np.array_equal(jitter_foreground(image, alpha, np.random.default_rng(0)), image)
+    unseen = jitter_foreground(one, np.zeros_like(alpha), np.random.default_rng(0))
+    assert np.array_equal(unseen, one)
 
 
 # --- two foregrounds made one -----------------------------------------------------------------
@@ -290,15 +242,12 @@ def test_noise_is_normal_of_the_drawn_deviation_and_independent(sigma):
             assert abs((added * shifted_by_one).mean()) / sigma**2 < 0.02
 
 
-def test_noise_is_drawn_up_to_its_largest_deviation_and_differs_each_time():
+def test_noise_is_drawn_up_to_its_largest_deviation():
     image = np.full((30, 30, 3), 120, np.uint8)
-    fields = [noise(image, np.random.default_rng(seed)).astype(float) - 120 for seed in range(200)]
+    fields = [noise(image, np.random.default_rng(seed)).astype(float) for seed in range(200)]
     deviations = np.array([field.std() for field in fields])
     assert deviations.min() < 0.5 and 0.9 * NOISE < deviations.max() < 1.1 * NOISE
     assert deviations.mean() == pytest.approx(NOISE / 2, rel=0.15)
-    strong = [field.ravel() for field in fields if field.std() > 2]
-    alike = np.corrcoef(strong) - np.eye(len(strong))
-    assert np.mean(np.abs(alike) > 0.2) < 0.001
 
 
 @pytest.mark.parametrize("quality", JPEG_QUALITY)
@@ -321,10 +270,7 @@ def test_a_blurred_edge_is_spread_by_nearly_sigma_and_flat_colours_stay(spread, 
         assert 0.85 * sigma < np.sqrt((line * places**2).sum()) < 1.05 * sigma
     flat = np.tile(np.array([7, 130, 251], np.uint8), (20, 20, 1))
     assert np.array_equal(spread(flat, np.random.default_rng(0)), flat)
-
-
-def test_a_background_may_be_in_focus():
-    assert np.array_equal(defocus(IMAGE, Drawn(0.0)), IMAGE)
+    assert np.array_equal(defocus(edge, Drawn(0.0)), edge)  # a background may be in focus
 
 
 def test_an_ellipse_of_the_trimap_is_hidden_and_the_rest_stays():

@@ -1,5 +1,6 @@
 """Training samples: drawn from seed, epoch and index alone, centred, aligned, at any size."""
 
+import itertools
 from pathlib import Path
 
 import cv2
@@ -147,7 +148,7 @@ def test_every_scale_is_drawn_alike_often(tmp_path):
     assert set(slopes) == {1, 2, 4} and min(map(slopes.count, (1, 2, 4))) > 18
 
 
-@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("scale", [1.0, 1.5])
 @pytest.mark.parametrize("trimap", KINDS)
 def test_the_centre_is_unknown_where_the_picture_is_larger_than_the_crop(tmp_path, scale, trimap):
     samples = crops(
@@ -162,11 +163,11 @@ def test_the_centre_is_unknown_where_the_picture_is_larger_than_the_crop(tmp_pat
 @pytest.mark.parametrize("augment", [{}, EVERYTHING], ids=["default", "everything"])
 def test_every_soft_pixel_is_unknown_and_known_pixels_have_their_alpha(tmp_path, augment):
     for trimap in KINDS:
-        for scale in (1.0, 1.3, 1.5, 2.0, 0.4):
+        for scale in (1.0, 1.3, 0.4):
             samples = crops(
                 tmp_path, speckled(96, 112), crop_scales=(scale,), trimap=trimap, augment=augment
             )
-            for index in range(4):
+            for index in range(3):
                 image, found, alpha = arrays(samples[0, index])
                 assert image.shape == (32, 32, 3) and found.shape == alpha.shape == (32, 32)
                 assert image.dtype == found.dtype == alpha.dtype == np.uint8
@@ -351,25 +352,20 @@ def test_a_foreground_smaller_than_the_crop_is_enlarged_with_one_warning(tmp_pat
     assert record.message.startswith(f"{tmp_path / 'train/fg/one.png'}: 45 x 20 is smaller than a")
 
 
-@pytest.mark.parametrize("value", [0, 255])
-@pytest.mark.parametrize("trimap", KINDS)
 @pytest.mark.parametrize("augment", [{}, EVERYTHING], ids=["default", "everything"])
-def test_a_matte_of_one_value_still_gives_samples(tmp_path, value, trimap, augment):
-    samples = crops(tmp_path, np.full((50, 60), value, np.uint8), trimap=trimap, augment=augment)
-    for index in range(4):
-        _, found, alpha = arrays(samples[0, index])
-        assert found.shape == alpha.shape == (32, 32)
-        if not augment:
-            assert np.all(alpha == value) and np.all(found == value)
+def test_a_matte_of_one_value_still_gives_samples(tmp_path, augment):
+    for value, trimap in itertools.product((0, 255), KINDS):
+        alpha = np.full((50, 60), value, np.uint8)
+        _, found, truth = arrays(crops(tmp_path, alpha, trimap=trimap, augment=augment)[0, 0])
+        assert found.shape == truth.shape == (32, 32)
+        assert augment or (np.all(truth == value) and np.all(found == value))
 
 
-@pytest.mark.parametrize("size", [(1, 1), (5, 9), (30, 200), (200, 30), (72, 88), (150, 160)])
+@pytest.mark.parametrize("size", [(1, 1), (5, 9), (30, 200), (150, 160)])
 def test_backgrounds_of_any_size_fill_the_sample(tmp_path, size):
-    samples = crops(
-        tmp_path, np.zeros((72, 88), np.uint8), np.full((*size, 3), FLAT, np.uint8), crop=40
-    )
-    for index in range(4):
-        assert np.all(arrays(samples[0, index])[0] == FLAT)
+    flat = np.full((*size, 3), FLAT, np.uint8)
+    samples = crops(tmp_path, np.zeros((72, 88), np.uint8), flat, crop=40)
+    assert all(np.all(arrays(samples[0, index])[0] == FLAT) for index in range(4))
 
 
 def test_a_larger_background_is_cut_from_anywhere_and_not_resized(tmp_path):
@@ -384,7 +380,7 @@ def test_a_larger_background_is_cut_from_anywhere_and_not_resized(tmp_path):
     assert len(places) > 4
 
 
-@pytest.mark.parametrize("scale", [1.0, 2.0, 4.0])
+@pytest.mark.parametrize("scale", [1.0, 4.0])
 def test_a_background_is_shown_alike_whatever_its_format_and_the_cache(tmp_path, scale):
     y, x = np.mgrid[:400, :440] / 2
     ramps = np.dstack([y, x, (x + y) / 2]).astype(np.uint8)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts import main, refusal, refused
+from tests.scripts import main, refusal
 
 
 @pytest.fixture
@@ -39,17 +39,8 @@ def test_a_split_by_composite_says_what_is_shared(where, capsys):
     [
         (("--by", "composite", "--per-foreground", 0), "0 composites for each"),
         (("--per-foreground", 3), "--per-foreground goes with --by composite"),
-        (("--dataset", "gone"), "gone"),
     ],
 )
 def test_what_cannot_be_split_is_refused(where, tmp_path, arguments, words):
     assert words in refusal("data_gen.py", *where, *arguments)
-    assert not lists(tmp_path)
-
-
-def test_a_single_foreground_ends_in_one_line_and_exit_code_2(where, tmp_path):
-    for path in (tmp_path / "mine" / "train").glob("*/[b-j].png"):
-        path.unlink()
-    line = refused(tmp_path, "data_gen.py", *where)
-    assert "at least 2 foregrounds" in line and str(tmp_path / "mine") in line
     assert not lists(tmp_path)

@@ -15,14 +15,6 @@ def lay_out(root: Path, part: str, fg: list[str], alpha: list[str], bg: list[str
     return root
 
 
-def test_pairs_are_matched_by_stem_in_order(tmp_path):
-    lay_out(tmp_path, "train", ["b.jpg", "a.png"], ["a.png", "b.png"], [])
-    first, second = foregrounds(tmp_path, "train")
-    assert (first.name, second.name) == ("a", "b")
-    assert second.fg == tmp_path / "train" / "fg" / "b.jpg"
-    assert second.alpha == tmp_path / "train" / "alpha" / "b.png"
-
-
 def test_names_in_composed_and_decomposed_form_are_one(tmp_path):
     """macOS writes the accent as a character of its own (NFD), other systems do not."""
     lay_out(tmp_path, "test", ["Ka\u0308fer.png"], ["K\u00e4fer.png"], ["e\u0301.jpg"])
@@ -38,8 +30,10 @@ def test_case_and_suffixes_left_over_are_no_obstacle_where_nothing_else_is_meant
     lay_out(tmp_path, "train", ["A.jpg", "b.png"], ["a.jpg.png", "B.png", "b.png"], [])
     assert "alpha/B.png: no file of the same name" in refused(foregrounds, tmp_path, "train")
     (tmp_path / "train" / "alpha" / "B.png").unlink()
-    pairs = {one.name: one.alpha.name for one in foregrounds(tmp_path, "train")}
-    assert pairs == {"A": "a.jpg.png", "b": "b.png"}
+    first, second = foregrounds(tmp_path, "train")
+    assert (first.name, second.name) == ("A", "b")
+    assert first.fg == tmp_path / "train" / "fg" / "A.jpg"
+    assert first.alpha == tmp_path / "train" / "alpha" / "a.jpg.png"
 
 
 def test_what_has_no_partner_is_named_with_how_many_more(tmp_path):
@@ -51,25 +45,10 @@ def test_what_has_no_partner_is_named_with_how_many_more(tmp_path):
     assert "alpha/z.png" in message and "more" not in message
 
 
-def test_missing_or_empty_folders_say_how_to_lay_out(tmp_path):
-    assert "alpha" in refused(foregrounds, tmp_path / "mine", "train")
-    lay_out(tmp_path, "test", [], [], [])
-    assert "no pictures" in refused(foregrounds, tmp_path, "test")
-    assert "no pictures" in refused(backgrounds, tmp_path, "test")
-
-
-def test_backgrounds_are_the_sets_own_or_those_of_a_folder(tmp_path):
-    lay_out(tmp_path / "set", "train", [], [], ["2.jpg", "1.jpg"])
-    lay_out(tmp_path / "other", "train", [], [], ["x.jpg"])
-    own = backgrounds(tmp_path / "set", "train")
-    assert [path.name for path in own] == ["1.jpg", "2.jpg"]
-    other = tmp_path / "other" / "train" / "bg"
-    assert backgrounds(tmp_path / "set", "train", other) == [other / "x.jpg"]
-
-
-def test_a_list_of_other_photographs_leaves_a_folder_alone_and_one_of_some_does_not(tmp_path):
+def test_backgrounds_are_the_sets_own_or_those_of_a_folder_which_a_list_of_others_leaves(tmp_path):
     root = lay_out(tmp_path / "set", "train", [], [], ["b.jpg", "a.jpg"])
     other = lay_out(tmp_path / "other", "train", [], [], ["x.jpg", "y.jpg"]) / "train" / "bg"
+    assert [path.name for path in backgrounds(root, "train")] == ["a.jpg", "b.jpg"]
     (root / "train" / "train_bg_names.txt").write_text("b.jpg\na.jpg\n")
     assert backgrounds(root, "train", other) == [other / "x.jpg", other / "y.jpg"]
     (other / "a.jpg").touch()

@@ -55,10 +55,8 @@ def test_a_window_has_the_trimap_of_the_whole(kind, seed, side):
     [
         Radii("varied", 3, 3),
         Radii("independent", 1, 6),
-        Radii("independent", 6, 1),
         Radii("distance", 4, 4),
         Radii("narrow", 1, 1),
-        Radii("narrow", 2, 2),
         Radii("narrow", 4, 4),
     ],
 )
@@ -66,7 +64,7 @@ def test_places_are_unknown_pixels_drawn_evenly(alpha, radii):
     source, rng = stored(alpha), np.random.default_rng(0)
     unknown = whole_trimap(alpha, radii) == UNKNOWN
     counts = np.zeros(alpha.shape)
-    for _ in range(12 * int(unknown.sum())):
+    for _ in range(8 * int(unknown.sum())):
         counts[unknown_place(source, radii, rng)] += 1
     assert not counts[~unknown].any()
     assert chisquare(counts[unknown]).pvalue > 1e-3
