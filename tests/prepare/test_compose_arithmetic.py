@@ -20,18 +20,12 @@ def test_composite_is_cut_off_not_rounded():
 
 
 @given(colours, arrays(np.uint8, (3, 4)), colours)
-@settings(max_examples=80)
-def test_composite_stays_between_foreground_and_background(fg, alpha, bg):
-    image = compose(fg, alpha, bg).astype(int)
-    assert np.all(image <= np.maximum(fg, bg))
-    assert np.all(image >= np.minimum(fg, bg).astype(int) - 1)  # cut off, hence one below
-
-
-@given(colours, colours)
 @settings(max_examples=40)
-def test_opaque_is_the_foreground_and_empty_the_background(fg, bg):
-    assert np.array_equal(compose(fg, np.full((3, 4), 255, np.uint8), bg), fg)
-    assert np.array_equal(compose(fg, np.zeros((3, 4), np.uint8), bg), bg)
+def test_composite_is_that_of_fractions_cut_off(fg, alpha, bg):
+    share = alpha[..., None] / 255
+    exact = share * fg + (1 - share) * bg
+    image = compose(fg, alpha, bg)
+    assert np.all((image <= exact + 1e-4) & (image > exact - 1.0001))
 
 
 def test_larger_background_is_cropped_at_the_top_left_and_not_shrunk():
@@ -48,14 +42,8 @@ def test_smaller_background_is_enlarged_by_the_larger_ratio():
     assert np.array_equal(fit_background(bg, 10, 67), large[:10])
 
 
-@given(*[st.integers(1, 40)] * 4)
-@settings(max_examples=80)
-def test_fitted_background_has_the_size_asked_for(h, w, height, width):
-    assert fit_background(np.zeros((h, w, 3), np.uint8), height, width).shape == (height, width, 3)
-
-
 @given(colours, arrays(np.uint8, (3, 4)), colours, st.floats(1, 2.4))
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_light_is_mixed_before_the_tone_curve_and_rounded(fg, alpha, bg, gamma):
     share = alpha[..., None] / 255
     light = share * (fg / 255) ** gamma + (1 - share) * (bg / 255) ** gamma
@@ -67,11 +55,3 @@ def test_light_is_mixed_before_the_tone_curve_and_rounded(fg, alpha, bg, gamma):
 @settings(max_examples=40)
 def test_light_of_what_is_known_is_exactly_one_of_the_colours(fg, alpha, bg):
     assert np.array_equal(compose_light(fg, alpha, bg, 2.2), np.where(alpha[..., None], fg, bg))
-
-
-def test_half_a_bright_strand_is_brighter_in_light_than_the_mean_of_its_colours():
-    white, black = np.full((1, 1, 3), 255, np.uint8), np.zeros((1, 1, 3), np.uint8)
-    half = np.full((1, 1), 128, np.uint8)
-    assert compose_light(white, half, black, 2.2).ravel().tolist() == [186] * 3
-    assert compose_light(black, half, white, 2.2).ravel().tolist() == [186] * 3
-    assert compose_light(white, half, black, 1.0).ravel().tolist() == [128] * 3

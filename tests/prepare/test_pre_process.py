@@ -70,10 +70,7 @@ def test_a_set_is_imported_checked_mended_and_merged(here, capsys):
     ("arguments", "words"),
     [
         (("--dataset", "gone"), "data/gone: neither train nor test is in it; put colours into"),
-        (("--dataset", "gone", "--check"), "data/gone: neither train nor test"),
-        (("--dataset", "gone", "--merged"), "data/gone"),
         (("--from", "nowhere.zip", "--kind", "distinctions-646"), "nowhere.zip"),
-        (("--from", "nowhere.zip"), "--from and --kind go together"),
         (("--kind", "pairs"), "--from and --kind go together"),
         (("--part", "train"), "--part does nothing with preparing (it goes with --from)"),
         (("--check", "--link"), "--link does nothing with --check"),
