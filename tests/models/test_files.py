@@ -74,21 +74,24 @@ def test_a_file_is_read_by_its_content_whatever_its_name(network, tmp_path):
         assert same(models.load(tmp_path / other), network)
 
 
-@pytest.mark.parametrize("name", ["half.safetensors", "half.tar"])
+@by_name
 def test_half_a_file_holds_the_same_network_in_float16(network, tmp_path, name):
-    files.save_network(tmp_path / f"whole{name[4:]}", network)
+    files.save_network(tmp_path / f"whole_{name}", network)
     files.save_network(tmp_path / name, network, half=True)
-    sizes = [(tmp_path / file).stat().st_size for file in (name, f"whole{name[4:]}")]
+    sizes = [(tmp_path / file).stat().st_size for file in (name, f"whole_{name}")]
     assert sizes[0] < 0.7 * sizes[1]
     again = models.load(tmp_path / name)
     for key, value in network.state_dict().items():
         kept = again.state_dict()[key]
         assert kept.dtype == value.dtype
         assert torch.equal(kept, value.half().to(value) if value.is_floating_point() else value)
+    network.decoder2.conv.weight.data[0, 0] = 1e5
+    line = refused(files.save_network, tmp_path / name, network, half=True)
+    assert "decoder2.conv.weight is not finite" in line and "float32" in line
 
 
 @by_name
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("value", [float("nan"), -float("inf")])
 def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(network, tmp_path, name, value):
     files.save_network(tmp_path / name, network)
     with torch.no_grad():
@@ -102,20 +105,10 @@ def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(network, tmp_p
         files.restore(files.record(network), tmp_path / name)
 
 
-def test_a_weight_too_large_for_half_precision_is_named(network, tmp_path):
-    with torch.no_grad():
-        network.decoder2.conv.weight[0, 0] = 1e5
-    with pytest.raises(InputError, match=r"decoder2\.conv\.weight is not finite.*float32"):
-        files.save_network(tmp_path / "a.tar", network, half=True)
-    files.save_network(tmp_path / "a.tar", network)
-
-
 @pytest.mark.parametrize(
     ("strange", "words"),
     [
         ({"plan": {"encoder1.1": 7}}, "encoder1.units.0.conv.weight is (2, 4, 3, 3), not (7, 4,"),
-        ({"plan": {"encoder9.1": 2}}, "no group named 'encoder9.1'"),
-        ({"structure": {"depth": 3}}, "no structure named 'depth'"),
         ({"name": "unet"}, "no network named 'unet'; there are dim"),
         ({"weights": {}}, "'encoder1.units.0.conv.weight' is missing"),
     ],

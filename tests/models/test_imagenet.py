@@ -25,73 +25,50 @@ def vgg(monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_encoder_takes_weights_and_statistics_and_ignores_the_trimap_at_first(vgg):
-    network = models.build("dim")
+def test_the_encoder_takes_weights_and_statistics_of_a_download_or_a_wrapped_file(tmp_path, vgg):
+    network, other = models.build("dim"), models.build("dim")
     load_encoder(network)
-    first = network.encoder1.units[0].conv.weight
-    assert torch.equal(first[:, :3], vgg["features.0.weight"])
-    assert not first[:, 3:].any()
-    last = network.encoder5.units[2]
+    first, last = network.encoder1.units[0], network.encoder5.units[2]
+    assert torch.equal(first.conv.weight[:, :3], vgg["features.0.weight"])
+    assert not first.conv.weight[:, 3:].any()  # the trimap is ignored at first
     assert torch.equal(last.conv.weight, vgg["features.40.weight"])
-    assert torch.equal(last.conv.bias, vgg["features.40.bias"])
     assert torch.equal(last.norm.running_var, vgg["features.41.running_var"])
     assert torch.equal(network.encoder3.units[1].norm.weight, vgg["features.18.weight"])
+    state = {f"module.{name}": value for name, value in vgg.items()}
+    torch.save({"epoch": 3, "model": state, "args": argparse.Namespace(lr=1)}, tmp_path / "a.pth")
+    load_encoder(other, str(tmp_path / "a.pth"))
+    kept = other.encoder1.state_dict()
+    assert all(torch.equal(v, kept[k]) for k, v in network.encoder1.state_dict().items())
 
 
-@pytest.mark.parametrize("convolutions", [[2, 2, 3, 3, 3], [1, 1, 1, 2, 2]])
-def test_another_width_or_depth_is_refused(convolutions):
-    structure = {"convolutions": convolutions}
-    network = models.build("dim", models.scaled_plan("dim", 1 / 32, **structure), **structure)
-    with pytest.raises(
-        InputError, match=r"network\.pretrained: ImageNet weights fit the encoder of dim"
-    ):
-        load_encoder(network)
+def test_another_width_is_refused():
+    network = models.build("dim", models.scaled_plan("dim", 1 / 32))
+    words = "network.pretrained: ImageNet weights fit the encoder of dim"
+    assert words in refused(load_encoder, network)
 
 
-@pytest.mark.parametrize(
-    "content", [b"<html>login</html>", b"", b"half"], ids=["page", "empty", "half"]
-)
-def test_a_damaged_file_in_the_cache_is_named_with_what_to_do(tmp_path, monkeypatch, content):
+def test_a_damaged_file_in_the_cache_is_named_with_what_to_do(tmp_path, monkeypatch):
     weights = torchvision.models.MobileNet_V2_Weights.IMAGENET1K_V1
     file = tmp_path / "hub" / "checkpoints" / weights.url.rsplit("/", 1)[1]
     file.parent.mkdir(parents=True)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    if content == b"half":
-        torch.save({"features.0.0.weight": torch.rand(32, 3, 3, 3)}, file)
-        content = file.read_bytes()[: file.stat().st_size // 2]
-    file.write_bytes(content)
+    torch.save({"features.0.0.weight": torch.rand(32, 3, 3, 3)}, file)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     line = refused(load_encoder, models.build("mobile_unet"))
     assert f"network.pretrained: {file}: damaged" in line and "remove it and run again" in line
-
-
-def test_a_file_is_unwrapped_as_that_of_any_network_is(tmp_path, vgg):
-    network, other = models.build("dim"), models.build("dim")
-    state = {f"module.{name}": value for name, value in vgg.items()}
-    torch.save({"epoch": 3, "model": state, "args": argparse.Namespace(lr=1)}, tmp_path / "a.pth")
-    load_encoder(network, str(tmp_path / "a.pth"))
-    load_encoder(other)
-    kept = other.state_dict()
-    assert all(
-        torch.equal(value, kept[k])
-        for k, value in network.encoder1.state_dict(prefix="encoder1.").items()
-    )
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (None, "gone.pth: no such file; give its path, or imagenet"),
-        (b"nothing", "truncated, or no checkpoint"),
         ({"features.0.0.weight": torch.zeros(32, 3, 3, 3)}, "holds no features.0.1."),
         ({"features.0.0.weight": torch.zeros(3, 3, 3, 3)}, "is (3, 3, 3, 3), not (32, 6, 3, 3)"),
-        ({"epoch": 3}, "no weights"),
     ],
 )
 def test_a_file_that_does_not_fit_is_named(tmp_path, content, words):
     path = tmp_path / "gone.pth"
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    elif content:
+    if content:
         torch.save(content, path)
     line = refused(load_encoder, models.build("mobile_unet"), str(path))
     assert line.startswith("network.pretrained: ") and words in line and path.name in line

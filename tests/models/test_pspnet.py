@@ -9,7 +9,6 @@ from models.files.imagenet import load_encoder
 from models.network import Stages
 from tests.models.small import SHALLOW, small
 from tests.silencing import picture
-from utils.networks.cost import macs
 from utils.prune import cut
 
 IMAGE = picture()[:1]
@@ -58,10 +57,6 @@ def test_a_picture_too_small_and_a_batch_too_small_are_refused_in_one_line():
 def test_deployment_drops_the_auxiliary_head():
     folded = small("pspnet").folded()
     assert folded.auxiliary is None and "auxiliary" not in folded.plan
-    with torch.device("meta"):
-        network = models.build("pspnet")
-    assert sum(value.numel() for value in network.parameters()) == 49_081_578
-    assert macs(network, 473, 473) == pytest.approx(161.64e9, rel=1e-4)
 
 
 def test_the_encoder_starts_from_semsegs_backbone(tmp_path):
@@ -71,20 +66,11 @@ def test_the_encoder_starts_from_semsegs_backbone(tmp_path):
         theirs: torch.rand_like(network.state_dict()[ours])
         for ours, theirs in network.encoder().entries.items()
     }
-    published = {"conv3.weight", "bn1.running_var", "layer1.0.conv1.weight"}
-    published |= {"layer2.1.bn3.weight", "layer4.0.downsample.0.weight"}
-    assert published <= backbone.keys()
     torch.save(backbone | {"fc.bias": torch.zeros(3)}, tmp_path / "resnet50_v2.pth")
     load_encoder(network, str(tmp_path / "resnet50_v2.pth"))
     assert torch.equal(network.layer0[2].conv.weight, backbone["conv3.weight"])
-    last = network.layer2[1].expand
-    assert torch.equal(last.norm.weight, backbone["layer2.1.bn3.weight"])
-    assert torch.equal(
-        network.layer4[0].shortcut.conv.weight, backbone["layer4.0.downsample.0.weight"]
-    )
-
-
-def test_torchvision_has_no_backbone_for_it():
-    network = models.build("pspnet", **SHALLOW["pspnet"])
+    assert torch.equal(network.layer2[1].expand.norm.weight, backbone["layer2.1.bn3.weight"])
+    shortcut = network.layer4[0].shortcut.conv.weight
+    assert torch.equal(shortcut, backbone["layer4.0.downsample.0.weight"])
     with pytest.raises(InputError, match=r"torchvision has no weights of a ResNet .*v2"):
         load_encoder(network)

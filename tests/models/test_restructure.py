@@ -71,17 +71,6 @@ def test_what_takes_away_or_changes_a_layer_is_refused(reader):
         restructured(reader, gues=True)
 
 
-def test_index_blocks_do_not_become_those_of_another_kind():
-    plan = models.scaled_plan("indexnet", 1 / 16, index="holistic")
-    holistic = models.build("indexnet", plan, index="holistic")
-    for kind in ("m2o", "o2o"):
-        with pytest.raises(InputError, match=r"leaves out the group index0, .* only add"):
-            restructured(holistic, index=kind)
-    plan = models.scaled_plan("indexnet", 1 / 16)
-    with pytest.raises(InputError, match=r"makes another index0\.branches\.0\.0\.conv\.weight"):
-        restructured(models.build("indexnet", plan), index="o2o")
-
-
 def test_a_training_starts_with_a_refinement_from_a_file_that_has_none(tmp_path):
     torch.manual_seed(0)
     plan = models.scaled_plan("dim_vgg", 1 / 32, refine=False)
@@ -99,14 +88,3 @@ def test_a_training_starts_with_a_refinement_from_a_file_that_has_none(tmp_path)
     )
     line = refused(new_network, configs.load(None, [*words, "network.name=dim"]), False)
     assert "stage1.tar holds a dim_vgg, not a dim" in line
-
-
-def test_mobile_unet_learns_to_read_carried_colours_from_a_network_that_does_not():
-    torch.manual_seed(0)
-    plan = models.scaled_plan("mobile_unet", 1 / 8)
-    plain = models.build("mobile_unet", plan).eval()
-    guessing = restructured(plain, guess=True).eval()
-    image, trimap = torch.rand(1, 3, 40, 33), torch.randint(0, 3, (1, 1, 40, 33)) / 2
-    with torch.no_grad():
-        torch.testing.assert_close(guessing(image, trimap), plain(image, trimap))
-    assert guessing.detail.conv.weight.shape[1] == plain.detail.conv.weight.shape[1] + 7
