@@ -196,17 +196,12 @@ def test_a_folded_network_is_built_again_and_can_still_be_cut(name):
     assert cut(folded, {group: [0, 2]})(picture()).shape == folded(picture()).shape
 
 
-def test_an_auxiliary_head_is_cut_along_and_dropped_by_deployment():
-    network = toy("Auxiliary")
-    small = cut(network, {"a": [0, 3], "aside": [1]})
+def test_a_cut_leaves_no_spectral_norm_and_cuts_an_auxiliary_head_which_deployment_drops():
+    small = cut(toy("Spectral"), {"a": [0, 3]})
+    assert small.structure == {"spectral": False} and type(small.a.conv.weight) is nn.Parameter
+    small = cut(toy("Auxiliary"), {"a": [0, 3], "aside": [1]})
     assert small.auxiliary.conv.weight.shape[:2] == (1, 2)
     assert small.folded().auxiliary is None
-
-
-def test_a_cut_spectral_norm_leaves_the_plain_weight_of_the_whole():
-    small = cut(toy("Spectral"), {"a": [0, 3]})
-    assert small.structure == {"spectral": False}
-    assert type(small.a.conv.weight) is nn.Parameter
 
 
 def test_a_layer_that_declares_no_axes_is_an_error_and_not_left_at_random():

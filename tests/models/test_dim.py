@@ -13,17 +13,16 @@ from models import Network
 from models.channels import Scale
 from tests import scripts
 from tests.inference import CPU, noisy_picture, whole
-from tests.models.small import small, small_plan
+from tests.models.small import small
 from tests.silencing import picture
 from utils.cli.arguments import CONFIGS
 from utils.config import load
 from utils.infer.inference import Inference
-from utils.prune import gates, open_gates
+from utils.prune import gates
 from utils.tasks.matting import MattingBatch
 from utils.train.objective import Objective
 
 NAME = "dim_vgg"
-PLAN = small_plan(NAME)
 
 
 def test_half_precision_does_not_make_neighbours_equal_before_pooling():
@@ -48,16 +47,6 @@ def test_half_precision_does_not_make_neighbours_equal_before_pooling():
     assert ties(pre) < ties(naive) / 10
 
 
-def test_scales_fold_into_plain_layers():
-    network = small(NAME, gates=True)
-    assert any(isinstance(module, Scale) for module in network.modules())
-    folded = network.folded()
-    assert not any(isinstance(module, Scale) for module in folded.modules())
-    assert folded.state_dict().keys() == small(NAME).state_dict().keys()
-    open_gates(network)
-    assert all((g.scale == 0.5).all() for members in gates(network).values() for g in members)
-
-
 def test_each_level_is_one_group_with_gates_in_encoder_and_decoder():
     members = gates(small(NAME, gates=True))
     parts = {group: [gate.part for gate in found] for group, found in members.items()}
@@ -65,12 +54,16 @@ def test_each_level_is_one_group_with_gates_in_encoder_and_decoder():
     assert {group for group, of in parts.items() if of == ["encoder", "decoder"]} == {*levels}
 
 
-def test_a_new_refinement_changes_nothing_yet():
+def with_and_without_refinement() -> tuple[Network, Network]:
     torch.manual_seed(0)
-    network = models.build(NAME, PLAN)
+    network = models.build(NAME, models.scaled_plan(NAME, 1 / 16))
     coarse = models.build(NAME, models.scaled_plan(NAME, 1 / 16, refine=False), refine=False)
-    kept = {k: v for k, v in network.state_dict().items() if k in coarse.state_dict()}
-    coarse.load_state_dict(kept)
+    coarse.load_state_dict({k: network.state_dict()[k] for k in coarse.state_dict()})
+    return network, coarse
+
+
+def test_a_new_refinement_changes_nothing_yet():
+    network, coarse = with_and_without_refinement()
     inputs = torch.rand(1, 3, 40, 70), torch.full((1, 1, 40, 70), 128 / 255)
     with torch.no_grad():
         assert torch.equal(network(*inputs), coarse(*inputs))
@@ -181,29 +174,9 @@ def test_the_pruned_network_is_half_as_wide_and_has_no_scales(place):
     assert cut.plan == student.plan
 
 
-def test_the_configs_hold_the_recipe_of_the_release():
-    loops = [load(CONFIGS / f"{stage}.yaml") for stage in STAGES]
-    for config in loops:
-        train = config.train
-        assert (train.optimizer, train.lr, train.batch_size, train.epochs) == ("adam", 1e-5, 1, 12)
-        assert (train.schedule, train.decay, train.clip) == ("step", 0.1, None)
-        assert round(train.milestones[0] * train.epochs) == 10
-    weights = [
-        (c.loss.alpha, c.loss.composition, c.loss.coarse_alpha, c.loss.coarse_composition)
-        for c in loops
-    ]
-    assert weights == [(1, 0, 0, 0), (0.5, 0.5, 0, 0), (1, 0, 0, 0), (1, 0, 0.5, 0.5)]
-
-
 def test_stage_3_adds_the_loss_of_stage_1_before_the_refinement_to_that_of_stage_2_after_it():
-    torch.manual_seed(0)
-    network = models.build("dim_vgg", models.scaled_plan("dim_vgg", 1 / 16))
-    torch.nn.init.kaiming_normal_(network.refined.weight)
-    plan = models.scaled_plan("dim_vgg", 1 / 16, refine=False)
-    coarse = models.build("dim_vgg", plan, refine=False)
-    coarse.load_state_dict(
-        {name: value for name, value in network.state_dict().items() if name in coarse.state_dict()}
-    )
+    network, coarse = with_and_without_refinement()
+    nn.init.kaiming_normal_(network.refined.weight)
     foreground, background = torch.rand(2, 2, 3, 64, 96)
     alpha, unknown = torch.rand(2, 1, 64, 96), torch.rand(2, 1, 64, 96) < 0.4
     image = alpha * foreground + (1 - alpha) * background

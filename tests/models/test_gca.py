@@ -3,7 +3,6 @@
 import itertools
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -14,8 +13,6 @@ from models.layers.attention import GuidedAttention, attend
 from tests.models.small import small, small_plan
 from tests.scripts import main
 from utils.cli.arguments import CONFIGS
-from utils.images.reading import read_alpha
-from utils.images.writing import write_image
 from utils.prune import open_gates
 
 PLAN = small_plan("gca")
@@ -30,15 +27,12 @@ def test_no_norm_inside_attention_is_a_gate():
     assert (network.conv1.norm.weight == 0.5).all()
 
 
-def test_spectral_norms_hold_as_many_numbers_as_published():
-    vectors = [b for name, b in models.build("gca").named_buffers() if name.endswith((".u", ".v"))]
-    assert sum(vector.numel() for vector in vectors) == 104_615
-
-
 def test_a_training_step_moves_the_vectors_of_a_spectral_norm_and_evaluation_does_not():
     torch.manual_seed(0)
     network = models.build("gca", PLAN)
     conv = network.layer3[0].first.conv
+    vectors = [b for name, b in models.build("gca").named_buffers() if name.endswith((".u", ".v"))]
+    assert sum(vector.numel() for vector in vectors) == 104_615  # as published
     norm, weight = conv.parametrizations.weight[0], conv.parametrizations.weight.original
     weight.data = torch.randn_like(weight)
     vectors = norm.u.clone(), norm.v.clone()
@@ -79,12 +73,6 @@ def test_its_configs_train_prune_and_test_it(data, tmp_path, monkeypatch):
     assert teacher.structure == student.structure == {"spectral": True}
     assert cut.structure == {"spectral": False} and cut.plan == student.plan
     assert sum(cut.plan.values()) < 0.6 * sum(teacher.plan.values())
-
-    write_image("image/a.png", np.full((33, 40, 3), 90, np.uint8))
-    write_image("trimap/a.png", np.repeat(np.uint8([0, 128, 255, 128]), 10)[None].repeat(33, 0))
-    main("test.py", *prune, "--image", "image", "--trimap", "trimap", "--out", "out", "device=cpu")
-    for name in ("teacher", "pruned"):
-        assert read_alpha(next(Path("out", name).iterdir())).shape == (33, 40)
 
 
 # --- attention ------------------------------------------------------------------------------------
@@ -147,6 +135,9 @@ def test_it_is_the_definition_where_none_some_and_all_is_unknown():
     assert 0 < unknown[1].mean() < 0.5
     expected = torch.stack([plain(*one) for one in zip(features, values, unknown, strict=True)])
     torch.testing.assert_close(attend(features, values, unknown), expected)
+    smallest = maps(2, 2, 1)
+    expected = plain(*(one[0] for one in smallest))
+    torch.testing.assert_close(attend(*smallest)[0], expected)
 
 
 def test_keys_shorter_than_the_floor_are_not_made_longer():
@@ -158,7 +149,7 @@ def test_keys_shorter_than_the_floor_are_not_made_longer():
     )
 
 
-@pytest.mark.parametrize("chunk", [1, 3 * 5 * 4 * 5 * 2, 10**9], ids=["rows", "two rows", "all"])
+@pytest.mark.parametrize("chunk", [1, 3 * 5 * 4 * 5 * 2], ids=["rows", "two rows"])
 def test_chunks_change_neither_result_nor_gradient(chunk):
     features, values, unknown = maps()
     features.requires_grad_()
@@ -169,12 +160,6 @@ def test_chunks_change_neither_result_nor_gradient(chunk):
         gradients.append(torch.autograd.grad(outputs[-1].square().sum(), (features, values)))
     torch.testing.assert_close(*outputs)
     torch.testing.assert_close(*gradients)
-
-
-def test_the_smallest_picture_has_two_places_a_side():
-    features, values, unknown = maps(2, 2, 1)
-    expected = plain(features[0], values[0], unknown[0])
-    torch.testing.assert_close(attend(features, values, unknown)[0], expected)
 
 
 def test_where_nothing_stands_out_all_places_are_averaged():

@@ -18,8 +18,8 @@ torchvision = pytest.importorskip("torchvision")
 def vgg(monkeypatch):
     """torchvision's own loading code over a state dict made here instead of a download."""
     torch.manual_seed(0)
-    state = torchvision.models.vgg16_bn(num_classes=1).features.state_dict()
-    state = {f"features.{key}": torch.rand_like(value.float()) for key, value in state.items()}
+    features = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["D"], True)
+    state = {f"features.{k}": torch.rand_like(v.float()) for k, v in features.state_dict().items()}
     monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", lambda url, **_: state)
     return state
 

@@ -8,14 +8,10 @@ from torch import Tensor, nn
 
 import models
 from models.channels import Channels
-from models.files import saving as files
 from models.files.imagenet import load_encoder
 from models.layers.index_blocks import KINDS, IndexBlock
-from tests.models.small import small, small_plan
-from tests.refusals import refused
+from tests.models.small import small
 from tests.silencing import randomised
-from utils import config as configs
-from utils.networks.loading import new_network
 from utils.prune import gates, scores, select
 
 SHAPE = (2, 3, 4, 6)
@@ -79,13 +75,6 @@ def test_a_block_weighs_the_pixels_of_each_window(index, nonlinear, context):
     assert got[0].std() > 0.01 and got[1].std() > 0.01
 
 
-def test_no_norm_inside_is_a_gate():
-    for index in KINDS:
-        norms = [m for m in block(index, True, True).modules() if hasattr(m, "gate")]
-        assert len(norms) == (1 if index == "holistic" else 4)
-        assert not any(norm.gate for norm in norms)
-
-
 def test_a_narrow_index_block_has_the_channels_of_its_map():
     network = models.build("indexnet", {"layer3": 5, "layer6": 7})
     for k, width in ((3, 5), (6, 7)):
@@ -96,6 +85,10 @@ def test_a_narrow_index_block_has_the_channels_of_its_map():
 
 
 def test_index_blocks_do_not_vote_and_a_group_without_a_vote_stays_whole():
+    for index in KINDS:
+        norms = [m for m in block(index, True, True).modules() if hasattr(m, "gate")]
+        assert len(norms) == (1 if index == "holistic" else 4)
+        assert not any(norm.gate for norm in norms)
     network = small("indexnet", index="holistic")
     voted = gates(network)
     assert {f"index{k}" for k in (0, 2, 3, 4, 6)} == network.plan.keys() - voted.keys()
@@ -131,11 +124,3 @@ def test_the_encoder_is_torchvisions_but_for_borders_and_pooling(tmp_path):
         # All but layer1 pad before they expand, which a border sees.
         assert torch.allclose(ours, expected, rtol=1e-4) == (k == 1)
         first += len(layer)
-
-
-def test_a_checkpoint_of_another_index_kind_than_the_config_asks_for_is_refused(tmp_path):
-    files.save_network(tmp_path / "m2o.tar", models.build("indexnet", small_plan("indexnet")))
-    start = f"network.start={tmp_path / 'm2o.tar'}"
-    other = configs.load(None, [start, "network.structure.index=o2o"])
-    assert "network.structure" in refused(new_network, other, False)
-    assert new_network(configs.load(None, [start]), resume=False).structure["index"] == "m2o"

@@ -3,7 +3,6 @@
 import itertools
 import json
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,8 +12,8 @@ import models
 from models.network import Network, pad_to_multiple
 from models.registry import NETWORKS
 from tests.models.small import MATTING, SHALLOW, small, small_plan
-from tests.oracles.write import main, sample
-from tests.reference import SHARED, SMALL, fill, needs_shared
+from tests.oracles.write import sample
+from tests.reference import SHARED, SMALL, fill
 from tests.refusals import refused
 from tests.silencing import check_cut, picture
 from utils.networks.cost import macs, parameters
@@ -78,12 +77,10 @@ CUTS = [
     ("gca", {}, ALL),  # under spectral norm
     *(("indexnet", {}, group) for group in [*small_plan("indexnet"), ALL]),
     # Of the others each group that says more than all together.
-    *(("indexnet", O2O, group) for group in ("layer0", ALL)),
-    *(("indexnet", HOLISTIC, group) for group in ("index0", "decoder1", ALL)),
-    *(("indexnet", UNET, group) for group in ("layer6", ALL)),
-    *(("indexnet", UNPOOL, group) for group in ("decoder6", ALL)),
-    *(("indexnet", one, ALL) for one in ({"nonlinear": False}, O2O | LINEAR, HOLISTIC | LINEAR)),
-    ("indexnet", {"aspp": False}, ALL),
+    *(("indexnet", one, ALL) for one in (O2O, HOLISTIC, UNET, UNPOOL, O2O | LINEAR)),
+    ("indexnet", HOLISTIC | LINEAR | {"aspp": False}, ALL),
+    *(("indexnet", HOLISTIC, group) for group in ("index0", "decoder1")),
+    *(("indexnet", O2O, "layer0"), ("indexnet", UNET, "layer6"), ("indexnet", UNPOOL, "decoder6")),
     *(("mobile_unet", {}, group) for group in [*small_plan("mobile_unet"), ALL]),
     ("mobile_unet", {"guess": True}, "layer0"),
     *(("pspnet", {}, group) for group in [*small_plan("pspnet"), ALL] if group != "auxiliary"),
@@ -118,7 +115,7 @@ def test_folded_computes_the_same_with_plain_layers(name, structure, norms):
 
 # --- any size, any type ---------------------------------------------------------------------------
 
-SIZES = [(1, 1), (16, 48), (31, 33), (64, 32), (40, 129)]  # 16: half of the stride
+SIZES = [(1, 1), (16, 48), (31, 33), (40, 129)]  # 16: half of the stride
 
 
 @pytest.mark.parametrize(
@@ -257,29 +254,18 @@ def test_every_group_has_a_gate_and_a_part(name):
 IMPOSSIBLE = [
     ("unet", None, {}, "no network named 'unet'; there are dim"),
     ("dim", {"encoder1.3": 4}, {}, "no group named 'encoder1.3'"),
-    *(("dim", {"encoder1.1": w}, {}, f"encoder1.1 has width {w}") for w in (0, 4.0)),
-    ("dim", None, {"convolutions": [2, 2, 3, 3]}, "give 5 whole numbers from 1"),
     ("dim", None, {"convolutions": [0, 2, 3, 3, 3]}, "give 5 whole numbers from 1"),
-    ("dim", None, {"convolutions": 5}, "convolutions is 5; give 5 whole numbers"),
     ("dim", None, {"folded": 5}, "folded is 5; give true or false"),
     ("dim", None, {"depth": 3}, "no structure named 'depth'; it has convolutions"),
     ("dim_vgg", {"decoder4": 8}, {}, "plan: no group named 'decoder4'; there are encoder1.1"),
     ("dim_vgg", {"refinement.1": 8}, {"refine": False}, "no group named 'refinement.1'"),
-    ("dim_vgg", None, {"wide": "yes"}, "dim_vgg: wide is 'yes'; give true or false"),
-    ("gca", {"decoder5": 4}, {}, "no group named 'decoder5'"),
-    ("gca", None, {"spectral": "no"}, "spectral is 'no'; give true or false"),
-    ("indexnet", {"decoder1": 24}, {}, "plan: no group named 'decoder1'; there are layer0, "),
     ("indexnet", None, {"decoder": "bilinear"}, "decoder is 'bilinear'; give one of indexed, un"),
     ("indexnet", None, {"index": "o2m"}, "index is 'o2m'; give one of m2o, o2o, holistic"),
     ("indexnet", None, O2O | UNET, "index is 'o2o', but decoder unet has no index blocks; leave"),
     ("indexnet", None, {"context": False} | UNPOOL, "context is False, but decoder unpool has no"),
-    ("indexnet", None, {"nonlinear": "no"}, "nonlinear is 'no'; give true or false"),
-    ("indexnet", None, {"aspp": None}, "aspp is None; give true or false"),
-    *(("mobile_unet", None, {"decoder": v}, "give a number above 0") for v in (0, True, "wide")),
-    ("mobile_unet", None, {"guess": 1}, "guess is 1; give true or false"),
+    *(("mobile_unet", None, {"decoder": v}, "give a number above 0") for v in (0, True)),
     *(("pspnet", None, {"classes": v}, "give a whole number from 2 to 255") for v in (1, True)),
     ("pspnet", None, {"blocks": [3, 4, 6]}, "blocks is [3, 4, 6]; give 4 whole numbers"),
-    ("pspnet", None, {"auxiliary": 1}, "auxiliary is 1; give true or false"),
 ]
 
 
@@ -296,29 +282,3 @@ def test_plan_and_structure_are_plain_data_that_make_the_network_again():
         assert (again.plan, again.structure) == (network.plan, network.structure)
         assert structure.items() >= SHALLOW.get(name, {}).items()
         again.load_state_dict(network.state_dict())
-
-
-# --- the small oracles ----------------------------------------------------------------------------
-
-
-@needs_shared
-def test_the_small_oracles_are_up_to_date(tmp_path):
-    main([str(SHARED / "oracles"), "--out", str(tmp_path)])
-    files = {path.name for path in tmp_path.iterdir()}
-    assert files == {path.name for path in SMALL.iterdir() if path.is_file()} - {"write.py"}
-    for path in tmp_path.iterdir():
-        kept = SMALL / path.name
-        if path.suffix == ".npz":  # its bytes depend on the version of zlib
-            with np.load(path) as new, np.load(kept) as old:
-                assert new.files == old.files
-                assert all((new[name] == old[name]).all() for name in new.files)
-        elif path.suffix == ".png":
-            assert (cv2.imread(str(path)) == cv2.imread(str(kept))).all()
-        elif path.suffix == ".json":
-            assert json.loads(path.read_text()) == json.loads(kept.read_text())
-        else:
-            assert path.read_text() == kept.read_text()
-
-
-def test_no_small_oracle_is_large():
-    assert sum(path.stat().st_size for path in SMALL.iterdir() if path.is_file()) < 150_000
