@@ -2,7 +2,9 @@
 
 import functools
 import os
+import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import utils.render
 from tests import scripts
 from tests.scripts import REPOSITORY
 from tests.sets import write_set
+from tests.sources import fg, pack, write_pairs
 
 TOY = (
     "device=cpu network.pretrained=null train.precision=float32 data.workers=0 data.crop=32 "
@@ -21,17 +24,34 @@ TOY = (
     "train_pruned.batch_size=4 train.picture_every=999"
 )
 # In place of Python: leaves its arguments, waits until they were run, and ends as they did.
-STUB = """#!/bin/sh
+STUB = f"""#!/bin/sh
+case $1 in benchmarks/*) exec {sys.executable} "$@" ;; esac
 printf '%s\\0' "$@" > call.part && mv call.part call
 read code < answer
 exit $code
 """
 
 
-def walk(name: str) -> None:
-    """Run `runs/NAME.sh` in the working folder, each of its Python commands in this process."""
-    environment = os.environ | {"PYTHON": "./python", "OPTIONS": TOY}
-    shell = subprocess.Popen(["bash", f"runs/{name}.sh"], env=environment)
+@pytest.fixture
+def repository(tmp_path, monkeypatch) -> Path:
+    """A working folder that has the repository's files and a Python for `walk`."""
+    monkeypatch.chdir(tmp_path)
+    for path in REPOSITORY.iterdir():
+        if path.name not in (".git", "data", "result"):
+            Path(path.name).symlink_to(path)
+    Path("python").write_text(STUB)
+    Path("python").chmod(0o755)
+    Path("result").mkdir()
+    os.mkfifo("answer")
+    return tmp_path
+
+
+def walk(name: str, **variables: str) -> str:
+    """Run `runs/NAME.sh` in the working folder, each script in this process; what it prints."""
+    environment = os.environ | {"PYTHON": "./python", "OPTIONS": TOY} | variables
+    shell = subprocess.Popen(
+        ["bash", f"runs/{name}.sh"], env=environment, stdout=subprocess.PIPE, text=True
+    )
     while shell.poll() is None:
         if not Path("call").exists():
             time.sleep(0.01)
@@ -48,16 +68,11 @@ def walk(name: str) -> None:
         finally:
             Path("answer").write_text(f"{code}\n")
     assert shell.returncode == 0
+    return shell.stdout.read()
 
 
 @pytest.mark.slow
-def test_every_shipped_network_is_made_by_its_script(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in ("configs", "pretrained", "runs"):
-        Path(name).symlink_to(REPOSITORY / name)
-    Path("python").write_text(STUB)
-    Path("python").chmod(0o755)
-    os.mkfifo("answer")
+def test_every_shipped_network_is_made_by_its_script(repository, monkeypatch):
     sizes = {"foregrounds": (2, 1), "backgrounds": (1, 1), "size": 64, "progress": False}
     small = functools.partial(utils.render.render, **sizes)
     monkeypatch.setattr(scripts.load("pre_process.py"), "render", small)
@@ -70,3 +85,20 @@ def test_every_shipped_network_is_made_by_its_script(tmp_path, monkeypatch):
         shipped = models.load(f"pretrained/{name}.safetensors")
         assert made.name == shipped.name and made.structure == shipped.structure
         assert made.plan.keys() == shipped.plan.keys()
+
+
+def test_composition_1k_is_prepared_its_hours_told_and_its_table_begun(repository, capsys):
+    for part in ("Training", "Test"):
+        write_pairs(Path(f"adobe/Combined_Dataset/{part}_set"))
+    for name in ("coco", "voc/VOCdevkit/VOC2008/JPEGImages"):
+        fg(Path(name) / "bg.jpg")
+    for folder, name in (
+        ("adobe", "Adobe_Deep_Matting_Dataset.zip"),
+        ("coco", "train2014.zip"),
+        ("voc", "VOCtrainval_14-Jul-2008.tar"),
+    ):
+        pack(Path(folder), name)
+    printed = walk("composition_1k", STEPS="--toy", TABLE="--list")
+    assert re.search(r"about \d+ hours, from [\d.]+ samples a second", printed)
+    assert "SPKD / SPKD" in capsys.readouterr().out
+    assert len(list(Path("data/Composition-1k/test/composed/image").iterdir())) == 3 * 20
