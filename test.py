@@ -45,11 +45,9 @@ from utils.config.options import Config
 from utils.disk.files import require_folder, require_target
 from utils.images.layouts import LAYOUTS
 from utils.infer.options import INFERENCE, add_inference, given_inference
-from utils.score.output_folder import require_scores
-from utils.score.saved_test import run_saved
-from utils.score.scores import METRICS, REGIONS, Scores, full_label, remarks, summary
-from utils.score.scoring import Scoring, default_workers
-from utils.score.sets import Sets, default_out, find_sets
+from utils.score.scores import METRICS, REGIONS, full_label, summary
+from utils.score.scoring import Scoring, run_saved
+from utils.score.sets import Folders, default_out, find_sets
 
 if TYPE_CHECKING:  # PyTorch is imported for networks alone: each scoring process imports this file
     from models import Network
@@ -63,7 +61,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
     require_target("--json", args.json)
     require_folder("--out", args.out)
-    require_scores(args.json)
     config = load(args.config, args.overrides)
     results, text = (_test_saved if args.pred else _test_networks)(args, config)
     print(text)
@@ -73,12 +70,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _test_saved(args: argparse.Namespace, config: Config) -> Results:
     label = args.pred.resolve().name  # "." has no name
-    sets, scoring = _sets_and_scoring(args, config)
+    sets, scoring = find_sets(config, _folders(args)), _scoring(args)
     results = [
         run_saved(pictures, full_label(label, key), args.out, scoring, key)
         for key, pictures in sets.items()
     ]
-    return results, _table(results)
+    return results, summary(results)
 
 
 def _test_networks(args: argparse.Namespace, config: Config) -> Results:
@@ -97,36 +94,35 @@ def _test_networks(args: argparse.Namespace, config: Config) -> Results:
 def _matte(args: argparse.Namespace, config: Config, networks: dict[str, "Network"]) -> Results:
     from utils.infer.inference import Inference
     from utils.networks.device import choose
-    from utils.score.matting_test import run_networks
+    from utils.score.matting import run_networks
 
     if args.label:
         raise InputError("--label: is for segmentation; give --image and --trimap")
-    sets, scoring = _sets_and_scoring(args, config)
+    folders = _folders(args)
+    sets = find_sets(config, folders)
     scored = {key: pictures for key, pictures in sets.items() if pictures[0].alpha}
     if not scored:
         refuse_given(args, OF_SCORES, "test.py", "pictures without truth")
-    folders = (args.image, args.alpha, args.trimap, args.set)
-    out = args.out or default_out(config, *folders, named=bool(args.network))
+    out = args.out or default_out(config, folders, named=bool(args.network))
     inference = Inference(**given_inference(args))
-    results = run_networks(networks, sets, choose(config.device), inference, out, scoring)
+    results = run_networks(networks, sets, choose(config.device), inference, out, _scoring(args))
     if not results:
         places = ", ".join(str(out / name) for name in networks)
         count = len(networks) * sum(map(len, sets.values()))
         return results, f"Wrote {count} mattes to {places} (no ground truth, so no scores)."
     sheets = ", ".join(f"{full_label('sheet', key)}.png" for key in scored)
-    return results, f"mattes, scores and {sheets} are in {out}\n{_table(results)}"
+    return results, f"mattes, scores and {sheets} are in {out}\n{summary(results)}"
 
 
 def _label(args: argparse.Namespace, config: Config, networks: dict[str, "Network"]) -> Results:
     from utils.networks.device import choose
-    from utils.score.label_scores import summary_by_class
-    from utils.score.segmentation_test import pictures_to_label, run_networks
+    from utils.score.segmentation import pictures_to_label, run_networks, summary_by_class
 
     refuse_given(args, (*OF_MATTING, *INFERENCE), "test.py", "segmentation")
     if args.label:
         refuse_given(args, OF_SCORES, "test.py", "--label")
     pictures, classes = pictures_to_label(config, networks, args.label)
-    out = args.out or default_out(config, whole=args.label, named=bool(args.network))
+    out = args.out or default_out(config, Folders(whole=args.label), named=bool(args.network))
     results = run_networks(networks, pictures, classes, choose(config.device), out)
     if not results:
         count = len(networks) * len(pictures)
@@ -134,31 +130,23 @@ def _label(args: argparse.Namespace, config: Config, networks: dict[str, "Networ
     return results, f"label maps, scores and sheet.png are in {out}\n{summary_by_class(results)}"
 
 
-def _sets_and_scoring(args: argparse.Namespace, config: Config) -> tuple[Sets, Scoring]:
-    region = args.region or "unknown"
-    folders = (args.image, args.alpha, args.trimap, args.pred, args.set)
-    sets = find_sets(config, *folders, args.layout, args.trimap_radius, region)
+def _folders(args: argparse.Namespace) -> Folders:
+    places = (args.image, args.alpha, args.trimap, args.pred, args.set)
+    return Folders(*places, args.layout, args.trimap_radius, args.region or "unknown")
+
+
+def _scoring(args: argparse.Namespace) -> Scoring:
     if args.float:
         print("float mattes are scored as they are, not rounded to 8 bits")
-    workers = default_workers(sets) if args.workers is None else args.workers
-    scoring = Scoring(workers, bool(args.float), bool(args.resume), args.worst or "SAD", region)
-    return sets, scoring
-
-
-def _table(results: Sequence[Scores]) -> str:
-    return "\n".join([*remarks(results), summary(results)])
+    flags = bool(args.float), bool(args.resume)
+    return Scoring(args.workers, *flags, args.worst or "SAD", args.region or "unknown")
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = arguments.parser(__doc__)
     arguments.add_arguments(parser, "train_SPKD.yaml")
-    parser.add_argument(
-        "--network",
-        type=os.path.expanduser,
-        action="append",
-        metavar="NAME_OR_FILE",
-        help="repeatable",
-    )
+    add, path, expand = parser.add_argument, arguments.path, os.path.expanduser
+    add("--network", type=expand, action="append", metavar="NAME_OR_FILE", help="repeatable")
     for name, words in (
         ("pred", "saved mattes, without a network"),
         ("image", "images of your test set"),
@@ -168,35 +156,20 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         ("set", "a test set as it is distributed"),
         ("out", "folder of the results"),
     ):
-        parser.add_argument(f"--{name}", type=arguments.path, metavar="DIR", help=words)
-    parser.add_argument("--layout", choices=LAYOUTS, help="of --set (recognised)")
-    parser.add_argument(
-        "--trimap-radius",
-        type=int,
-        metavar="N",
-        help="make trimaps from the truth: unknown is all within N pixels of a change (20 for sets "
-        "without trimaps)",
-    )
-    parser.add_argument(
-        "--region", choices=REGIONS, help="score the unknown region or all of the picture (unknown)"
-    )
-    parser.add_argument(
-        "--json", type=arguments.path, metavar="FILE", help="write the last network's scores"
-    )
-    parser.add_argument(
-        "--workers",
-        type=at_most("--workers", 1024),
-        metavar="N",
-        help="processes that score; 0 scores in this one (one a core, 0 for a few images)",
-    )
-    for name, words in (
-        ("float", "score float mattes without rounding to 8 bits"),
-        ("resume", "keep the mattes that are in --out"),
-    ):
-        parser.add_argument(f"--{name}", action="store_true", default=None, help=words)
-    parser.add_argument(
-        "--worst", choices=METRICS, help="metric of the sheet of worst images (SAD)"
-    )
+        add(f"--{name}", type=path, metavar="DIR", help=words)
+    add("--layout", choices=LAYOUTS, help="of --set (recognised)")
+    radius = "make trimaps from the truth: unknown is all within N pixels of a change (20 for sets "
+    add("--trimap-radius", type=int, metavar="N", help=radius + "without trimaps)")
+    region = "score the unknown region or all of the picture (unknown)"
+    add("--region", choices=REGIONS, help=region)
+    add("--json", type=path, metavar="FILE", help="write the last network's scores")
+    workers = "processes that score; 0 scores in this one (one a core, 0 for a few images)"
+    add("--workers", type=at_most("--workers", 1024), metavar="N", help=workers)
+    exact = "score float mattes without rounding to 8 bits"
+    add("--float", action="store_true", default=None, help=exact)
+    resume = "keep the mattes that are in --out"
+    add("--resume", action="store_true", default=None, help=resume)
+    add("--worst", choices=METRICS, help="metric of the sheet of worst images (SAD)")
     add_inference(parser)
     args = parser.parse_intermixed_args(argv)
     if args.pred:

@@ -28,7 +28,7 @@ from utils.images.trimap_values import UNKNOWN
 from utils.infer.inference import HALO, Inference
 from utils.metrics import sad
 from utils.networks.device import deployed
-from utils.score.pictures import match
+from utils.score.sets import match
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[1] / "data" / "photographs"
 CPU = torch.device("cpu")

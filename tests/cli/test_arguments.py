@@ -40,7 +40,6 @@ def files() -> dict[Path, bytes]:
     ("line", "words"),
     [
         (f"{SAVED} --json folder", "--json folder: is a folder; name a file"),
-        (f"{SAVED} --json file", "--json file: is there and holds no scores; name another"),
         (f"{NETWORK} --json file/s.json", "file is no folder; name another"),
         (f"{SAVED} --out file", "--out file: is a file; name a folder"),
         (f"{FIGURE} --out folder.png", "--out folder.png: is a folder; name a file"),

@@ -11,9 +11,9 @@ from utils.images.writing import write_image
 from utils.infer.inference import Inference
 from utils.networks import cost
 from utils.networks.device import deployed
-from utils.score.matting_test import run_networks
-from utils.score.pictures import match
+from utils.score.matting import run_networks
 from utils.score.scoring import Scoring
+from utils.score.sets import match
 
 CPU = torch.device("cpu")
 

@@ -8,15 +8,13 @@ import pytest
 import yaml
 
 import models
-from models.errors import InputError
 from models.files.saving import save_network
 from tests.scripts import main, refusal
 from tests.sets import TEST_SIZES, disc, write_test_set
 from utils.config.options import Config
 from utils.images.reading import read_alpha
 from utils.images.writing import write_image
-from utils.score.output_folder import require_scores
-from utils.score.sets import default_out
+from utils.score.sets import Folders, default_out
 
 
 @pytest.fixture
@@ -124,21 +122,10 @@ def test_resume_keeps_no_matte_of_another_network_set_or_option(folders):
 def test_mattes_of_another_network_are_gone_before_an_interruption(folders, monkeypatch):
     main(*network_test("small", "--out", "out"))
     save_network("small.safetensors", models.build("dim", models.scaled_plan("dim", 1 / 16)))
-    monkeypatch.setattr("utils.score.matting_test.score_matting", lambda *_: 1 / 0)
+    monkeypatch.setattr("utils.score.matting.score_matting", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(*network_test("small", "--out", "out"))
     assert not list(Path("out/small").iterdir())
-
-
-def test_a_file_in_the_place_of_scores_stays_unless_it_holds_scores(tmp_path):
-    path = tmp_path / "s.json"
-    require_scores(path)
-    for text in ("mine", "[1]", '{"a": 1}'):
-        path.write_text(text)
-        with pytest.raises(InputError, match="is there and holds no scores"):
-            require_scores(path)
-    path.write_text('{"images": []}')
-    require_scores(path)
 
 
 SET = {"image": Path("a/x"), "alpha": Path("a/y"), "trimap": Path("a/z")}
@@ -158,4 +145,5 @@ SET = {"image": Path("a/x"), "alpha": Path("a/y"), "trimap": Path("a/z")}
     ],
 )
 def test_results_go_to_a_folder_of_their_networks_and_pictures(options, out):
-    assert default_out(Config(save_dir="mine"), **options) == Path(out)
+    named = options.pop("named", False)
+    assert default_out(Config(save_dir="mine"), Folders(**options), named) == Path(out)

@@ -18,12 +18,10 @@ from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
 from utils.infer.inference import Inference
 from utils.metrics import mse, sad, score_exact
-from utils.score.matting_test import run_networks
-from utils.score.pictures import match
-from utils.score.saved_test import run_saved
+from utils.score.matting import run_networks
 from utils.score.scores import Scores, summary
-from utils.score.scoring import FEW, Scoring, default_workers, score_matting
-from utils.score.sets import open_set
+from utils.score.scoring import Scoring, run_saved, score_matting
+from utils.score.sets import match, open_set
 from utils.score.sheets import error_map, write_worst
 
 CPU = torch.device("cpu")
@@ -80,11 +78,19 @@ def test_several_processes_score_the_same_rows_in_the_same_order(saved, pictures
     assert results[0] == results[1]
 
 
-def test_processes_are_for_sets_that_are_worth_their_start(monkeypatch):
+def test_processes_are_for_sets_that_are_worth_their_start(pictures, tmp_path, monkeypatch):
+    chosen = []
     monkeypatch.setattr("os.cpu_count", lambda: 5)
-    few, many = (FEW - 1) * [None], FEW * [None]
-    assert default_workers({"": few}) == 0
-    assert default_workers({"Trimap1": few, "Trimap2": many}) == 5
+
+    def run(function, jobs, workers, _):
+        chosen.append(workers)
+        return map(function, jobs)
+
+    monkeypatch.setattr("utils.score.scoring.run", run)
+    for few in (3, 4):
+        monkeypatch.setattr("utils.score.scoring.FEW", few)
+        score_matting("ours", pictures, Counting(), tmp_path, Scoring(workers=None))
+    assert chosen == [5, 0]
 
 
 def test_a_network_runs_no_further_ahead_than_it_is_asked(pictures, tmp_path, monkeypatch):

@@ -9,8 +9,7 @@ from tests.sets import TEST_SIZES, disc, picture, write_test_set
 from utils.config.options import Config
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
-from utils.score.pictures import match, sizes, trimap_of, trimap_rule
-from utils.score.sets import find_sets, open_set, saved_in
+from utils.score.sets import Folders, find_sets, match, open_set, saved_in, sizes, trimap_of
 
 ALPHA = disc(40, 50)
 TRIMAP = make_trimap(ALPHA, 4)
@@ -50,12 +49,12 @@ def test_a_set_without_trimaps_has_them_made_from_the_truth(tmp_path, alpha, lay
     write(tmp_path / alpha, ALPHA, "a")
     for chosen in (None, layout):
         (one,) = open_set(tmp_path, chosen, radius=4)[""]
-        assert one.trimap is None and trimap_rule([one]) == "made from the truth, radius 4"
+        assert one.trimap is None and one.radius == 4
         assert (trimap_of(one) == TRIMAP).all()
         assert sizes([one]) == {"a": (40, 50)}
     write(tmp_path / "trimap", TRIMAP, "a")
     (one,) = open_set(tmp_path)[""]
-    assert one.trimap.parent.name == "trimap" and trimap_rule([one]) == ""
+    assert one.trimap.parent.name == "trimap"
 
 
 def test_trimaps_are_not_made_for_sets_that_should_have_them(tmp_path):
@@ -157,13 +156,13 @@ def test_what_was_looked_for_is_told(tmp_path):
 
 def test_folders_a_whole_set_and_saved_mattes_are_found(tmp_path):
     image, alpha, trimap, pred = write_test_set(tmp_path).values()
-    named = find_sets(Config(), image, alpha, trimap)
+    named = find_sets(Config(), Folders(image, alpha, trimap))
     assert list(named) == [""] and [p.name for p in named[""]] == list(TEST_SIZES)
     assert named[""][0].image.suffix == ".jpg"
-    assert find_sets(Config(), whole=tmp_path) == named
+    assert find_sets(Config(), Folders(whole=tmp_path)) == named
     for saved in (
-        find_sets(Config(), None, alpha, trimap, pred),
-        find_sets(Config(), pred=pred, whole=tmp_path),
+        find_sets(Config(), Folders(None, alpha, trimap, pred)),
+        find_sets(Config(), Folders(pred=pred, whole=tmp_path)),
     ):
         assert [p.matte for p in saved[""]] == [pred / f"{name}.png" for name in TEST_SIZES]
 
@@ -171,9 +170,9 @@ def test_folders_a_whole_set_and_saved_mattes_are_found(tmp_path):
 def test_without_folders_it_is_the_composed_set_of_the_config(tmp_path):
     config = Config.model_validate({"data": {"root": str(tmp_path), "dataset": "tiny"}})
     with pytest.raises(InputError, match=r"tiny/test/composed: no test set; compose it with"):
-        find_sets(config)
+        find_sets(config, Folders())
     write_test_set(tmp_path / "tiny" / "test" / "composed")
-    assert [p.name for p in find_sets(config)[""]] == list(TEST_SIZES)
+    assert [p.name for p in find_sets(config, Folders())[""]] == list(TEST_SIZES)
 
 
 @pytest.mark.parametrize("kind", ["image", "pred"])

@@ -1,15 +1,18 @@
-"""Score the pictures of a set in several processes, in bounded memory."""
+"""Score the pictures of a set in several processes, in bounded memory; without PyTorch."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from utils.cli.problems import naming
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
+from utils.disk.lock import folder_lock
 from utils.images.reading import (
     check_same_size,
     read_image,
@@ -22,8 +25,9 @@ from utils.images.trimap import require_agreement
 from utils.images.trimap_values import UNKNOWN
 from utils.images.writing import write_image
 from utils.metrics import score, score_exact
-from utils.score.floor import fill_by_distance
-from utils.score.pictures import Picture, trimap_of, trimap_rule
+from utils.score.scores import FLOOR, Scores, full_label, record_settings, require_output
+from utils.score.sets import Picture, Sets, sizes, trimap_of
+from utils.score.sheets import write_worst
 
 # matting(image, trimap), uint8 (H, W, 3) and (H, W): the matte, uint8 or floating point in [0, 1].
 Matting = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -34,26 +38,35 @@ FEW = 50  # pictures; fewer are scored before other processes have started
 class Scoring:
     """How a set is scored."""
 
-    workers: int = 0  # processes; 0 scores in this one
+    workers: int | None = 0  # processes; 0 scores in this one, None is one a core for many pictures
     exact: bool = False  # mattes in floating point as they are, not as their 8-bit files
     resume: bool = False  # keep mattes that an earlier test of the same network has left
     worst: str = "SAD"  # the metric by which the sheet of the worst pictures chooses
     region: str = "unknown"  # one of `scores.REGIONS`: over which metrics are taken
 
-    def described(self, pictures: Sequence[Picture]) -> dict:
-        """What decides the scores of these pictures but the mattes; plain data."""
-        rule = trimap_rule(pictures)
-        return {
-            "region": self.region,
-            **({"trimaps": rule} if rule else {}),
-            **({"float": True} if self.exact else {}),
-        }
+    def result(
+        self,
+        label: str,
+        rows: list[dict],
+        pictures: Sequence[Picture],
+        floor: Scores,
+        about: dict | None = None,
+    ) -> Scores:
+        """The scores of these rows, with what decides them beside the mattes."""
+        described = {"region": self.region}
+        if not pictures[0].trimap:
+            described["trimaps"] = f"made from the truth, radius {pictures[0].radius}"
+        if self.exact:
+            described["float"] = True
+        return Scores(label, rows, (about or {}) | described, floor)
 
-
-def default_workers(sets: Mapping[str, Sequence[Picture]]) -> int:
-    """One process a core, or none where a set is so small that they do not pay."""
-    many = max(len(pictures) for pictures in sets.values()) >= FEW
-    return (os.cpu_count() or 1) if many else 0
+    def write(
+        self, out: Path, result: Scores, pictures: Sequence[Picture], mattes: dict[str, Path]
+    ) -> None:
+        """The files of the scores, and the sheet of the worst of the `mattes`, by name."""
+        result.write(out)
+        worst = out / f"{result.label}_worst.png"
+        write_worst(worst, result, pictures, mattes, self.worst, self.region)
 
 
 @dataclass(frozen=True)
@@ -65,19 +78,43 @@ class _Job:
     floor: bool = False  # score the trimap, filled by distance, instead
 
 
-def score_saved(label: str, pictures: Sequence[Picture], scoring: Scoring) -> list[dict]:
-    """The row of each saved matte, `{"name":, "SAD":, ...}`, in the order of the pictures.
+def run_saved(
+    pictures: Sequence[Picture],
+    label: str,
+    out: Path | None = None,
+    scoring: Scoring = Scoring(),
+    key: str = "",
+) -> Scores:
+    """Score saved mattes; `key` is the name of their trimaps in a set of several kinds.
+
+    Writes out/LABEL.json, .csv, .md and LABEL_worst.png, if `out` is given.
 
     Raises:
-        InputError: a file cannot be used, or the sizes of a picture's files differ.
+        InputError: a file cannot be used, where sizes that differ are found before any work;
+            `out` holds what is read or files of others, or another process writes there.
     """
-    return _rows(label, pictures, [_Job(picture, scoring) for picture in pictures], scoring)
+    sizes(pictures)
+    if out:
+        require_output(out, [label], [file for one in pictures for file in one.files])
+    with folder_lock(out, "scoring") if out else nullcontext():
+        rows = _rows(label, pictures, [_Job(picture, scoring) for picture in pictures], scoring)
+        floor = score_floors({key: pictures}, scoring)[key]
+        result = scoring.result(label, rows, pictures, floor)
+        if out:
+            record_settings(out, label, {"mattes": str(pictures[0].matte.parent)})
+            scoring.write(out, result, pictures, {one.name: one.matte for one in pictures})
+    return result
 
 
-def score_floor(label: str, pictures: Sequence[Picture], scoring: Scoring) -> list[dict]:
-    """The row of each picture whose unknown region is filled by distance, see `floor`."""
-    jobs = [_Job(picture, scoring, floor=True) for picture in pictures]
-    return _rows(label, pictures, jobs, scoring)
+def score_floors(sets: Sets, scoring: Scoring) -> dict[str, Scores]:
+    """By the name of their trimaps, the `fill_by_distance` of each set that has a truth."""
+    floors = {}
+    for key, pictures in sets.items():
+        if pictures[0].alpha:
+            label = full_label(FLOOR, key)
+            jobs = [_Job(picture, scoring, floor=True) for picture in pictures]
+            floors[key] = Scores(label, _rows(label, pictures, jobs, scoring))
+    return floors
 
 
 def score_matting(
@@ -103,15 +140,47 @@ def score_matting(
     return _rows(label, pictures, _matted(pictures, matting, folder, scoring, keep), scoring)
 
 
+def fill_by_distance(trimap: np.ndarray) -> np.ndarray:
+    """The matte of a trimap alone: b / (b + f) where it is unknown.
+
+    b and f are the Euclidean distances to the nearest known background and foreground; where one
+    of them is nowhere, the matte is that of the other, and 1/2 where nothing is known.
+
+    Args:
+        trimap: uint8 (H, W) of 0, 128, 255.
+
+    Returns:
+        uint8 (H, W); known pixels are exactly 0 and 255.
+    """
+    background, foreground = (_distance(trimap, level) for level in (0, 255))
+    # Known pixels are at distance 0 of their own kind, so that the ratio is theirs, too.
+    if background is None or foreground is None:
+        only = 128 if background is foreground else 255 if background is None else 0
+        return np.where(trimap == UNKNOWN, np.uint8(only), trimap)
+    return np.rint(255 * background / (background + foreground)).astype(np.uint8)
+
+
+def _distance(trimap: np.ndarray, level: int) -> np.ndarray | None:
+    """From each pixel to the nearest of a level, float64 (H, W); None where there is none."""
+    away = (trimap != level).view(np.uint8)
+    if away.all():
+        return None
+    distance = cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # Its last bits depend on where the array lies in memory; squares of distances are integers.
+    return np.sqrt(np.rint(np.square(distance, dtype=np.float64)))
+
+
 def _matted(
     pictures: Sequence[Picture], matting: Matting, folder: Path, scoring: Scoring, keep: bool
 ) -> Iterator[_Job]:
     """Jobs that are made when they are asked for: the network runs no further ahead than that."""
     for picture in pictures:
         output = folder / f"{picture.name}.png"
-        if keep and _is_made(output, picture):
-            yield _Job(replace(picture, matte=output), scoring)
-            continue
+        if keep and output.is_file():
+            made_from = picture.image.stat(), picture.outline.stat()
+            if max(one.st_mtime_ns for one in made_from) <= output.stat().st_mtime_ns:
+                yield _Job(replace(picture, matte=output), scoring)
+                continue
         image, trimap = read_image(picture.image), trimap_of(picture)
         check_same_size(picture.image, image, picture.outline, trimap)
         require_unknown(picture.outline, trimap)
@@ -122,20 +191,16 @@ def _matted(
         yield _Job(picture, scoring, matte, output)
 
 
-def _is_made(matte: Path, picture: Picture) -> bool:
-    made_from = [picture.image, picture.outline]
-    return matte.is_file() and all(
-        file.stat().st_mtime_ns <= matte.stat().st_mtime_ns for file in made_from
-    )
-
-
 def _rows(
     label: str, pictures: Sequence[Picture], jobs: Iterable[_Job], scoring: Scoring
 ) -> list[dict]:
     """Do the jobs; the rows of all pictures in their order."""
+    workers = scoring.workers
+    if workers is None:
+        workers = (os.cpu_count() or 1) if len(pictures) >= FEW else 0
     rows = {}
     with progress_bar(desc=label, total=len(pictures), unit="image") as bar:
-        for row in run(_score, jobs, scoring.workers, label):
+        for row in run(_score, jobs, workers, label):
             rows[row["name"]] = row
             bar.update()
     return [rows[picture.name] for picture in pictures]

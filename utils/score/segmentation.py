@@ -1,6 +1,8 @@
 """One test of several segmentation networks on the same pictures: scores, costs, label maps."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,9 @@ from torch import Tensor
 
 from models import Network
 from models.errors import InputError
-from models.files.saving import fingerprint
 from utils.cli.problems import naming
 from utils.cli.progress import progress_bar
+from utils.cli.table import table
 from utils.config.options import Config
 from utils.data.voc.folders import VOC, Labelled, class_names, labelled
 from utils.disk.lock import folder_lock
@@ -19,14 +21,68 @@ from utils.figures.sheet import scaled, write_sheet
 from utils.images.labels import coloured, read_labels, write_labels
 from utils.images.names import list_images
 from utils.images.reading import check_same_size, read_image
-from utils.metrics.iou import confusion, pixel_accuracy
-from utils.networks import cost
+from utils.metrics.iou import class_iou, confusion, mean_iou, pixel_accuracy
 from utils.networks.device import deployed, without_tf32
-from utils.score.label_scores import LabelScores
-from utils.score.output_folder import add_to_record, require_output
-from utils.score.scores import LATENCY_SIDE
+from utils.score.matting import costs
+from utils.score.scores import (
+    LATENCY_SIDE,
+    cost_cells,
+    record_settings,
+    require_output,
+    write_csv,
+    write_json,
+)
 from utils.score.sheets import spread
 from utils.tasks.segmentation import require_classes
+
+
+@dataclass
+class LabelScores:
+    """Scores of one network: its confusion of classes, and what else is known of it."""
+
+    label: str
+    classes: list[str]
+    counts: Tensor  # int64 (classes, classes): pixels of class i taken for class j
+    images: list[dict]  # {"name":, "accuracy":}
+    about: dict
+
+    def by_class(self) -> dict[str, float]:
+        """The intersection over union of each class; nan for one that is nowhere."""
+        return dict(zip(self.classes, class_iou(self.counts).tolist(), strict=True))
+
+    def means(self) -> dict[str, float]:
+        return {"mIoU": mean_iou(self.counts), "accuracy": pixel_accuracy(self.counts)}
+
+    def write(self, folder: Path) -> None:
+        """LABEL.json, and LABEL.csv with one line a class."""
+        self.write_json(folder / f"{self.label}.json")
+        rows = [{"class": name, "IoU": value} for name, value in self.by_class().items()]
+        write_csv(folder / f"{self.label}.csv", rows)
+
+    def write_json(self, path: Path) -> None:
+        """`{"mIoU":, "accuracy":, "classes": {name: IoU}, "images": [{"name":, "accuracy":}]}`."""
+        about = {"label": self.label, **self.about, "classes": self.by_class()}
+        write_json(path, {**self.means(), **about, "images": self.images})
+
+
+def summary_by_class(results: Sequence[LabelScores]) -> str:
+    """Two tables: the IoU of each class, then the means and what the networks cost."""
+    by_class = [one.by_class() for one in results]
+    rows = [(name, *(_percent(one[name]) for one in by_class)) for name in results[0].classes]
+    header = ("network", "mIoU, %", "pixel accuracy, %", "parameters", "MACs 224")
+    means = [
+        (one.label, *map(_percent, one.means().values()), *cost_cells(one.about)) for one in results
+    ]
+    return "\n\n".join(
+        [
+            table(("IoU, %", *(one.label for one in results)), rows),
+            table((*header, f"ms {LATENCY_SIDE}"), means),
+        ]
+    )
+
+
+def _percent(share: float) -> str:
+    return "" if math.isnan(share) else f"{100 * share:.1f}"
 
 
 def pictures_to_label(
@@ -75,18 +131,12 @@ def run_networks(
     ready = {label: deployed(network, device) for label, network in networks.items()}
     results = []
     with folder_lock(out, "scoring"):
-        times = cost.milliseconds(list(ready.values()), LATENCY_SIDE)
-        for (label, network), time in zip(networks.items(), times, strict=True):
-            about = {
-                "parameters": cost.parameters(network),
-                "MACs_224": cost.macs(network, 224, 224),
-                "milliseconds_320": time,
-                "network": fingerprint(network),
-            }
-            add_to_record(out, label, {"network": about["network"]})
+        about = costs(networks, ready)
+        for label in networks:
+            record_settings(out, label, {"network": about[label]["network"]})
             counts, rows = _label_all(label, ready[label], pictures, len(classes), device, out)
             if pictures[0].labels:
-                scores = LabelScores(label, list(classes), counts, rows, about)
+                scores = LabelScores(label, list(classes), counts, rows, about[label])
                 scores.write(out)
                 results.append(scores)
         _write_sheet(out, pictures, list(networks), len(classes))
