@@ -18,6 +18,7 @@ from utils.cli.processes import run
 from utils.cli.progress import progress_bar
 from utils.data.folders import Part
 from utils.data.importers.cutouts import split_cutouts
+from utils.data.importers.natural import foreground_colours
 from utils.disk.lock import folder_lock
 from utils.disk.room import require_room
 from utils.images.layouts import children, folder_key
@@ -37,21 +38,30 @@ from utils.images.reading import check_same_size, read_alpha, read_image
 
 log = logging.getLogger(__name__)
 
-KINDS = ("composition-1k", "distinctions-646", "pairs", "cutouts", "photographs")
+KINDS = ("composition-1k", "distinctions-646", "pairs", "natural", "cutouts", "photographs")
 # How many foregrounds of each part were published.
 PUBLISHED: dict[str, dict[Part, int]] = {
     "composition-1k": {"train": 431, "test": 50},
     "distinctions-646": {"train": 596, "test": 50},
 }
 # What folders are called, as `folder_key` has it.
-PARTS = {"train": ("training_set", "train", "training"), "test": ("test_set", "test", "testing")}
+PARTS = {
+    "train": ("training_set", "train", "training"),
+    "test": ("test_set", "test", "testing", "validation", "val", "valid", "testval"),
+}
 FG = ("fg", "fgr", "foreground", "foregrounds")
 ALPHA = ("alpha", "alphas", "gt", "matte", "mattes", "pha")
 TRIMAP = ("trimap", "trimaps")
+PHOTOGRAPHS = ("original", "blurred_image", "original_image", "image", "images", "img")
+MATTES = ("mask", "masks", *ALPHA)
+ROLES = {"natural": (PHOTOGRAPHS, MATTES, TRIMAP)}  # what the folders of a kind are called
+SCRATCH = ".importing"  # in the data set: what is not whole yet
+COLOURS = ".importing-colours"  # in the data set: estimated for an import that is not done
 VOC_PICTURES = "JPEGImages"  # beside it VOC keeps segmentations, which are no photographs
 LIST = re.compile(r"(?:(train)(?:ing)?|(test))_(fg|bg)_names\.txt|(fg|bg)_(train|test)\.txt")
 TERMS = re.compile(r".*(licen[cs]e|agreement|terms).*\.(txt|md|pdf|docx?|rtf|html)", re.IGNORECASE)
 
+Roles = tuple[tuple[str, ...], ...]  # what folders of foregrounds, mattes, trimaps are called
 Folders = dict[str, dict[str, Path]]  # {"train/fg": {name: where the picture is now}}
 
 
@@ -101,8 +111,13 @@ def import_set(
     - "composition-1k", "distinctions-646": both parts of these sets, found by the names of their
       folders. Lists of names come along, since their order decides the published test set.
     - "pairs": one folder `fg` with `alpha` (and, for test, `trimap`) beside it, into one part.
+    - "natural": photographs with mattes, as AIM-500, AM-2k, P3M-10k, PPM-100 and RWP-636 have
+      them; the foreground's colours are estimated, which goes on where it was interrupted.
     - "cutouts": pictures whose alpha channel is the matte; the colours it hides are estimated.
     - "photographs": pictures into `part/bg`; of VOC only its `JPEGImages`.
+
+    Of a source that has a folder for each part, "pairs", "natural" and "photographs" take that of
+    `part`.
 
     A matte takes the name of its foreground. Every picture is decoded and all that does not fit is
     listed before anything is written; then all files come at once. A file that is there already is
@@ -134,10 +149,10 @@ def import_set(
         faults: list[str] = []
         if kind in PUBLISHED:
             folders = _published(kind, found, part, scratch, faults)
-        elif kind == "pairs":
-            folders = _pairs(found, part, faults)
+        elif kind in ("pairs", "natural"):
+            folders = _pairs(kind, found, part, faults)
         else:
-            folders = {f"{part}/bg": _all_pictures(found, faults)}
+            folders = {f"{part}/bg": _all_pictures(kind, found, part, faults)}
         if kind == "cutouts":
             folders = _cutouts(folders[f"{part}/bg"], found, part, scratch, workers, faults)
         else:
@@ -145,7 +160,10 @@ def import_set(
         if kind in PUBLISHED:
             _keep_terms(found.folder, root, scratch)
         found.refuse(faults)
+        if kind == "natural":
+            _estimate_colours(folders, root, part, workers)
         summary = _place(folders, found, root, scratch, link)
+        shutil.rmtree(root / COLOURS, ignore_errors=True)
     _warn_of_unlisted(root)
     return summary
 
@@ -191,25 +209,50 @@ def _keep_terms(folder: Path, root: Path, scratch: Path) -> None:
             shutil.copyfile(path, scratch / "staged" / path.name)
 
 
-def _pairs(source: _Source, part: Part, faults: list[str]) -> Folders:
-    places = _find_places(source.folder)
+def _pairs(kind: str, source: _Source, part: Part, faults: list[str]) -> Folders:
+    roles = ROLES.get(kind, (FG, ALPHA, TRIMAP))
+    places = _find_places(_part_folder(source, part, roles) or source.folder, roles)
     if not places:
-        raise source.nothing("folders fg and alpha side by side")
-    if len(places) > 1:
+        names = " and ".join("|".join(names) for names in roles[:2])
+        raise source.nothing(f"folders {names} side by side")
+    if len(places) > 1 and kind == "pairs":
         one, other = (place[0].relative_to(source.folder) for place in places[:2])
         raise InputError(
             f"{source.name}: holds {one} and {other}; give the folder around one of them at a time"
         )
     folders = _match(places, part, faults)
     if not (folders[f"{part}/fg"] or faults):
-        raise source.nothing("pictures in its folder of foregrounds")
+        raise source.nothing(f"pictures in {places[0][0].relative_to(source.folder)}")
     return folders
 
 
-def _all_pictures(source: _Source, faults: list[str]) -> dict[str, Path]:
-    """All pictures of the source by name; of VOC's photographs only those."""
+def _estimate_colours(folders: Folders, root: Path, part: Part, workers: int) -> None:
+    """Photographs become their foregrounds, but for those that an earlier import has made."""
+    images, mattes = folders[f"{part}/fg"], folders[f"{part}/alpha"]
+    there = {name: (root / part / "fg" / f"{name}.png", root / part / "alpha") for name in images}
+    images.update(
+        {
+            name: fg
+            for name, (fg, alpha) in there.items()
+            if fg.exists() and _same(alpha / f"{name}{mattes[name].suffix}", mattes[name])
+        }
+    )
+    pending = {name: path for name, path in images.items() if path != there[name][0]}
+    images.update(foreground_colours(pending, mattes, root / COLOURS, workers))
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and filecmp.cmp(one, other)
+
+
+def _all_pictures(kind: str, source: _Source, part: Part, faults: list[str]) -> dict[str, Path]:
+    """All pictures of the source by name; of VOC only its photographs, of BG-20k only a part."""
     found = list(_walk(source.folder))
     found = [one for one in found if one.name == VOC_PICTURES] or found
+    if kind == "photographs":
+        sides = [children(one, *(PARTS[p] for p in get_args(Part))) for one in found]
+        wanted = get_args(Part).index(part)
+        found = next((list(_walk(s[wanted])) for s in sides if all(s)), found)
     files = _by_name(
         ((path.stem, path) for one in found for path in _pictures(one, faults)), faults
     )
@@ -333,22 +376,31 @@ def _place(folders: Folders, source: _Source, root: Path, scratch: Path, link: b
                 line = f"{file} would be {root / target}, but {other} is another file of that name"
                 faults.append(line.replace(f"{scratch}{os.sep}", ""))
     source.refuse(faults)
-    unpacked = any(file.is_relative_to(scratch) for file in pending.values())
-    if not (unpacked or link):
-        needed = sum(file.stat().st_size for file in pending.values())
-        require_room(root, needed, source=source.name)
-    put = Path.symlink_to if link else shutil.move if unpacked else shutil.copy2
+    ours = {file for file in pending.values() if _made_here(file, root)}
+    if not link:
+        copied = set(pending.values()) - ours
+        require_room(root, sum(file.stat().st_size for file in copied), source=source.name)
     bar = progress_bar(pending.items(), desc="importing", unit="file", disable=not pending)
     for target, file in bar:
         staged = scratch / "staged" / target
         staged.parent.mkdir(parents=True, exist_ok=True)
-        put(*((staged, file.resolve()) if link else (file, staged)))
+        if file in ours:
+            shutil.move(file, staged)
+        elif link:
+            staged.symlink_to(file.resolve())
+        else:
+            shutil.copy2(file, staged)
     for path in sorted(one for one in (scratch / "staged").rglob("*") if not one.is_dir()):
         target = root / path.relative_to(scratch / "staged")
         target.parent.mkdir(parents=True, exist_ok=True)
         path.replace(target)
     counts = {place: len(files) for place, files in folders.items()}
     return Summary(counts, len(pending), sum(counts.values()) - len(pending))
+
+
+def _made_here(file: Path, root: Path) -> bool:
+    """Whether a file was unpacked or estimated by the import, so that it may be moved."""
+    return any(file.is_relative_to(root / name) for name in (SCRATCH, COLOURS))
 
 
 def _warn_of_unlisted(root: Path) -> None:
@@ -383,16 +435,16 @@ def _pictures(folder: Path, faults: list[str]) -> list[Path]:
     return pictures_in(folder)
 
 
-def _find_places(folder: Path) -> list[list[Path | None]]:
+def _find_places(folder: Path, roles: Roles = (FG, ALPHA, TRIMAP)) -> list[list[Path | None]]:
     """[fg, alpha, trimap or None] of every folder that holds the first two, at any depth."""
-    found = [children(parent, FG, ALPHA, TRIMAP) for parent in _walk(folder)]
+    found = [children(parent, *roles) for parent in _walk(folder)]
     return [place for place in found if place[0] and place[1]]
 
 
-def _part_folder(source: _Source, part: Part) -> Path | None:
+def _part_folder(source: _Source, part: Part, roles: Roles = (FG, ALPHA, TRIMAP)) -> Path | None:
     """The uppermost folder of a part that holds foregrounds."""
     named = [one for one in _walk(source.folder) if folder_key(one.name) in PARTS[part]]
-    named = [one for one in named if _find_places(one)]
+    named = [one for one in named if _find_places(one, roles)]
     upper = [one for one in named if not any(other in one.parents for other in named)]
     if len(upper) > 1:
         one, other = (path.relative_to(source.folder) for path in upper[:2])
@@ -417,7 +469,7 @@ def _find_lists(folder: Path) -> Iterator[tuple[str, Path]]:
 @contextmanager
 def _scratch_folder(root: Path) -> Iterator[Path]:
     """Yield a hidden folder in `root` for what is not whole yet, which is removed at the end."""
-    folder = root / ".importing"
+    folder = root / SCRATCH
     shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed
     folder.mkdir()
     try:
