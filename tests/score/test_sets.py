@@ -32,6 +32,7 @@ def write(folder: Path, content, *names: str) -> None:
         ("original_image", "mask", "trimap"),
         ("blurred_image", "mask", "trimap"),
         ("image", "alpha", "trimap"),
+        ("Test/low_composited_images", "Test/alpha_copy", "Test/trimap_copy"),
     ],
 )
 def test_a_set_is_recognised_wherever_its_folders_lie(tmp_path, image, alpha, trimap):
@@ -43,9 +44,16 @@ def test_a_set_is_recognised_wherever_its_folders_lie(tmp_path, image, alpha, tr
     assert sizes(one) == {"a": (40, 50), "b": (40, 50)}
 
 
-@pytest.mark.parametrize(("alpha", "layout"), [("matte", "ppm"), ("alpha", "rwp")])
-def test_a_set_without_trimaps_has_them_made_from_the_truth(tmp_path, alpha, layout):
-    write(tmp_path / "image", PHOTOGRAPH, "a")
+@pytest.mark.parametrize(
+    ("image", "alpha", "layout"),
+    [
+        ("image", "matte", "ppm"),
+        ("image", "alpha", "rwp"),
+        ("img", "mask", "refmatte"),
+    ],
+)
+def test_a_set_without_trimaps_has_them_made_from_the_truth(tmp_path, image, alpha, layout):
+    write(tmp_path / image, PHOTOGRAPH, "a")
     write(tmp_path / alpha, ALPHA, "a")
     for chosen in (None, layout):
         (one,) = open_set(tmp_path, chosen, radius=4)[""]

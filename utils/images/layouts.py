@@ -46,9 +46,17 @@ LAYOUTS = {
         ("trimap", "trimaps"),
         shared=True,
     ),
+    "transparent-460": Layout(
+        ("", "test"),
+        ("merged", "low_composited_images", "image"),
+        ("alpha_copy", "alpha"),
+        ("trimap_copy", "trimap", "trimaps"),
+        shared=True,
+    ),
     "own": Layout(("", COMPOSED), ("image",), ("alpha",), ("trimap",)),
     "ppm": Layout(("",), ("image",), ("matte",), ("trimap",), made=True),
     "rwp": Layout(("",), ("image", "images"), ("alpha",), ("trimap",), made=True),
+    "refmatte": Layout(("", "test"), ("image_copy", "img"), ("mask",), ("trimap",), made=True),
 }
 
 
