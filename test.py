@@ -10,9 +10,9 @@
 The first scores the teacher and the pruned network of a config on its composed test set. Without
 --alpha, photographs are only matted. --set takes a test set as it is distributed: Composition-1k,
 Distinctions-646, Transparent-460, alphamatting.com, AIM-500, P3M-500, PPM-100, RWP-636, RefMatte.
-The last three have no trimaps: these are made from the truth, unknown is all within --trimap-radius of a change.
-The metrics are those of alphamatting.com's Matlab code. Above the networks, a table shows the
-floor: the score of the trimap alone, its unknown region filled by distance.
+The last three have no trimaps: these are made from the truth, unknown is all within --trimap-radius
+of a change. The metrics are those of alphamatting.com's Matlab code. Above the networks, a table
+shows the floor: the score of the trimap alone, its unknown region filled by distance.
 
 Networks for segmentation are scored on the val list of the config's data set: intersection over
 union of each class, their mean, pixel accuracy. --label labels the pictures of a folder.
