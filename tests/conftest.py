@@ -19,6 +19,13 @@ def data(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
+def costless(monkeypatch) -> None:
+    """What a network costs is not found out, which takes longer than to matte tiny pictures."""
+    monkeypatch.setattr("utils.networks.cost.milliseconds", lambda nets, *_: [1.0] * len(nets))
+    monkeypatch.setattr("utils.networks.cost.macs", lambda *_: 10**9)
+
+
+@pytest.fixture
 def tabled(tmp_path, monkeypatch) -> Path:
     """A working folder with the config and the table of `tests.tables.stub`; nothing is timed."""
     from tests.tables import stub  # here, since it imports what few tests need

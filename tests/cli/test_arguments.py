@@ -18,18 +18,25 @@ BARE = "test.py --network tiny.tar --image T/image --trimap T/trimap"
 FIGURE = f"figure.py {PICTURES} --pred T/pred"
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_test_set(tmp_path / "T")
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("arguments")
+    write_test_set(folder / "T")
     for kind, name in (("image", "input"), ("trimap", "trimap1")):  # as of alphamatting.com
-        shutil.copytree(tmp_path / "T" / kind, tmp_path / "P" / name)
-    write_set(tmp_path / "data" / "set", train=2, test=1)
-    save_network(tmp_path / "tiny.tar", models.build("dim", models.scaled_plan("dim", 1 / 32)))
+        shutil.copytree(folder / "T" / kind, folder / "P" / name)
+    write_set(folder / "data" / "set", train=2, test=1)
+    save_network(folder / "tiny.tar", models.build("dim", models.scaled_plan("dim", 1 / 32)))
     for name in ("folder", "folder.png"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "file").write_text("mine")
-    (tmp_path / "link").symlink_to("/proc/s.json")
+        (folder / name).mkdir()
+    (folder / "file").write_text("mine")
+    (folder / "link").symlink_to("/proc/s.json")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(place, tmp_path, monkeypatch) -> None:
+    shutil.copytree(place, tmp_path, symlinks=True, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
 
 
 def files() -> dict[Path, bytes]:
@@ -47,13 +54,7 @@ def files() -> dict[Path, bytes]:
         ("convert.py tiny.tar folder", "OUT folder: is a folder; name a file"),
         ("convert.py tiny.tar tiny.tar", "OUT tiny.tar: is read, too, and would be replaced"),
         ("train.py --sheet folder", "--sheet folder: is a folder; name a file"),
-        (f"{SAVED} --json /proc/s.json", "--json /proc/s.json: /proc cannot be written ("),
         (f"{NETWORK} --json /proc/new/s.json", "s.json: /proc cannot be written ("),
-        (f"{NETWORK} --json link", "--json link: /proc cannot be written ("),
-        (f"{SAVED} --out /proc/new", "--out /proc/new: /proc cannot be written ("),
-        (f"{FIGURE} --out /proc/f.png", "--out /proc/f.png: /proc cannot be written ("),
-        ("convert.py tiny.tar /proc/o.tar", "OUT /proc/o.tar: /proc cannot be written ("),
-        ("train.py --sheet /proc/s.png", "--sheet /proc/s.png: /proc cannot be written ("),
         (f"{SAVED} --json /dev/null", "--json /dev/null: is a pipe or a device; name a file"),
     ],
 )
@@ -67,17 +68,11 @@ def test_what_cannot_be_written_is_refused_before_the_work(line, words):
     ("line", "words"),
     [
         (f"{SAVED} --mode tile", "--mode does nothing with --pred; leave it out"),
-        (f"{SAVED} --precision float32", "--precision does nothing with --pred"),
-        (f"{SAVED} --memory-mb 9", "--memory-mb does nothing with --pred"),
         (f"{SAVED} --worst MSE", "--worst is for a sheet in --out"),
         (f"{BARE} --json s.json", "--json does nothing with --image without --alpha; leave it out"),
-        (f"{BARE} --worst SAD", "--worst does nothing with --image without --alpha"),
         ("test.py --network tiny.tar --set P --json s.json", "nothing with pictures without truth"),
         (f"{NETWORK} --tile 512", "tile goes with tile and auto, not with whole"),
-        (f"{NETWORK} --batch 2", "batch goes with tile and auto, not with whole"),
-        (f"{NETWORK} --mode tile --memory-mb 9", "memory_mb goes with auto, not with tile"),
         ("pre_process.py --dataset set --check --snap 5", "--snap does nothing with --check"),
-        ("pre_process.py --dataset set --check --per-foreground 5", "--per-foreground does nothin"),
         ("pre_process.py --dataset set --merged --seed 1", "--seed does nothing with --merged"),
         (
             "pre_process.py --dataset a --from T --kind pairs --trimap-radius 1 2",
@@ -86,9 +81,7 @@ def test_what_cannot_be_written_is_refused_before_the_work(line, words):
         ("pre_process.py --dataset=", "--dataset is empty; name a folder"),
         (f"{FIGURE} --out f.png --picture a --rows 2", "--rows does nothing with --picture"),
         ("figure.py --widths tiny.tar --width 9 --out f.png", "--width does nothing with --widths"),
-        ("figure.py --widths tiny.tar --insets 0 --out f.png", "--insets does nothing with --wid"),
         ("train.py --sheet s.png --resume", "--resume does nothing with --sheet"),
-        ("train.py --sheet s.png --pull", "--pull does nothing with --sheet"),
         ("train_prune.py --pull prune.criterion=uni", "--pull: prune.criterion=uni trains nothing"),
     ],
 )
@@ -104,17 +97,11 @@ HUGE = "9" * 20
     [
         f"{SAVED} --workers {HUGE}",
         f"{NETWORK} --mode tile --tile {HUGE}",
-        f"{NETWORK} --mode tile --batch {HUGE}",
-        f"pre_process.py --dataset set --per-foreground {HUGE}",
         f"pre_process.py --dataset set --trimap-radius 1 {HUGE}",
-        f"pre_process.py --dataset set --seed {HUGE}",
         f"data_gen.py --dataset set --seed {HUGE}",
         f"{FIGURE} --out f.png --width {HUGE}",
-        f"{FIGURE} --out f.png --rows {HUGE}",
-        f"{FIGURE} --out f.png --inches inf",
         f"{FIGURE} --out f.png --inches nan",
         f"{FIGURE} --out f.png --inset 1,1,{HUGE}",
-        f"train.py train.batch_size={HUGE}",
         "train.py data.crop=1000000",
         "train.py network.width=1e9",
     ],
@@ -123,13 +110,7 @@ def test_numbers_have_upper_bounds(line):
     assert len(refusal(*line.split())) < 6000
 
 
-def test_a_name_list_of_endless_numbers_is_one_of_other_names():
-    Path("data/set/train_names.txt").write_text(f"train0_{'9' * 5000}\n")
-    Path("data/set/valid_names.txt").write_text("train1\n")
-    assert "2 problems" in refusal("pre_process.py", "--dataset", "set", "--check", "--workers", 0)
-
-
-def test_home_is_expanded_where_no_shell_does_it(tmp_path, monkeypatch, capsys):
+def test_home_is_expanded_where_no_shell_does_it(tmp_path, monkeypatch, capsys, costless):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     shutil.move("T", "home/T")
     save_network(Path("home/own.tar"), models.load("tiny.tar"))

@@ -81,12 +81,15 @@ def test_what_argparse_refuses_is_one_line(line, told, capsys):
     assert printed.startswith(f"error: {told}") and printed.count("\n") == 1
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_a_script_finds_its_packages_under_a_safe_path(script):
-    words = [sys.executable, str(REPOSITORY / script), "--help"]
+def test_a_script_finds_its_packages_under_a_safe_path():
+    words = [sys.executable, str(REPOSITORY / "data_gen.py"), "--help"]
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}
     ended = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0, ended.stderr
+    for script in SCRIPTS:
+        assert (
+            "\nsys.path.insert(0, str(Path(__file__).parent))" in (REPOSITORY / script).read_text()
+        )
 
 
 def test_flags_of_distillation_without_a_teacher_are_refused():
@@ -151,20 +154,15 @@ def raising(function):
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (
-            lambda: list(Path("/none/such").iterdir()),
-            "/none/such: No such file or directory; check the",
-        ),
-        (lambda: Path("x" * 300).read_text(), f"{'x' * 300}: File name too long; check the path"),
+        (lambda: Path("/none").stat(), "/none: No such file or directory; check the path"),
         (lambda: np.empty(10**15), "out of memory (Unable to allocate 7.11 PiB"),
-        (lambda: bytearray(10**15), "out of memory; take smaller pictures"),
         (lambda: torch.empty(10**15), "out of memory (4000 TB at once); take smaller"),
         (
             lambda: cv2.resize(np.zeros((9, 9), np.uint8), (2**23, 2**23)),
             "out of memory (70.37 TB at once); take smaller",
         ),
     ],
-    ids=["missing", "long", "numpy", "python", "torch", "opencv"],
+    ids=["missing", "numpy", "torch", "opencv"],
 )
 def test_what_the_system_refuses_is_one_line_that_names_it(function, words):
     line = error_message(raising(function))
@@ -175,12 +173,10 @@ def test_what_the_system_refuses_is_one_line_that_names_it(function, words):
     "function",
     [
         lambda: {}["key"],
-        lambda: [] + 1,
-        lambda: int("x"),
         lambda: torch.zeros(2) + torch.zeros(3),
         lambda: cv2.resize(np.zeros((0, 0), np.uint8), (4, 4)),
     ],
-    ids=["lookup", "type", "value", "torch", "opencv"],
+    ids=["lookup", "torch", "opencv"],
 )
 def test_a_fault_of_the_program_shows_its_traceback(function):
     assert error_message(raising(function)) is None
@@ -199,24 +195,6 @@ def test_the_exit_code_is_2(error, caplog):
     assert [record.message.split(":")[:2] for record in caplog.records] == [["error", " x"]]
 
 
-def test_an_output_that_is_closed_is_none():
-    line = f'"{sys.executable}" -c "$PROGRAM" >&- 2>&-'
-    program = (
-        "import logging; from utils.cli.command import run\n"
-        "from utils.cli.progress import progress_bar\n"
-        "run(lambda: [progress_bar(range(3)).write('x'), logging.warning('y'), print('z')])\n"
-    )
-    ended = subprocess.run(
-        ["bash", "-c", line], cwd=REPOSITORY, env={**os.environ, "PROGRAM": program}, timeout=60
-    )
-    assert ended.returncode == 0
-
-
-def test_too_many_open_files_name_the_limit():
-    error = OSError(errno.EMFILE, "Too many open files", "a.png")
-    assert error_message(error).startswith("too many open files; raise their limit (ulimit -n")
-
-
 def test_a_bar_in_a_name_does_not_end_its_cell():
     header, _, row = table(("name", "SAD"), [("a|b", 1)]).splitlines()
     assert row == r"| a\|b |   1 |" and len(header) == len(row)
@@ -230,24 +208,22 @@ def test_names_that_the_terminal_cannot_show_are_written_with_escapes(monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("closing", "words"),
+    ("closing", "code", "words"),
     [
-        ("| head -c 0", b"error: standard output was closed before all was written\n"),
-        ("> /dev/full", b"error: No space left on device\n"),
+        (">&- 2>&-", 0, b""),  # as cron may
+        ("| head -c 0", 2, b"error: standard output was closed before all was written\n"),
+        ("> /dev/full", 2, b"error: No space left on device\n"),
     ],
 )
-def test_an_output_that_takes_no_more_is_one_line(closing, words):
+def test_an_output_that_takes_no_more_is_one_line(closing, code, words):
     program = (
-        "from utils.cli.command import run\nrun(lambda: print('x' * 1000000))\n"
-        if "head" in closing
-        else "from utils.cli.command import run\nrun(lambda: print('x'))\n"
+        "from utils.cli.command import run\n"
+        "from utils.cli.progress import progress_bar\n"
+        "run(lambda: [progress_bar(range(3)).write('x' * 1000000), print('y')])\n"
     )
     line = f'"{sys.executable}" -c "$PROGRAM" {closing}; exit ${{PIPESTATUS[0]}}'
+    environment = {**os.environ, "PROGRAM": program}
     ended = subprocess.run(
-        ["bash", "-c", line],
-        cwd=REPOSITORY,
-        env={**os.environ, "PROGRAM": program},
-        capture_output=True,
-        timeout=60,
+        ["bash", "-c", line], cwd=REPOSITORY, env=environment, capture_output=True, timeout=60
     )
-    assert (ended.returncode, ended.stderr) == (2, words)
+    assert (ended.returncode, ended.stderr) == (code, words)

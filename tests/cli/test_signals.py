@@ -17,8 +17,7 @@ from torch.utils.data import DataLoader
 
 from models.files import saving as files
 from tests.scripts import REPOSITORY
-from tests.train.test_resume import content, same
-from tests.trainings import Training, tiny_config, tiny_training
+from tests.trainings import Training, content, same, tiny_config, tiny_training
 from utils.cli.signals import CODES, StopRequest, withheld_from_workers
 from utils.data import loader
 from utils.tasks.matting import Matting
@@ -98,67 +97,18 @@ def test_a_signal_while_the_loader_starts_ends_it_before_the_first_step(
     assert set(CODES) <= set(withheld)
 
 
-@pytest.mark.parametrize(("save", "step"), [(1, 4), (2, 4)])
+@pytest.mark.parametrize("save", [1, 2])
 def test_what_is_being_saved_is_saved_whole_whatever_comes(
-    config, whole, tmp_path, monkeypatch, save, step
+    config, whole, tmp_path, monkeypatch, save
 ):
     """An epoch saves the best network first, then the training."""
-    written, calls = torch.save, []
-
-    def interrupted(value, buffer):
-        calls.append(None)
-        written(value, buffer)
-        if len(calls) == save:
-            terminate(3)
-
     with monkeypatch.context() as patch:
-        patch.setattr(torch, "save", interrupted)
+        before_call(patch, torch, "save", save, lambda: terminate(3))
         training = tiny_training(config, tmp_path)
         stops(training)
-    assert {path.name for path in tmp_path.glob("*.tar")} == set(NAMES)
-    assert not list(tmp_path.glob(".*"))
-    assert files.read(training.last)["training"]["step"] == step
+    assert {path.name for path in tmp_path.iterdir()} == {*NAMES, "board"}
+    assert files.read(training.last)["training"]["step"] == 4
     again = tiny_training(config, tmp_path)
-    again.fit(resume=True)
-    assert ends_as(whole, again)
-
-
-@pytest.mark.parametrize(("batch", "step"), [(1, 4), (2, 4), (3, 8)])
-def test_a_validation_is_broken_off_at_its_next_batch_and_done_again(
-    config, whole, tmp_path, monkeypatch, batch, step
-):
-    scored = []
-    scores = Matting.scores
-
-    def interrupted(self, *arguments):
-        scored.append(None)
-        if len(scored) == batch:
-            terminate()
-        return scores(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Matting, "scores", interrupted)
-        training = tiny_training(config, tmp_path)
-        stops(training)
-    broken_off = batch != 2  # the second is the last of a validation, which is then whole
-    assert len(scored) == batch
-    found = files.read(training.last)["training"]
-    assert found["step"] == step and found["due"] == broken_off
-    again = tiny_training(config, tmp_path)
-    again.fit(resume=True)
-    assert ends_as(whole, again)
-    assert logged(again, "valid/alpha") == logged(whole, "valid/alpha")
-
-
-def test_a_validation_that_is_broken_off_twice_is_still_due(config, whole, tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        before_call(patch, Matting, "scores", 1, terminate)
-        stops(tiny_training(config, tmp_path))
-    with monkeypatch.context() as patch:
-        before_call(patch, Matting, "scores", 1, terminate)
-        stops(tiny_training(config, tmp_path), resume=True)
-    again = tiny_training(config, tmp_path)
-    assert files.read(again.last)["training"]["due"]
     again.fit(resume=True)
     assert ends_as(whole, again)
 
@@ -169,14 +119,24 @@ def logged(training: Training, tag: str) -> list[tuple[int, float]]:
     return [(event.step, pytest.approx(event.value)) for event in events.Scalars(tag)]
 
 
-def test_a_resumed_training_keeps_what_was_logged(config, whole, data, tmp_path):
-    short = tiny_config(data, "data.valid_backgrounds=6", "train.epochs=1")
-    tiny_training(short, tmp_path).fit()
+@pytest.mark.parametrize(("batch", "step", "due"), [(1, 4, True), (2, 4, False), (3, 8, True)])
+def test_a_validation_is_broken_off_at_its_next_batch_and_done_again(
+    config, whole, tmp_path, monkeypatch, batch, step, due
+):
+    """The second batch is the last of a validation, which is then whole."""
+    for number, resume in ((batch, False), (1, True)):  # what is broken off twice is still due
+        with monkeypatch.context() as patch:
+            before_call(patch, Matting, "scores", number, terminate)
+            stops(tiny_training(config, tmp_path), resume)
+        if not resume:
+            found = files.read(tmp_path / NAMES[0])["training"]
+            assert found["step"] == step and found["due"] == due
     again = tiny_training(config, tmp_path)
     again.fit(resume=True)
+    assert ends_as(whole, again)
     for tag in ("valid/alpha", "loss/alpha"):
-        assert [step for step, _ in logged(whole, tag)] == [4, 8]
         assert logged(again, tag) == logged(whole, tag)
+        assert [at for at, _ in logged(whole, tag)] == [4, 8]
 
 
 def test_a_second_signal_ends_a_process_at_once_but_not_one_that_saves():
@@ -237,38 +197,17 @@ def test_a_terminal_that_is_gone_leaves_time_to_save(tmp_path):
     assert (tmp_path / "saved").read_text() == "SIGHUP"
 
 
-LATE = """
-import atexit, os, signal
-from utils.cli.command import run
-atexit.register(lambda: os.kill(os.getpid(), signal.{name}))
-run(lambda: os.kill(os.getpid(), signal.{name}))
-"""
-
-
-@pytest.mark.parametrize(("name", "said"), [("SIGTERM", ""), ("SIGINT", "stopped; what is whole")])
-def test_a_second_signal_at_the_end_of_a_script_prints_nothing(name, said):
-    command = [sys.executable, "-c", LATE.format(name=name)]
-    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
-    assert ended.returncode == -getattr(signal, name)
-    assert ended.stderr.startswith(said) and ended.stderr.count("\n") == bool(said)
-
-
 def test_a_stop_is_granted_while_a_batch_is_waited_for(config, whole, tmp_path, monkeypatch):
     waiting = config.model_copy(update={"data": config.data.model_copy(update={"workers": 1})})
     go_on = multiprocessing.Event()
     collate = loader._stacked
     with monkeypatch.context() as patch:
         patch.setattr(loader, "_stacked", lambda parts: go_on.wait(60) and collate(parts))
-        threading.Timer(0.5, terminate).start()
-        threading.Timer(2, go_on.set).start()  # or the worker would be waited for
+        threading.Timer(0.2, terminate).start()
+        threading.Timer(1, go_on.set).start()  # or the worker would be waited for
         training = tiny_training(waiting, tmp_path)
         stops(training)
     assert files.read(training.last)["training"]["step"] == 0
     again = tiny_training(config, tmp_path)
     again.fit(resume=True)
-    assert same_weights(again, whole)
-
-
-def same_weights(one: Training, other: Training) -> bool:
-    ours, theirs = one.network.state_dict(), other.network.state_dict()
-    return all(torch.equal(ours[key], theirs[key]) for key in ours)
+    assert ends_as(whole, again)

@@ -49,58 +49,26 @@ def test_an_unknown_key_names_file_key_likely_meaning_and_what_is_allowed(tmp_pa
     message = refusal(file)
     assert message.startswith(f"{file}: train.batch_sise: unknown key; did you mean batch_size? ")
     assert "allowed here: epochs, batch_size, optimizer," in message
-    section = refusal(write(tmp_path, "trian: {lr: 1}"))
-    assert "trian: unknown key; did you mean train?" in section
-    assert ": zzz: unknown key; allowed here: save_dir, " in refusal(write(tmp_path, "zzz: 1"))
-
-
-def test_a_key_of_another_section_is_found_there(tmp_path):
     assert "did you mean train.batch_size?" in refusal(write(tmp_path, "batch_size: 4"))
-    assert "did you mean loss.kd?" in refusal(write(tmp_path, "distill: {kd: 4}"))
-
-
-def test_an_unknown_key_of_an_override_names_the_override(tmp_path):
-    file = write(tmp_path, "seed: 1")
-    message = refusal(file, "seed=2", "train.lrate=1")
-    assert message.startswith("'train.lrate=1': unknown key; did you mean lr?")
-    assert refusal(file, "trian.lr=1").startswith("'trian.lr=1': unknown key; did you mean train?")
+    told = refusal(file, "seed=2", "train.lrate=1")
+    assert told.startswith("'train.lrate=1': unknown key; did you mean lr?")
+    assert ": zzz: unknown key; allowed here: save_dir, " in refusal(write(tmp_path, "zzz: 1"))
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("train: {epochs: 2.5}", "train.epochs: input should be a valid integer, not 2.5"),
-        ("train: {epochs: '2'}", "train.epochs: input should be a valid integer, not '2'"),
         ("train: {lr: yes}", "train.lr: input should be a valid number, not True"),
-        ("train: {lr: fast}", "train.lr: input should be a valid number, not 'fast'"),
         ("augment: {flip: 1}", "augment.flip: input should be a valid boolean, not 1"),
         ("save_dir: 3", "save_dir: input should be a valid string, not 3"),
         ("data: {crop_scales: 2}", "data.crop_scales: input should be a valid list, not 2"),
-        ("data: {trimap_radius: [1, x]}", "data.trimap_radius: input should be a valid integer"),
+        ("seed: 010", "seed: input should be a valid integer, not '010'"),
     ],
 )
 def test_a_wrong_type_names_file_key_and_value(tmp_path, text, words):
     file = write(tmp_path, text)
     assert refusal(file).startswith(f"{file}: {words}")
-
-
-def test_uniform_pruning_counts_no_gates(tmp_path):
-    message = refusal(write(tmp_path, "prune: {ties: max_count, criterion: uni}"))
-    assert "prune.ties: max_count counts gates, and criterion=uni looks at none" in message
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("{rate: 0.5, budget: {macs: 0.5}}", "prune.rate: budget.macs decides instead"),
-        (
-            "{budget: {macs: 0.5, parameters: 0.5}}",
-            "prune.budget.macs: parameters is given already",
-        ),
-    ],
-)
-def test_two_answers_to_how_much_is_cut_are_refused(tmp_path, text, words):
-    assert words in refusal(write(tmp_path, f"prune: {text}"))
 
 
 def test_a_budget_needs_no_rate():
@@ -112,45 +80,26 @@ def test_a_budget_needs_no_rate():
     ("override", "words"),
     [
         ("train.epochs=0", "greater than or equal to 1"),
-        ("train.lr=-1", "greater than 0"),
-        ("train.lr=inf", "a finite number"),
         ("train.lr=nan", "a finite number"),
-        ("train.warmup=1.0", "less than 1"),
         ("train.schedule=linear", "'constant', 'step' or 'cosine', not 'linear'"),
-        ("prune.budget.macs=0", "greater than 0"),
-        ("prune.budget.flops=1", "unknown key"),
         ("prune.budget.at=224", "a picture's side, which only macs"),
         ("prune.rate=null", "null needs a budget"),
-        ("prune.rate=1", "less than 1"),
         ("network.name=unet", "no such network; there are dim, "),
         ("network.structure.gates=true", "gates is nothing to choose; leave it out"),
         ("network.convolutions=[2,2,3,3]", "unknown key; allowed here: name, width, structure"),
-        ("data.crop=1", "greater than or equal to 2, not 1"),
-        ("data.crop_scales=[]", "too few"),
         ("data.crop_scales=[1, 0]", "greater than 0, not 0"),
-        ("data.trimap_radius=[0, 3]", "greater than or equal to 1, not 0"),
         (f"data.trimap_radius=[1, {LARGEST_RADIUS + 1}]", "less than or equal to 254, not 255"),
         ("data.trimap_radius=[5, 2]", "the smaller one first"),
         ("augment.hide_fused=0.5", "does nothing without fuse"),
-        ("augment.fuse_exact=true", "does nothing without fuse"),
-        ("augment.linear_light=1.5", "less than or equal to 1"),
         ("distill.types=[spatial, foo]", "'fsp', 'ofd' or 'cwd', not 'foo'"),
-        ("distill.cwd_temperature=0", "greater than 0"),
         ("distill.types=[spatial, spatial]", "spatial stands twice"),
         ("distill.stages=[]", "too few"),
         ("distill.weights=[1]", "1 for 2 types"),
         ("save_dir=", "at least 1 character"),
-        ("seed=-1", "greater than or equal to 0"),
-        ("seed=1e400", "a valid integer"),
-        ("train.lr.x=1", "a valid number"),
         ("train=3", "a section holds keys; allowed here: epochs, "),
-        ("train={epochs: 2}", "a section holds keys"),
         ("train.lr=1:30", "a valid number, not '1:30'"),
-        ("train.epochs=two", "a valid integer, not 'two'"),
         ("network.structure.classes={", "no valid YAML"),
         ("train.lr", "is no override; write section.key=value"),
-        ("=3", "is no override; write section.key=value"),
-        ("train..lr=3", "is no override; write section.key=value"),
         ("--lr=3", "unknown key"),
     ],
 )
@@ -161,11 +110,6 @@ def test_an_impossible_override_is_quoted_with_what_is_allowed(tmp_path, overrid
 
 def test_the_largest_radius_is_allowed():
     assert load(None, [f"data.trimap_radius=[1,{LARGEST_RADIUS}]"]).data.trimap_radius[1] == 254
-
-
-def test_options_that_exclude_each_other_are_refused(tmp_path):
-    message = refusal(write(tmp_path, "prune: {ties: max_count, weights: inherit}"))
-    assert "prune.weights: inherit needs ties=joint" in message
 
 
 def test_overrides_win_over_the_file_and_later_ones_over_earlier_ones(tmp_path):
@@ -182,21 +126,19 @@ def test_of_two_overrides_of_a_key_the_one_that_counts_is_blamed(tmp_path):
     assert refusal(file, "train.epochs=1").startswith(f"{file}: train.lr: ")
 
 
-@pytest.mark.parametrize("term", ["composition", "coarse_composition"])
-def test_a_composition_loss_of_composites_that_are_no_sums_is_refused(term):
-    message = refusal(None, "augment.linear_light=0.5", f"loss.{term}=1")
-    assert "a composition loss takes composites for sums of their colours; leave" in message
-
-
-def test_a_network_of_a_file_has_its_own_width(tmp_path):
-    message = refusal(None, "network.start=x.tar", "network.width=0.5")
-    assert "brings its own width and weights" in message
-    assert load(None, ["network.start=x.tar", "network.structure.refine=true"]).network.start
-
-
-def test_an_override_below_a_value_is_refused(tmp_path):
-    message = refusal(write(tmp_path, "train: 3"), "train.lr=1")
-    assert message == "'train.lr=1': train is 3 already, which has no keys"
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ("prune.ties=max_count prune.weights=inherit", "inherit needs ties=joint"),
+        ("prune.ties=max_count prune.criterion=uni", "max_count counts gates, and criterion"),
+        ("prune.rate=0.5 prune.budget.macs=0.5", "budget.macs decides instead"),
+        ("prune.budget.macs=0.5 prune.budget.parameters=0.5", "parameters is given already"),
+        ("augment.linear_light=0.5 loss.composition=1", "takes composites for sums of their col"),
+        ("network.start=x.tar network.width=0.5", "brings its own width and weights"),
+    ],
+)
+def test_options_that_exclude_each_other_are_refused(overrides, words):
+    assert words in refusal(None, *overrides.split())
 
 
 def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path):
@@ -205,7 +147,7 @@ def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path):
     assert message.startswith(f"{file}: no valid YAML (lr stands twice") and "line 4" in message
 
 
-@pytest.mark.parametrize("number", ["1e-5", "1E-5", "1.e-5", "+1e-5", ".1e-4", "1.0e-5", "0.00001"])
+@pytest.mark.parametrize("number", ["1e-5", "1.e-5", "+1e-5", "0.00001"])
 def test_exponents_are_numbers(tmp_path, number):
     file = write(tmp_path, f"prune: {{sparsity: {number}}}")
     assert load(file).prune.sparsity == pytest.approx(1e-5)
@@ -216,30 +158,22 @@ def test_exponents_are_numbers(tmp_path, number):
     ("override", "value"),
     [
         ("save_dir=run #1", "run #1"),
-        ("save_dir=no", "no"),
         ("save_dir=0x1f", "0x1f"),
-        ("data.root=/mnt/Disk #2/data", "/mnt/Disk #2/data"),
         ("data.dataset=646", "646"),
-        ("data.dataset=a: b", "a: b"),
-        ("teacher=net #3.tar", "net #3.tar"),
         ("teacher=None", None),
         ("teacher=", None),
         ("device=0", "0"),
         ("seed=010", 10),
-        ("seed=0", 0),
         ("train.clip=None", None),
-        ("train.clip=null", None),
         ("train.clip=1", 1.0),
         ("train.betas=0.5,0.999", (0.5, 0.999)),
         ("train.betas=[0.5, 0.999]", (0.5, 0.999)),
         ("train.frozen=", ()),
-        ("train.milestones=.5", (0.5,)),
         ("train.freeze_norms=True", True),
         ("distill.types=at", ("at",)),
         ("distill.types=['at', \"nst\"]", ("at", "nst")),
         ("prune.budget.macs=0.5", 0.5),
         ("network.structure.convolutions=[1, 2]", (1, 2)),
-        ("network.structure.refine=true", True),
     ],
 )
 def test_an_override_means_what_was_typed(override, value):
@@ -250,29 +184,10 @@ def test_an_override_means_what_was_typed(override, value):
     assert config == value and type(config) is type(value)
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("seed: 010", "a valid integer, not '010'"),
-        ("train: {lr: 1:30}", "a valid number, not '1:30'"),
-        ("seed: 0x1f", "a valid integer, not '0x1f'"),
-        ("data: {dataset: 646}", "a valid string, not 646"),
-        ("train: {betas: [0.5]}", "train.betas: too few values in this list"),
-    ],
-)
-def test_a_number_of_a_file_is_what_it_looks_like_or_refused(tmp_path, text, words):
-    assert words in refusal(write(tmp_path, text))
-
-
 def test_home_is_expanded_in_every_path(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     config = load(write(tmp_path, "data: {root: ~/sets}"), ["teacher=~/a.tar"])
     assert (config.data.root, config.teacher) == (f"{tmp_path}/sets", f"{tmp_path}/a.tar")
-
-
-def test_dates_are_names(tmp_path):
-    assert load(write(tmp_path, "save_dir: 2026-11-21")).save_dir == "2026-11-21"
-    assert load(None, ["save_dir=2026-13-45"]).save_dir == "2026-13-45"
 
 
 def test_sections_can_be_merged(tmp_path):
@@ -281,25 +196,15 @@ def test_sections_can_be_merged(tmp_path):
     assert (config.train_prune.lr, config.train_prune.epochs) == (0.5, 1)
 
 
-def test_lists_become_the_values(tmp_path):
-    config = load(write(tmp_path, "data: {crop_scales: [1, 2.5]}"), ["distill.stages=[encoder3]"])
-    assert config.data.crop_scales == (1, 2.5)
-    assert config.distill.stages == ("encoder3",)
-
-
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("a: b: c", "no valid YAML (mapping values are not allowed here"),
-        ("seed: 'x", "no valid YAML"),
         ("seed: 1\n---\nseed: 2", "no valid YAML"),
         ("\x00", "no valid YAML"),
-        ("{[1]: 2}", "no valid YAML"),
         ("x: !!python/object/apply:os.getcwd []", "no valid YAML"),
         ("- seed", "a config is a list of 'key: value' lines"),
-        ("just words", "a config is a list of 'key: value' lines"),
         ("1: 2", "1: keys should be strings"),
-        ('"two\\nlines": 1', "two lines: unknown key"),
     ],
 )
 def test_what_is_no_config_is_refused(tmp_path, text, words):
@@ -326,16 +231,6 @@ def test_the_scripts_sections_override_only_what_they_set(tmp_path):
     assert pruned == train.model_copy(update={"lr": 0.1})
 
 
-def test_a_section_can_set_what_is_the_default_anyway():
-    config = load(None, ["train.epochs=3", f"train_prune.epochs={Config().train.epochs}"])
-    assert config.loop("train_prune").epochs == Config().train.epochs
-
-
-def test_a_config_cannot_be_changed():
-    with pytest.raises(ValueError, match="frozen"):
-        load(None).train.lr = 1.0
-
-
 def flags(*given: str) -> list[str]:
     parser = argparse.ArgumentParser()
     for flag in ("--batch-size", "--KD_type", "--feature_layer", "--KD_weight"):
@@ -359,11 +254,6 @@ def test_the_flags_of_spkd_mean_our_keys():
     )
 
 
-@pytest.mark.parametrize("name", ["batch", "at", "fsp", "ofd", "nst", "cwd"])
-def test_the_kinds_of_spkd_have_its_names(name):
-    assert load(None, flags("--KD_type", name)).distill.types == (name,)
-
-
 @pytest.mark.parametrize("given", ["hinton", "[ hinton ]"])
 def test_hinton_is_the_teachers_matte_alone(given):
     loss = load(None, flags("--KD_type", given)).loss
@@ -374,17 +264,12 @@ def test_hinton_is_the_teachers_matte_alone(given):
     ("given", "words"),
     [
         (("--batch-size", "many"), "'train.batch_size=many'"),
-        (("--batch-size", ""), "'train.batch_size='"),
         (("--KD_type", "spacial"), "'distill.types=[spacial]': input should be 'spatial'"),
         (("--feature_layer", "[1;2]"), "--feature_layer '[1;2]': write [1,2,3,4]"),
-        (("--feature_layer", ""), "--feature_layer ''"),
-        (("--feature_layer", "²"), "--feature_layer '²'"),
         (("--KD_type", "hinton,spatial"), "--KD_type hinton,spatial: the teacher's matte"),
         (("--KD_type", "hinton", "--KD_weight", "[2]"), "--KD_weight: hinton compares no stages"),
-        (("--KD_type", "hinton", "--feature_layer", "0"), "--feature_layer: hinton compares no"),
         (("--KD_type", "fsp", "--feature_layer", "[3]"), "fsp compares neighbouring stages"),
         (("--KD_weight", "[1]"), "'distill.weights=[1]': 1 for 2 types"),
-        (("--KD_weight", "[1,heavy]"), "a valid number, not 'heavy'"),
         (("--KD_type", ""), "--KD_type '': write spatial,channel"),
     ],
 )

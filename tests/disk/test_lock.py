@@ -2,8 +2,6 @@
 
 import errno
 import fcntl
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -38,7 +36,7 @@ def holder(folder: Path) -> subprocess.Popen:
     return process
 
 
-def test_a_second_process_is_refused_and_told_what_the_first_does(tmp_path):
+def test_a_second_process_is_refused_until_the_first_has_died(tmp_path):
     with holder(tmp_path) as process:
         with pytest.raises(InputError) as error, folder_lock(tmp_path, "more"):
             pass
@@ -47,39 +45,9 @@ def test_a_second_process_is_refused_and_told_what_the_first_does(tmp_path):
         f"{tmp_path}: another process is holding here (process {process.pid}); "
         "wait for it, or end it"
     )
-
-
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
-def test_it_is_released_when_the_process_dies(tmp_path, end):
-    with holder(tmp_path) as process:
-        process.send_signal(end)
     with folder_lock(tmp_path, "more"), pytest.raises(InputError, match="is more"):
         folder_lock(tmp_path, "again").__enter__()
     assert not list(tmp_path.iterdir())
-
-
-FORK = """
-import os, sys, time
-from utils.disk.lock import folder_lock
-with folder_lock(sys.argv[1], "holding"):
-    if os.fork():
-        time.sleep(60)
-    print("forked", flush=True)
-    time.sleep(60)
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_process_does_not_hold_it_when_its_parent_has_died(tmp_path):
-    command = [sys.executable, "-c", FORK, str(tmp_path)]
-    with subprocess.Popen(
-        command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        assert process.stdout.readline().startswith("forked")
-        process.kill()
-        process.wait()
-        with folder_lock(tmp_path, "more"):
-            os.killpg(process.pid, signal.SIGKILL)  # the fork was there all the time
 
 
 def test_other_folders_and_later_times_are_free(tmp_path):
@@ -107,7 +75,7 @@ def test_of_many_that_come_and_go_never_two_are_inside(tmp_path):
 
     def come_and_go():
         nonlocal inside, most, times
-        for _ in range(200):
+        for _ in range(50):
             try:
                 with folder_lock(tmp_path / "busy", "working"):
                     inside += 1
@@ -125,16 +93,6 @@ def test_of_many_that_come_and_go_never_two_are_inside(tmp_path):
         thread.join()
     assert most == 1 and times > 4
     assert not list(tmp_path.glob("*/*"))
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    (tmp_path / "file").touch()
-    for folder in (tmp_path / "file", tmp_path / "file" / "in"):
-        with (
-            pytest.raises(InputError, match=f"{folder}: cannot be written .*; choose another"),
-            folder_lock(folder, "nothing"),
-        ):
-            pass
 
 
 def test_a_disk_without_locks_is_warned_of_and_used(tmp_path, monkeypatch, caplog):

@@ -77,7 +77,7 @@ def test_fsp_gives_the_released_values(first):
     assert value == pytest.approx(losses()["losses"]["FSP"][first], rel=1e-9)
 
 
-@pytest.mark.parametrize("sizes", [(8, 4), (4, 8), (6, 6)])
+@pytest.mark.parametrize("sizes", [(8, 4), (4, 8)])
 def test_fsp_agrees_with_its_plain_form(sizes):
     torch.manual_seed(0)
     student, teacher = (
@@ -96,15 +96,6 @@ def test_fsp_agrees_with_its_plain_form(sizes):
         *(torch.autograd.grad(v, student) for v in (value, exact)), strict=True
     ):
         torch.testing.assert_close(ours, theirs)
-
-
-def test_fsp_is_accurate_near_the_teacher():
-    torch.manual_seed(0)
-    teacher = [torch.rand(2, 8, 24, 24) for _ in range(2)]
-    student = [x + 1e-4 * torch.randn(x.shape) for x in teacher]
-    exact = F.mse_loss(*(plain_fsp(*(x.double() for x in maps)) for maps in (student, teacher)))
-    value = fsp_loss(tuple(student), tuple(teacher)).item()
-    assert value == pytest.approx(exact.item(), rel=1e-5, abs=0)
 
 
 # OFD
@@ -144,14 +135,14 @@ def test_ofd_agrees_with_its_plain_form():
 # Together
 
 
-def test_every_kind_of_the_options_is_there():
-    assert get_args(Kind) == tuple(KINDS)
-
-
 @pytest.mark.parametrize(
-    "stages", [STAGES, ("encoder3", "decoder4", "decoder3"), ("encoder4", "decoder2")]
+    ("stages", "width"),
+    [
+        (STAGES, 1 / 32),
+        (("encoder3", "decoder4", "decoder3"), 1 / 16),
+        (("encoder4", "decoder2"), 1 / 32),
+    ],
 )
-@pytest.mark.parametrize("width", [1 / 32, 1 / 16])
 def test_any_sum_of_kinds_over_any_stages_has_finite_gradients(stages, width):
     """Whether widths agree, as in the pruning stage, or not; channels and pixels are dead."""
     student, teacher = network(0, 1 / 32), network(1, width).eval()
@@ -160,6 +151,7 @@ def test_any_sum_of_kinds_over_any_stages_has_finite_gradients(stages, width):
         getattr(student, f"encoder{k}").units[-1].norm.weight.data[0] = 0
         getattr(teacher, f"encoder{k}").units[-1].norm.bias.data[:] -= 1.5
     kinds = tuple(KINDS)
+    assert get_args(Kind) == kinds
     weights = tuple(0.5 * i for i in range(len(kinds)))
     options = DistillConfig(types=kinds, weights=weights, stages=stages)
     distillation = Distillation(options, student, teacher)
@@ -202,25 +194,19 @@ def test_pairs_and_stage_weights_follow_the_teachers_order_not_the_options():
     assert values[0][1] == pytest.approx((ofd[0] / 4 + ofd[1] / 2 + ofd[2]) / 1000, rel=1e-5)
 
 
-def test_adapters_are_convolutions_where_widths_differ():
+def test_adapters_and_connectors_are_convolutions_where_widths_differ():
     adapters = Adapters({"encoder2": (3, 8), "encoder3": (5, 5)}, bias=False)
     assert [tuple(p.shape) for p in adapters.parameters()] == [(8, 3, 1, 1)]
     maps = {"encoder2": torch.randn(2, 3, 6, 6), "encoder3": torch.randn(2, 5, 3, 3)}
     adapted = adapters(maps)
-    assert list(adapted) == ["encoder2", "encoder3"] and adapted["encoder3"] is maps["encoder3"]
+    assert adapted["encoder3"] is maps["encoder3"]
     expected = F.conv2d(maps["encoder2"], next(adapters.parameters()))
     torch.testing.assert_close(adapted["encoder2"], expected)
-    biased = Adapters({"encoder2": (3, 8)}, bias=True)
-    assert [tuple(p.shape) for p in biased.parameters()] == [(8, 3, 1, 1), (8,)]
-
-
-def test_connectors_are_convolution_and_norm_where_widths_differ():
     options = DistillConfig(types=("ofd",), stages=("encoder2", "decoder1"))
-    distillation = Distillation(options, network(0), network(1, 1 / 16))
-    found = {name: tuple(p.shape) for name, p in distillation.named_parameters()}
-    place = "kinds.ofd.connectors.encoder2"
-    shapes = {"0.weight": (8, 4, 1, 1), "1.weight": (8,), "1.bias": (8,)}
-    assert found == {f"{place}.{name}": shape for name, shape in shapes.items()}
+    found = Distillation(options, network(0), network(1, 1 / 16)).named_parameters()
+    place, shapes = "kinds.ofd.connectors.encoder2", [(8, 4, 1, 1), (8,), (8,)]
+    names = (f"{place}.{name}" for name in ("0.weight", "1.weight", "1.bias"))
+    assert {name: tuple(p.shape) for name, p in found} == dict(zip(names, shapes, strict=True))
 
 
 def test_the_temperature_is_that_of_the_options():
@@ -254,14 +240,9 @@ def test_spkds_student_and_its_adapters_have_the_published_sizes():
     assert parameters(student) + parameters(distillation) == 5_181_795
 
 
-def test_ofd_refuses_a_stage_that_no_norm_writes():
-    teacher = network(1).folded()
-    options = DistillConfig(types=("spatial", "ofd"))
+def test_what_cannot_be_compared_is_refused():
     with pytest.raises(InputError, match=r"ofd takes its margins .* dim has none at encoder2"):
-        Distillation(options, network(0), teacher)
-
-
-def test_maps_of_other_sizes_are_refused():
+        Distillation(DistillConfig(types=("ofd",)), network(0), network(1).folded())
     student, teacher = network(0), network(1)
     distillation = Distillation(DistillConfig(types=("at",)), student, teacher)
     with pytest.raises(InputError, match="encoder2 has 16 x 16 pixels in dim and 24 x 24 in dim"):

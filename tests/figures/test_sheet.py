@@ -37,13 +37,7 @@ def test_pictures_are_spread_over_the_set():
     assert spread(3, 4) == [0, 1, 2]
 
 
-def test_a_sheet_has_a_title_above_each_column():
-    black = np.zeros((40, 40), np.uint8)
-    drawn = sheet({"truth": [black], "matte": [black]})
-    assert (drawn[:28].min(axis=(0, 2))[:60] < 128).any()  # letters
-
-
-@pytest.mark.parametrize("size", [(1, 20_000), (1, 1_200), (20_000, 1), (3, 5)])
+@pytest.mark.parametrize("size", [(1, 20_000), (20_000, 1), (3, 5)])
 def test_a_picture_of_any_shape_takes_little_of_a_sheet(size):
     picture = np.full(size, 100, np.uint8)
     cell = scaled(picture)

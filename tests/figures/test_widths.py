@@ -67,18 +67,6 @@ def test_a_file_that_is_no_cut_is_refused(pruned, tmp_path):
     assert "whole.tar: not a cut of train_prune.py; give its pruned.tar" in line
 
 
-@pytest.mark.parametrize("option", [["--scores"], ["--image", "."], ["--inset", "1,2,3"]])
-def test_options_of_mattes_do_nothing_with_widths(pruned, option):
-    line = refusal("figure.py", "--widths", str(pruned), "--out", "widths.png", *option)
-    assert f"figure.py: {option[0]} does nothing with --widths; leave it out" in line
-
-
 def test_a_pdf_prints_as_wide_as_asked_for(pruned, tmp_path):
     main("figure.py", "--widths", str(pruned), "--inches", "5", "--out", "widths.pdf")
     assert b"/MediaBox [ 0 0 360" in (tmp_path / "widths.pdf").read_bytes()
-
-
-def test_a_folder_with_letters_that_the_font_lacks_is_refused(pruned, tmp_path):
-    folder = pruned.parent.rename(tmp_path / "λ")
-    line = refusal("figure.py", "--widths", folder / "pruned.tar", "--out", "widths.png")
-    assert "Pillow's own font: it has no letter λ; name another with --font" in line

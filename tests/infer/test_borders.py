@@ -1,6 +1,5 @@
 """Where a tile ends and the picture goes on, maps go on; elsewhere all is as ever."""
 
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,14 +39,6 @@ def test_a_convolution_sees_its_input_repeated_beyond_these_sides_and_zeros_beyo
             found = conv(x)
         assert torch.allclose(found, bare(F.pad(seen, zeros)), atol=1e-6)
         assert torch.allclose(conv(x), bare(F.pad(x, (columns, columns, rows, rows))), atol=1e-6)
-
-
-@pytest.mark.parametrize("padding", ["same", "valid"])
-def test_padding_given_as_a_word_stays_as_it_is(padding):
-    x, weight = torch.rand(1, 2, 8, 9), torch.rand(3, 2, 3, 3)
-    plain = torch.conv2d(x, weight, padding=padding)
-    with ReplicatePadding(Sides(True, True, True, True)):
-        assert torch.equal(torch.conv2d(input=x, weight=weight, padding=padding), plain)
 
 
 def test_a_convolution_of_several_maps_sees_each_of_them_repeated():

@@ -2,7 +2,6 @@
 
 from contextlib import nullcontext
 from functools import partial
-from threading import Thread
 
 import numpy as np
 import pytest
@@ -11,14 +10,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import models
-from models.files.saving import save_network
 from models.layers.basic import GlobalMean
 from models.network import pad_to_multiple
 from tests import scripts
 from tests.inference import CPU, Echo, noisy_picture, random_trimap, whole
 from tests.sets import picture
 from utils.images.reading import read_image, read_trimap
-from utils.images.writing import write_image
 from utils.infer import inference
 from utils.infer.global_context import whole_picture_means
 from utils.infer.inference import Inference, compute_alphas
@@ -38,8 +35,9 @@ class Average(Echo):
         return super().compute(image, trimap, stages) * 0 + mean.mean()
 
 
-@pytest.mark.parametrize(("height", "width"), [(640, 480), (611, 517), (70, 3001)])
-@pytest.mark.parametrize("side", [96, 320])
+@pytest.mark.parametrize(
+    ("height", "width", "side"), [(640, 480, 320), (411, 317, 96), (70, 3001, 320)]
+)
 def test_the_mean_of_all_parts_is_that_of_the_picture(height, width, side):
     image, trimap = noisy_picture(0, height, width), np.zeros((height, width), np.uint8)
     image[: height // 3] //= 4
@@ -86,39 +84,12 @@ def test_a_picture_that_fits_a_tile_is_taken_whole_by_a_network_that_sees_all_of
         assert (network.shapes == sizes) == (radius is None)
 
 
-def test_another_thread_keeps_the_means_of_its_own_picture():
-    network = Average()
-    dark, bright = (np.full((64, 96, 3), value, np.uint8) for value in (20, 200))
-    trimap = np.full((64, 96), 128, np.uint8)
-    found = []
-    with whole_picture_means(
-        network, partial(compute_alphas, network, "float32"), dark, trimap, 96
-    ):
-        work = Thread(target=lambda: found.append(whole(network, bright, trimap)))
-        work.start()
-        work.join()
-        found.append(whole(network, bright, trimap))
-    found.append(whole(network, bright, trimap))
-    means = [one.mean() for one in found]
-    assert means == pytest.approx([200 / 255, 20 / 255, 200 / 255], abs=1e-5)
-
-
-def test_that_tiles_give_another_matte_is_said_once_a_run_not_once_a_picture(
-    tmp_path, caplog, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
+def test_that_tiles_give_another_matte_is_said_once_a_run_not_once_a_picture(caplog):
     inference._warn_of_tiles.cache_clear()
-    for name in ("one", "two"):
-        network = models.build("mobile_unet", models.scaled_plan("mobile_unet", 1 / 16))
-        save_network(f"{name}.tar", network)
+    trimap = np.zeros((130, 170), np.uint8)
+    trimap[60, 50:100] = 128
     for index in range(3):
-        trimap = np.zeros((130, 170), np.uint8)
-        trimap[60, 50:100] = 128
-        write_image(tmp_path / "image" / f"{index}.png", picture(index, 130, 170))
-        write_image(tmp_path / "trimap" / f"{index}.png", trimap)
-    tiles = ("--mode", "tile", "--tile", 128, "--halo", 32)
-    networks = ("--network", "one.tar", "--network", "two.tar")
-    scripts.main("test.py", *networks, "--image", "image", "--trimap", "trimap", *tiles)
-    lines = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
-    told = "mobile_unet sees the whole picture at once: in tiles its matte is another one, see "
-    assert lines == [f"{told}docs/testing.md"]
+        options = Inference("tile", tile=128, halo=32)
+        options.matte(Average(), picture(index, 130, 170), trimap, CPU)
+    told = "echo sees the whole picture at once: in tiles its matte is another one, see "
+    assert caplog.messages == [f"{told}docs/testing.md"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 import models
 from tests import scripts
@@ -86,8 +86,6 @@ def test_pictures_stand_as_a_viewer_shows_them(orientation, tmp_path):
     exif = Image.Exif()
     exif[274] = orientation
     Image.fromarray(stored).save(tmp_path / "photo.png", exif=exif)
-    from PIL import ImageOps
-
     with Image.open(tmp_path / "photo.png") as file:
         expected = np.asarray(ImageOps.exif_transpose(file))
     np.testing.assert_array_equal(upright(tmp_path / "photo.png", stored), expected)
@@ -117,7 +115,6 @@ def test_a_photograph_of_one_pixel_is_cut_out(photo):
     ("arguments", "line"),
     [
         ("photo.png", "photo.png: needs a trimap or a mask: give --trimap (0"),
-        (". trimaps", ".: needs a trimap or a mask: give --trimap"),
         ("photo.png --mask empty.png", "empty.png: a mask that marks nothing has no edge to matte"),
         ("photo.png known.png", "known.png: "),
         ("photo.png --mask small.png", "photo.png is 90 x 60, but small.png is 30 x 20; make them"),
@@ -127,8 +124,6 @@ def test_a_photograph_of_one_pixel_is_cut_out(photo):
         ),
         ("photo.png trimap.png --width 3", "--width: is of a mask's trimap; give --mask"),
         ("photo.png trimap.png --background x", "--background x: no colour; write one like green"),
-        ("photo.png trimap.png --network x", "x: no such"),
-        ("none.png trimap.png", "none.png: no such file"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(photo, arguments, line):

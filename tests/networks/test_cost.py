@@ -4,10 +4,8 @@ import pytest
 import torch
 
 import models
-from tests.sets import disc, picture
+from tests.sets import write_test_set
 from tests.silencing import randomised
-from utils.images.trimap import make_trimap
-from utils.images.writing import write_image
 from utils.infer.inference import Inference
 from utils.networks import cost
 from utils.networks.device import deployed
@@ -43,10 +41,8 @@ def test_a_deployed_copy_computes_the_same_and_leaves_the_network(name):
 
 
 def test_a_test_times_and_mattes_with_the_deployed_and_counts_the_network(tmp_path, monkeypatch):
-    write_image(tmp_path / "image" / "a.png", picture(0, 32, 48))
-    write_image(tmp_path / "alpha" / "a.png", disc(32, 48, softness=4))
-    write_image(tmp_path / "trimap" / "a.png", make_trimap(disc(32, 48, softness=4), 5))
-    pictures = match(*(tmp_path / kind for kind in ("image", "alpha", "trimap")))
+    folders = write_test_set(tmp_path)
+    pictures = match(folders["image"], folders["alpha"], folders["trimap"])[:1]
     used = []
     monkeypatch.setattr(cost, "milliseconds", lambda networks, _: used.extend(networks) or [1.0])
     monkeypatch.setattr(

@@ -12,15 +12,12 @@ def test_devices_are_chosen_by_name():
     assert choose("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
-@pytest.mark.parametrize("name", ["cuda:127", "cuda:99999999999"])
-def test_a_device_that_is_not_here_is_refused(name):
-    with pytest.raises(InputError, match=f"device: {name} is not here .* use auto"):
-        choose(name)
-
-
-@pytest.mark.parametrize("name", ["", "gpu", "mps", "cuda:x"])
-def test_a_device_that_is_none_of_ours_is_refused(name):
-    with pytest.raises(InputError, match="use auto, cpu, cuda or cuda:N"):
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("cuda:127", "device: cuda:127 is not here .* use auto"), ("mps", "use auto, cpu, cuda or")],
+)
+def test_a_device_that_cannot_be_is_refused(name, words):
+    with pytest.raises(InputError, match=words):
         choose(name)
 
 

@@ -56,19 +56,6 @@ def test_a_config_names_teacher_student_and_pruned_as_far_as_they_exist(tmp_path
     assert list(networks.trained_networks(config)) == ["teacher", "student", "pruned"]
 
 
-@pytest.mark.parametrize("content", [None, ["a"], "a", 3])
-def test_a_record_of_another_kind_says_nothing_of_what_a_network_was_trained_from(
-    tmp_path, monkeypatch, content
-):
-    monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "result" / "here"
-    files.save_network(folder / "pruned.tar", tiny())
-    noted = {"training": {"content": content}}
-    files.save(folder / "BEST_pruned.tar", files.record(tiny()) | noted)
-    found = networks.trained_networks(configs.load(None, ["save_dir=here"]))
-    assert list(found) == ["pruned"]
-
-
 def test_a_network_that_was_trained_from_another_pruned_one_is_not_scored(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = configs.load(None, ["save_dir=here"])

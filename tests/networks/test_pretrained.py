@@ -16,8 +16,8 @@ from utils.networks.cost import macs, parameters
 SHIPPED = [*shipped_networks()]
 
 
-def test_a_network_is_shipped():
-    assert "large" in SHIPPED
+def test_the_networks_that_the_readme_names_are_shipped():
+    assert {"large", "medium", "small", "dim_quarter"} == {*SHIPPED}
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -50,7 +50,6 @@ def test_a_soft_disc_is_matted_far_better_than_by_a_guess(name):
     assert errors[0] < 0.25 * errors[1]
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_torch_hub_loads_it(name):
-    network = torch.hub.load(str(PRETRAINED.parent), name, source="local")
-    assert network.plan == models.load(name).plan and not network.training
+def test_torch_hub_loads_one():
+    network = torch.hub.load(str(PRETRAINED.parent), "small", source="local")
+    assert network.plan == models.load("small").plan and not network.training

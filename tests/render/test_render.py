@@ -7,11 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from models.errors import InputError
-from utils.render import DOZEN, FIRST, SUBJECTS, foreground, render
+from tests.refusals import refused
+from utils.render import DOZEN, SUBJECTS, foreground, render
 from utils.render.backgrounds import SCENES, background, photograph
-from utils.render.layers import coverage, extend, layer, stack
-from utils.render.noise import palette, spectral
+from utils.render.noise import spectral
 
 SHAPE = (150, 190)
 OPAQUE = {"hair", "fur", "leaves", "motion", "defocus", "solid"}  # always with an opaque body
@@ -20,7 +19,7 @@ OPAQUE = {"hair", "fur", "leaves", "motion", "defocus", "solid"}  # always with 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("sample")
-    render(root, workers=1, foregrounds=(13, 12), backgrounds=(2, 1), size=96, progress=False)
+    render(root, workers=1, foregrounds=(13, 12), backgrounds=(2, 1), size=64, progress=False)
     return root
 
 
@@ -58,22 +57,17 @@ def test_render_writes_the_layout(small: Path) -> None:
         assert names == sorted(path.name for path in (small / split / "alpha").iterdir())
         assert {name.rsplit("_", 1)[0] for name in names} == set(SUBJECTS)
         assert len(list((small / split / "bg").glob("*.jpg"))) == scenes
+        assert len(set(contents(small).values())) == 13 * 2 + 2 + 12 * 2 + 1  # nothing is shared
         for name in names:
             colour = cv2.imread(str(small / split / "fg" / name), cv2.IMREAD_UNCHANGED)
             alpha = cv2.imread(str(small / split / "alpha" / name), cv2.IMREAD_UNCHANGED)
             assert colour.shape == (*alpha.shape, 3) and alpha.ndim == 2
-            assert 0.85 * 96 <= max(alpha.shape) <= 1.12 * 96
-    colour, alpha = foreground("glass_000", 0, 96)
+            assert 0.85 * 64 <= max(alpha.shape) <= 1.12 * 64
+    colour, alpha = foreground("glass_000", 0, 64)
     stored = cv2.imread(str(small / "train" / "fg" / "glass_000.png"))
     assert np.array_equal(stored[..., ::-1], colour)
     stored = cv2.imread(str(small / "train" / "alpha" / "glass_000.png"), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(stored, alpha)
-
-
-def test_train_and_test_share_nothing(small: Path) -> None:
-    train, test = (contents(small / split) for split in ("train", "test"))
-    assert not {path.name for path in train} & {path.name for path in test}
-    assert not set(train.values()) & set(test.values())
 
 
 def test_a_rerun_keeps_what_exists_and_makes_what_is_missing(small: Path) -> None:
@@ -84,23 +78,14 @@ def test_a_rerun_keeps_what_exists_and_makes_what_is_missing(small: Path) -> Non
         path: path.stat().st_mtime_ns for path in small.rglob("*.png") if path.stem != "net_000"
     }
     # Other counts and two processes give the same bytes.
-    render(small, workers=2, foregrounds=(12, 12), backgrounds=(2, 1), size=96, progress=False)
+    render(small, workers=2, foregrounds=(12, 12), backgrounds=(2, 1), size=64, progress=False)
     assert contents(small) == before
     assert all(path.stat().st_mtime_ns == time for path, time in times.items())
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"size": 8},
-        {"workers": 0},
-        {"foregrounds": (-1, 2)},
-        {"backgrounds": (FIRST["test"] + 1, 0)},
-    ],
-)
-def test_impossible_arguments_are_one_line(tmp_path: Path, wrong: dict) -> None:
-    with pytest.raises(InputError, match="sample"):
-        render(tmp_path, **wrong)
+def test_impossible_arguments_are_one_line(tmp_path: Path) -> None:
+    for wrong in ({"size": 8}, {"workers": 0}, {"foregrounds": (-1, 2)}):
+        assert "sample" in refused(render, tmp_path, **wrong)
     assert not list(tmp_path.iterdir())
 
 
@@ -127,35 +112,14 @@ def slope(image: np.ndarray) -> float:
 
 
 def test_backgrounds_have_the_spectrum_of_photographs() -> None:
-    slopes = [slope(background(np.random.default_rng(seed), (256, 256))) for seed in range(12)]
+    slopes = [slope(background(np.random.default_rng(seed), (256, 256))) for seed in range(6)]
     assert 0.8 < np.median(slopes) < 1.6
     assert min(slopes) > 0.3 and max(slopes) < 3
 
 
-@pytest.mark.parametrize("wanted", [0.8, 1.2, 1.6])
+@pytest.mark.parametrize("wanted", [0.8, 1.6])
 def test_spectral_noise_has_the_slope_asked_for(wanted: float) -> None:
     noise = spectral(np.random.default_rng(0), (256, 256), wanted)
     assert noise.mean() == pytest.approx(0, abs=1e-3)
     assert noise.std() == pytest.approx(1, abs=1e-2)
     assert slope(noise) == pytest.approx(wanted, abs=0.15)
-
-
-def test_colours_are_muted() -> None:
-    colours = np.concatenate([palette(np.random.default_rng(seed), 5) for seed in range(100)])
-    spread = colours.max(1) - colours.min(1)
-    assert np.median(spread) < 0.3 and (spread > 0.7).mean() < 0.05
-
-
-def test_coverage_is_the_area_of_the_pixel() -> None:
-    cover = coverage([np.array([[2.0, 2.0], [6.5, 2.0], [6.5, 6.0], [2.0, 6.0]])], (10, 10))
-    assert cover[3, 3] == 1 and cover[8, 8] == 0
-    assert cover[4, 6] == pytest.approx(0.5, abs=0.3)  # OpenCV fills the border as well
-
-
-def test_stack_and_extend_keep_colours() -> None:
-    alpha = np.zeros((40, 40), np.float32)
-    alpha[10:20, 10:20] = 0.5
-    red = layer(np.array([0.8, 0.1, 0.1]), alpha)
-    assert np.allclose(extend(red), [0.8, 0.1, 0.1], atol=0.01)
-    both = stack(red, layer(np.array([0.2, 0.2, 0.9]), np.ones((40, 40))))
-    assert np.allclose(both[15, 15], [0.5, 0.15, 0.5, 1])

@@ -16,6 +16,8 @@ from utils.images.reading import read_alpha
 from utils.images.writing import write_image
 from utils.score.sets import Folders, default_out
 
+pytestmark = pytest.mark.usefixtures("costless")
+
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch) -> dict[str, Path]:
@@ -135,11 +137,9 @@ SET = {"image": Path("a/x"), "alpha": Path("a/y"), "trimap": Path("a/z")}
     ("options", "out"),
     [
         ({}, "result/mine/test"),
-        ({"named": True}, "result/mine/test"),
         ({"whole": Path("sets/aim")}, "result/mine/test-aim"),
         ({"whole": Path("sets/aim"), "named": True}, "result/test/aim"),
         (SET, "result/mine/test-a-z"),
-        (SET | {"named": True}, "result/test/a-z"),
         (SET | {"alpha": Path("b/y")}, "result/mine/test-x-z"),
         ({"image": Path("a/x"), "alpha": Path("a/y")}, "result/mine/test-a"),
     ],

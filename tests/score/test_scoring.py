@@ -24,6 +24,7 @@ from utils.score.scoring import Scoring, run_saved, score_matting
 from utils.score.sets import match, open_set
 from utils.score.sheets import error_map, write_worst
 
+pytestmark = pytest.mark.usefixtures("costless")
 CPU = torch.device("cpu")
 WHOLE = Inference("whole")
 NAMES = list(TEST_SIZES)
@@ -78,32 +79,6 @@ def test_several_processes_score_the_same_rows_in_the_same_order(saved, pictures
     assert results[0] == results[1]
 
 
-def test_processes_are_for_sets_that_are_worth_their_start(pictures, tmp_path, monkeypatch):
-    chosen = []
-    monkeypatch.setattr("os.cpu_count", lambda: 5)
-
-    def run(function, jobs, workers, _):
-        chosen.append(workers)
-        return map(function, jobs)
-
-    monkeypatch.setattr("utils.score.scoring.run", run)
-    for few in (3, 4):
-        monkeypatch.setattr("utils.score.scoring.FEW", few)
-        score_matting("ours", pictures, Counting(), tmp_path, Scoring(workers=None))
-    assert chosen == [5, 0]
-
-
-def test_a_network_runs_no_further_ahead_than_it_is_asked(pictures, tmp_path, monkeypatch):
-    matting, ahead = Counting(), []
-
-    def run(function, jobs, *_):
-        return [ahead.append(matting.calls) or function(job) for job in jobs]
-
-    monkeypatch.setattr("utils.score.scoring.run", run)
-    score_matting("ours", pictures, matting, tmp_path, Scoring())
-    assert ahead == [1, 2, 3]
-
-
 def test_two_tests_that_write_to_one_folder_at_a_time_are_refused(saved, pictures, tmp_path):
     out = tmp_path / "out"
     with folder_lock(out, "scoring"):
@@ -129,13 +104,12 @@ def test_a_trimap_without_unknown_pixels_is_named(pictures, saved, folders, tmp_
         run_saved(saved, "ours")
 
 
-@pytest.mark.parametrize("exact", [False, True])
-def test_a_trimap_that_contradicts_its_truth_is_refused(folders, saved, exact):
+def test_a_trimap_that_contradicts_its_truth_is_refused(folders, saved):
     path = folders["trimap"] / "b.png"
     trimap = make_trimap(read_alpha(folders["alpha"] / "b.png"), 5)
     write_image(path, np.where(trimap == 128, np.uint8(128), 255 - trimap))
     with pytest.raises(InputError, match=r"trimap/b\.png: 100 % of its known pixels contradict"):
-        run_saved(saved, "ours", scoring=Scoring(exact=exact))
+        run_saved(saved, "ours")
 
 
 def test_float_mattes_are_rounded_unless_they_are_asked_for(folders, tmp_path):
@@ -205,29 +179,27 @@ def test_mattes_without_truth_lie_as_their_upload_wants_them(folders, tmp_path):
     assert (out / "n-Trimap2_worst.png").exists() and (out / "sheet-Trimap1.png").exists()
 
 
-@pytest.mark.parametrize("exact", [False, True])
-def test_a_matte_that_is_not_finite_is_neither_saved_nor_scored(pictures, tmp_path, exact):
+def test_a_matte_that_is_not_finite_is_neither_saved_nor_scored(pictures, tmp_path):
     network, out = tiny(), tmp_path / "out"
     with torch.no_grad():
         next(network.parameters())[0] = torch.nan
     with pytest.raises(InputError, match=r"image/a\.jpg: the network's matte is not finite"):
-        run_networks({"nan": network}, {"": pictures}, CPU, WHOLE, out, Scoring(exact=exact))
+        run_networks({"nan": network}, {"": pictures}, CPU, WHOLE, out)
     assert not list(out.rglob("*.png"))
 
 
 def test_the_worst_ten_are_drawn_and_the_worst_comes_first(saved, folders, tmp_path):
     write_image(folders["pred"] / "a.png", np.full(TEST_SIZES["a"], 255, np.uint8))
-    result = run_saved(saved, "ours", tmp_path / "out")
+    rows = run_saved(saved, "ours").images
     mattes = {picture.name: picture.matte for picture in saved}
-    sheet = read_image(tmp_path / "out" / "ours_worst.png")
-    assert len(sheet) == 28 + len(NAMES) * 246
-    write_worst(tmp_path / "a.png", Scores("ours", result.images[:1]), saved, mattes, "SAD")
-    alone = read_image(tmp_path / "a.png")
-    cells = 4 * (280 + 6)  # a is the widest, so that its cells are as wide without the others
-    assert (sheet[28 : 28 + 240, :cells] == alone[28 : 28 + 240, :cells]).all()
-    many = Scores("ours", [{**result.images[0], "SAD": float(k)} for k in range(12)])
-    write_worst(tmp_path / "many.png", many, saved, mattes, "SAD")
-    assert len(read_image(tmp_path / "many.png")) == 28 + 10 * 246
+
+    def drawn(rows: list[dict]) -> np.ndarray:
+        write_worst(tmp_path / "worst.png", Scores("ours", rows), saved, mattes, "SAD")
+        return read_image(tmp_path / "worst.png")
+
+    head, cells = slice(28, 28 + 240), 4 * (280 + 6)  # `a` is the widest
+    assert (drawn(rows[::-1])[head, :cells] == drawn(rows[:1])[head, :cells]).all()
+    assert len(drawn([rows[0] | {"SAD": float(k)} for k in range(12)])) == 28 + 10 * 246
 
 
 def test_an_error_map_is_black_where_nothing_counts_and_brighter_with_the_error():
@@ -238,15 +210,3 @@ def test_an_error_map_is_black_where_nothing_counts_and_brighter_with_the_error(
     assert brightness[0] == brightness[1] < 10
     assert (np.diff(brightness[1:]) > 0).all()
     assert brightness[4] > 500
-
-
-def test_a_bar_in_a_name_does_not_end_its_cell_in_a_table(tmp_path):
-    row = {"name": "a", "SAD": 1.0, "MSE": 0.25, "Grad": 2.0, "Conn": 3.0}
-    scores = Scores("a|b", [row])
-    line = r"| a\|b | 1.00 | 0.2500 | 2.00 | 3.00 |"
-    assert scores.markdown() == line
-    assert summary([scores]).splitlines() == [
-        r"| network, unknown region |  SAD |    MSE | Grad | Conn |",
-        r"| ----------------------- | ---: | -----: | ---: | ---: |",
-        r"| a\|b                    | 1.00 | 0.2500 | 2.00 | 3.00 |",
-    ]

@@ -8,7 +8,6 @@ import torch
 from tests.reference import fill, losses
 from utils.tasks.matting_losses import alpha_loss, composition_loss, l1_loss, laplacian_loss
 
-REFLECT = cv2.BORDER_REFLECT_101
 KERNEL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
 
 
@@ -29,18 +28,6 @@ def test_by_hand():
         assert alpha_loss(pred, target, mask).item() == pytest.approx(0.3, rel=1e-5)
 
 
-def test_known_pixels_do_not_count():
-    generator = torch.Generator().manual_seed(0)
-    pred = torch.rand(2, 1, 5, 7, generator=generator, requires_grad=True)
-    target = torch.rand(2, 1, 5, 7, generator=generator)
-    unknown = torch.rand(2, 1, 5, 7, generator=generator) > 0.5
-    loss = alpha_loss(pred, target, unknown)
-    loss.backward()
-    assert not pred.grad[~unknown].any()
-    assert (pred.grad[unknown] != 0).all()
-    assert alpha_loss(torch.where(unknown, pred, 0.5), target, unknown) == loss
-
-
 def test_perfect_matte_has_a_zero_gradient():
     pred = torch.rand(1, 1, 4, 4, requires_grad=True)
     loss = alpha_loss(pred, pred.detach().clone(), torch.ones(1, 1, 4, 4))
@@ -49,10 +36,9 @@ def test_perfect_matte_has_a_zero_gradient():
     assert not pred.grad.any()
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_types_are_computed_in_float32(dtype):
+def test_half_types_are_computed_in_float32():
     generator = torch.Generator().manual_seed(0)
-    pred, target = torch.rand(2, 1, 1, 64, 64, generator=generator).to(dtype)
+    pred, target = torch.rand(2, 1, 1, 64, 64, generator=generator).bfloat16()
     pred.requires_grad_()
     unknown = torch.ones(1, 1, 64, 64, dtype=torch.bool)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -61,19 +47,6 @@ def test_half_types_are_computed_in_float32(dtype):
     assert loss.dtype == torch.float32
     assert pred.grad.isfinite().all()
     torch.testing.assert_close(loss, alpha_loss(pred.float(), target.float(), unknown))
-
-
-def test_other_shapes_are_refused():
-    alpha, unknown = torch.zeros(2, 1, 4, 4), torch.ones(2, 1, 4, 4)
-    for arguments in (
-        (alpha[:1], alpha, unknown),
-        (alpha, alpha[..., :3], unknown),
-        (alpha, alpha, unknown[:, 0]),
-    ):
-        with pytest.raises(ValueError, match="same shape") as error:
-            alpha_loss(*arguments)
-        for argument in arguments:
-            assert str(tuple(argument.shape)) in str(error.value)
 
 
 def matte(seed: int, height: int = 21, width: int = 26) -> torch.Tensor:
@@ -119,7 +92,7 @@ def test_laplacian_is_that_of_a_plain_pyramid():
     assert got == pytest.approx(expected, rel=2e-3)  # OpenCV's weights have 11 bits
 
 
-@pytest.mark.parametrize("loss", [l1_loss, laplacian_loss])
+@pytest.mark.parametrize("loss", [alpha_loss, l1_loss, laplacian_loss])
 def test_known_pixels_and_pictures_without_unknown_ones_count_nothing(loss):
     pred = matte(0, 9, 3).requires_grad_()
     none = torch.zeros(pred.shape, dtype=torch.bool)
@@ -128,3 +101,10 @@ def test_known_pixels_and_pictures_without_unknown_ones_count_nothing(loss):
     some[:, :, 4, 1] = True
     loss(pred, matte(1, 9, 3), some).backward()
     assert pred.grad[~some].abs().max() == 0 and pred.grad[some].abs().min() > 0
+
+
+def test_other_shapes_are_refused():
+    alpha = matte(0)
+    for shapes in ((alpha[:1], alpha, alpha), (alpha, alpha[..., :3], alpha)):
+        with pytest.raises(ValueError, match="same shape"):
+            alpha_loss(*shapes)
