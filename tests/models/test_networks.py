@@ -1,5 +1,6 @@
 """What holds of every network: published outputs, cut as silenced, folded, any size, its costs."""
 
+import functools
 import itertools
 import json
 
@@ -87,9 +88,14 @@ CUTS = [
 ]
 
 
+@functools.cache  # which no cut changes
+def with_gates(name: str, structure: tuple) -> Network:
+    return small(name, gates=name in ("dim_vgg", "gca"), **dict(structure))
+
+
 @pytest.mark.parametrize(("name", "structure", "group"), CUTS)
 def test_cut_computes_what_the_silenced_network_does(name, structure, group):
-    network = small(name, gates=name in ("dim_vgg", "gca"), **structure)
+    network = with_gates(name, tuple(structure.items()))
     inner = [one for one in network.plan if name == "gca" and one not in GCA]
     groups = {ALL: [*network.plan], "inner": inner}.get(group, [group])
     inputs = picture(33, 40) if name == "indexnet" else picture(33, 70)
