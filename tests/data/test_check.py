@@ -141,13 +141,3 @@ def test_missing_and_empty_folders_are_listed_and_a_set_of_neither_part_is_refus
     assert len(found(root)) == 1
     shutil.rmtree(root / "test")
     assert "neither train nor test" in refused(check_set, root)
-
-
-def test_workers_find_the_same_and_nothing_is_changed(root):
-    write_image(root / "train" / "alpha" / "train0.png", np.zeros((72, 88), np.uint8))
-    (root / "test" / "bg" / "test1.png").write_bytes(b"")
-    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
-    alone = found(root)
-    assert len(alone) == 2
-    assert found(root, workers=2) == alone
-    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before

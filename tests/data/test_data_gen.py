@@ -21,12 +21,9 @@ def lists(folder: Path) -> list[str]:
     return [path.name for path in folder.rglob("*_names.txt")]
 
 
-def test_the_counts_are_printed(where, capsys):
+def test_counts_are_printed_and_what_is_shared_in_a_split_by_composite(where, capsys):
     main("data_gen.py", *where, "--valid-share", 0.2)
     assert "8 train and 2 valid foregrounds" in capsys.readouterr().out
-
-
-def test_a_split_by_composite_says_what_is_shared(where, capsys):
     main("data_gen.py", *where, "--by", "composite", "--valid-share", 0.2)
     said = capsys.readouterr().out
     assert "800 train and 200 valid composites; 10 foregrounds are in both lists" in said

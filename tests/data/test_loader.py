@@ -180,21 +180,14 @@ def test_full_shared_memory_is_told_and_changes_no_batch(data, monkeypatch, capl
     assert all(word in told for word in ("/dev/shm", "--shm-size", "data.workers"))
 
 
-@pytest.mark.parametrize(
-    ("number", "words"),
-    [
-        (errno.ENOSPC, ("/dev/shm", "--shm-size", "data.workers: none can start")),
-        (errno.EMFILE, ("data.workers: too many open files", "ulimit -n")),
-    ],
-)
-def test_workers_that_cannot_start_are_one_line(data, monkeypatch, number, words):
+def test_workers_that_cannot_start_are_one_line(data, monkeypatch):
     def fail(*_, **__):
-        raise OSError(number, os.strerror(number))
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     monkeypatch.setattr("multiprocessing.queues.Queue.__init__", fail)
     loader = training_loader(sources(data, "data.workers=1"), 5, epochs=1, pin=False)
     message = refused(list, loader)
-    assert all(word in message for word in words)
+    assert "data.workers: too many open files" in message and "ulimit -n" in message
 
 
 @pytest.mark.parametrize(

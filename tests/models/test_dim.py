@@ -18,7 +18,6 @@ from tests.silencing import picture
 from utils.cli.arguments import CONFIGS
 from utils.config import load
 from utils.infer.inference import Inference
-from utils.prune import gates
 from utils.tasks.matting import MattingBatch
 from utils.train.objective import Objective
 
@@ -45,13 +44,6 @@ def test_half_precision_does_not_make_neighbours_equal_before_pooling():
     assert pre.dtype == torch.float32 and naive.dtype == torch.bfloat16
     assert ties(naive) > 100
     assert ties(pre) < ties(naive) / 10
-
-
-def test_each_level_is_one_group_with_gates_in_encoder_and_decoder():
-    members = gates(small(NAME, gates=True))
-    parts = {group: [gate.part for gate in found] for group, found in members.items()}
-    levels = ("encoder1.2", "encoder2.2", "encoder3.3", "encoder4.3", "encoder5.3")
-    assert {group for group, of in parts.items() if of == ["encoder", "decoder"]} == {*levels}
 
 
 def with_and_without_refinement() -> tuple[Network, Network]:

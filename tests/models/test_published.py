@@ -223,7 +223,7 @@ def test_the_counter_of_an_averaged_model_and_the_names_of_a_compiled_part_are_d
 def test_wrappers_are_opened_in_any_order(network, tmp_path, keys):
     content = network.state_dict()
     for key in keys:
-        content = {"epoch": 3, "model": "its name", key: content}
+        content = {"epoch": 3, "model": {"name": "dim"}, key: content}
     torch.save(content, tmp_path / "wrapped.pth")
     assert same(models.load(tmp_path / "wrapped.pth"), network)
 
@@ -255,10 +255,8 @@ def test_averaged_weights_beside_others_in_one_state_dict_are_preferred(network,
 
 
 def test_a_safetensors_file_of_somebody_else_is_a_bare_state_dict(network, tmp_path):
-    path = tmp_path / "model.safetensors"
-    for metadata in (None, {"format": "pt"}):
-        safetensors.torch.save_file(network.state_dict(), path, metadata)
-        assert same(models.load(path), network)
+    safetensors.torch.save_file(network.state_dict(), tmp_path / "a.safetensors", {"format": "pt"})
+    assert same(models.load(tmp_path / "a.safetensors"), network)
 
 
 def test_a_file_without_weights_or_with_two_networks_says_what_it_holds(network, tmp_path):
@@ -362,13 +360,6 @@ def test_a_strange_or_missing_entry_and_one_of_another_shape_are_named(name, ent
         state[entry] = torch.zeros(shape)
     line = refused(models.published.load, state)
     assert line.startswith("state dict: ") and words in line
-
-
-def test_a_value_that_is_not_finite_is_named():
-    state = published_module().state_dict()
-    state["up1.conv.cbr_unit.1.running_var"][0] = float("nan")
-    line = refused(models.published.load, state)
-    assert "decoder1.norm.running_var is not finite" in line
 
 
 def test_another_network_is_refused_by_its_first_entries():

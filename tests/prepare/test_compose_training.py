@@ -1,7 +1,6 @@
 """Training composites are those of the published code; what is there stays, none is half made."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -55,17 +54,6 @@ def test_other_settings_make_all_again_and_leave_no_others(root):
     assert set(as_jpeg) == {name.replace("png", "jpg") for name in before}
     assert set(run(root, per_foreground=1)) == {"train0_0.png", "train1_0.png"}
     assert run(root) == before
-
-
-def test_too_small_a_disk_is_refused_before_anything_is_made_or_removed(root, monkeypatch):
-    before = run(root)
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
-    message = refused(root, per_foreground=50)
-    assert "train/merged: needs 720.2 kB, but 1 kB are free" in message
-    assert "composes the same pictures on the fly" in message
-    folder = root / "train" / "merged"
-    assert {path.name: path.read_bytes() for path in folder.glob("*.png")} == before
-    assert run(root) == before  # nothing to make needs no room
 
 
 def test_pictures_that_were_not_made_here_are_not_removed(root):

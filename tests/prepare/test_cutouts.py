@@ -57,27 +57,6 @@ def test_cutouts_become_colours_and_mattes(cutout, tmp_path, name):
     assert np.array_equal(read_image(root / "train/fg/cat.png"), hidden_colours(stored, alpha))
 
 
-def test_grey_palette_and_16_bit_cutouts_are_read(cutout, tmp_path):
-    _, alpha, stored = cutout
-    folder, root = tmp_path / "in", tmp_path / "set"
-    folder.mkdir()
-    Image.fromarray(np.dstack((stored[..., 0], alpha)), "LA").save(folder / "grey.png")
-    bgra = np.dstack((stored[..., ::-1], alpha)).astype(np.uint16) * 257
-    cv2.imwrite(str(folder / "deep.png"), bgra)
-    palette = Image.fromarray((alpha // 128).astype(np.uint8), "P")
-    palette.putpalette([9, 9, 9, 200, 100, 50, 0, 0, 0])
-    palette.save(folder / "palette.png", transparency=0)
-    import_set("cutouts", folder, root, part="test")
-    for name in ("grey", "deep"):
-        assert np.array_equal(read_alpha(root / f"test/alpha/{name}.png"), alpha)
-    assert np.array_equal(read_alpha(root / "test/alpha/palette.png"), alpha // 128 * 255)
-    fg = read_image(root / "test/fg/deep.png")
-    assert np.array_equal(fg, hidden_colours(stored, alpha))
-    assert np.unique(read_image(root / "test/fg/palette.png").reshape(-1, 3), axis=0).tolist() == [
-        [200, 100, 50]
-    ]
-
-
 def test_every_file_that_is_no_cutout_is_listed_before_work(cutout, tmp_path, caplog):
     _, alpha, stored = cutout
     folder = tmp_path / "in"

@@ -67,15 +67,6 @@ def test_it_is_mapped_and_cannot_be_written_to_and_holds_no_file_open(root):
         stored[0].rgba[0, 0, 0] = 1
 
 
-def test_workers_change_nothing(root, tmp_path):
-    other = shutil.copytree(root, tmp_path / "other" / "set")
-    build_store(root)
-    build_store(other, workers=2)
-    for source in foregrounds(root, "train"):
-        ours, theirs = Store(root).open(source), Store(other).open(source)
-        assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
-
-
 def test_a_second_build_makes_only_what_has_changed(root):
     build_store(root)
     before = files(root)
@@ -203,16 +194,6 @@ def test_one_bad_foreground_in_a_hundred_is_left_out_and_two_are_an_error(tmp_pa
     with pytest.raises(InputError, match=r"f050\.png: .* \(and 1 more of 101 foregrounds, "):
         build_store(root)
     assert len(files(root)) == 99, "what could be read is kept for the next time"
-
-
-def test_all_pairs_of_different_size_are_listed_before_anything_is_made(root, caplog):
-    for name in ("train0", "train2"):
-        write_image(root / "train" / "alpha" / f"{name}.png", disc(72, 89))
-    with pytest.raises(InputError, match=r"train0\.png is 88 x 72.*\(and 1 more, "):
-        build_store(root)
-    told = " ".join(record.message for record in caplog.records)
-    assert "train0.png" in told and "train2.png" in told and "train1.png" not in told
-    assert not store_folder(root).exists()
 
 
 def test_a_worker_gets_paths_not_pictures(root):
