@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.refusals import refused
+from tests.scripts import main, refusal
 from utils.data.split import Split, read_split, split, write_split
 
 
@@ -111,3 +112,42 @@ def test_all_problems_of_the_lists_are_found_and_none_says_to_run_data_gen(tmp_p
     (tmp_path / "valid_names.txt").write_text("b\na\n")
     read_split(tmp_path, ["a", "b"], problems := [])
     assert len(problems) == 4
+
+
+# --- data_gen.py ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def where(tmp_path) -> tuple[str, ...]:
+    """The options that name a data set of ten foregrounds."""
+    for kind in ("fg", "alpha"):
+        (tmp_path / "mine" / "train" / kind).mkdir(parents=True)
+        for name in "abcdefghij":
+            (tmp_path / "mine" / "train" / kind / f"{name}.png").touch()
+    return ("--dataset", "mine", "--data-root", str(tmp_path))
+
+
+def lists(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob("*_names.txt")]
+
+
+def test_counts_are_printed_and_what_is_shared_in_a_split_by_composite(where, capsys):
+    main("data_gen.py", *where, "--valid-share", 0.2)
+    assert "8 train and 2 valid foregrounds" in capsys.readouterr().out
+    main("data_gen.py", *where, "--by", "composite", "--valid-share", 0.2)
+    said = capsys.readouterr().out
+    assert "800 train and 200 valid composites; 10 foregrounds are in both lists" in said
+    main("data_gen.py", *where, "--by", "composite", "--per-foreground", 3)
+    assert "27 train and 3 valid composites" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--by", "composite", "--per-foreground", 0), "0 composites for each"),
+        (("--per-foreground", 3), "--per-foreground goes with --by composite"),
+    ],
+)
+def test_what_cannot_be_split_is_refused(where, tmp_path, arguments, words):
+    assert words in refusal("data_gen.py", *where, *arguments)
+    assert not lists(tmp_path)

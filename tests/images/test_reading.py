@@ -1,5 +1,8 @@
 """Pictures, mattes and trimaps are read right or refused in one line."""
 
+import errno
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -221,3 +224,36 @@ def test_different_sizes_are_named_with_both_files():
         "a.jpg is 8 x 6, but b.png is 6 x 4;"
     )
     assert "EXIF" in refused(check_same_size, "a.jpg", small.T, "b.png", small)
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
+
+
+def test_png_comes_back_as_it_was_written(tmp_path, noise):
+    write_image(tmp_path / "a" / "rgb.png", noise)
+    assert np.array_equal(read_image(tmp_path / "a" / "rgb.png"), noise)
+    write_image(tmp_path / "grey.png", noise[..., 0])
+    assert np.array_equal(read_alpha(tmp_path / "grey.png"), noise[..., 0])
+    assert np.array_equal(read_image(tmp_path / "grey.png"), np.repeat(noise[..., :1], 3, axis=2))
+
+
+def test_full_disk_leaves_the_older_file(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "a.png"
+    write_image(path, np.full((9, 9), 128, np.uint8))
+    before = path.read_bytes()
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert "disk is full" in refused(write_image, path, np.zeros((9, 9), np.uint8))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_unknown_suffix_is_refused(tmp_path):
+    assert ".png or .jpg" in refused(write_image, tmp_path / "a.gif", np.zeros((9, 9), np.uint8))

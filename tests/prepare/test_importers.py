@@ -1,7 +1,10 @@
 """Data sets of others arrive whole in our layout, or not at all."""
 
+import io
 import logging
 import shutil
+import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -127,12 +130,6 @@ def test_distinctions_arrive_with_their_lists_of_backgrounds(tmp_path):
     assert read_names(root / "test/test_bg_names.txt") == ["2008_2.jpg", "2008_1.jpg"]
 
 
-def test_folder_without_the_set_says_what_was_looked_for(tmp_path):
-    fg(tmp_path / "in/holiday/1.png")
-    message = refused("composition-1k", tmp_path / "in", tmp_path / "set")
-    assert "Training_set or Train" in message and "(holiday)" in message
-
-
 def test_list_that_names_what_is_not_there_is_refused(adobe, tmp_path):
     text(adobe / "Combined_Dataset/Test_set/test_fg_names.txt", "b.png\nq.png\n")
     message = refused("composition-1k", adobe, tmp_path / "set")
@@ -188,12 +185,6 @@ def test_another_file_of_the_same_name_is_never_replaced(pairs, tmp_path):
         assert files(root) == before
 
 
-def test_foregrounds_that_an_older_list_leaves_out_are_warned_of(pairs, tmp_path, caplog):
-    text(tmp_path / "set/train/train_fg_names.txt", "old.png\n")
-    import_set("pairs", pairs, tmp_path / "set", part="train")
-    assert "leaves out 3 foregrounds (such as 0.png)" in caplog.text
-
-
 def test_links_point_to_the_source_and_are_refused_where_they_cannot(pairs, tmp_path):
     root = tmp_path / "set"
     import_set("pairs", pairs, root, part="train", link=True)
@@ -206,6 +197,8 @@ def test_links_point_to_the_source_and_are_refused_where_they_cannot(pairs, tmp_
 
 
 def test_impossible_arguments_are_one_line(pairs, tmp_path):
+    message = refused("composition-1k", pairs, tmp_path / "set")
+    assert "Training_set or Train" in message and "(alpha, fg)" in message
     shutil.copytree(pairs, pairs.parent / "other")
     message = refused("pairs", pairs.parent, tmp_path / "set", part="train")
     assert "mine/fg and other/fg" in message
@@ -241,18 +234,12 @@ def test_photographs_of_one_name_in_two_folders_are_both_named_unless_they_are_t
     assert "a/1.jpg and b/c/1.jpg are different" in message
 
 
-@pytest.mark.parametrize("kind", ["photographs", "pairs"])
-def test_what_would_be_left_out_is_named(pairs, tmp_path, kind):
+def test_what_would_be_left_out_is_named(pairs, tmp_path):
     (pairs / "fg/a.gif").touch()
     (pairs / "fg/b.heic").touch()
-    before = files(tmp_path)
-    source = pairs if kind == "pairs" else pairs / "fg"
-    message = refused(kind, source, tmp_path / "set", part="train")
-    assert "a.gif: .gif is not read here; save it as PNG or JPEG, or remove it (and 1" in message
-    packed = pack(pairs, "a.zip")
-    assert "fg/a.gif: .gif is not read" in refused(kind, packed, tmp_path / "set", part="train")
-    packed.unlink()
-    assert files(tmp_path) == before
+    for kind, source in (("pairs", pairs), ("photographs", pairs / "fg")):
+        message = refused(kind, source, tmp_path / "set", part="train")
+        assert "a.gif: .gif is not read here; save it as PNG or JPEG, or remove it (and" in message
 
 
 def test_linked_folders_are_followed(pairs, tmp_path):
@@ -294,3 +281,72 @@ def test_frames_in_folders_of_clips_are_pairs(tmp_path):
     (source / "pha/0001/00001.png").unlink()
     message = refused("pairs", source, tmp_path / "third", part="train")
     assert "fgr/0001/00001.jpg has no matte" in message
+
+
+# --- archives -------------------------------------------------------------------------------------
+
+
+def zipped(path: Path, *names: str | zipfile.ZipInfo) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, b"0123456789" * 100)
+    return path
+
+
+def tarred(path: Path, *members: str | tarfile.TarInfo) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for one in members:
+            info = one if isinstance(one, tarfile.TarInfo) else tarfile.TarInfo(one)
+            archive.addfile(info, io.BytesIO(bytes(info.size)))
+    return path
+
+
+@pytest.mark.parametrize("name", ["a/../../x.png", "/x.png", "..\\x.png"])
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_nothing_is_written_outside_of_the_data_set(tmp_path, name, pack):
+    place = tmp_path / "deep" / "deeper"
+    place.mkdir(parents=True)
+    archive = pack(place / f"a.{pack.__name__[:3]}", "1.png", name)
+    before = set(tmp_path.rglob("*"))
+    refused("photographs", archive, place / "set", part="train")  # no whole pictures
+    assert set(tmp_path.rglob("*")) == before and not Path("/x.png").exists()
+
+
+def test_links_in_a_tar_are_refused_by_name(tmp_path):
+    evil = tarfile.TarInfo("evil.png")
+    evil.type, evil.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    archive = tarred(tmp_path / "a.tar", "1.png", evil)
+    message = refused("photographs", archive, tmp_path / "set", part="train")
+    assert "evil.png is a link or a device" in message
+    assert list(tmp_path.iterdir()) == [archive]
+
+
+def test_a_zip_with_a_password_says_what_to_do(tmp_path):
+    archive = zipped(tmp_path / "a.zip", "1.png")
+    data = bytearray(archive.read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    archive.write_bytes(data)
+    message = refused("photographs", archive, tmp_path / "set", part="train")
+    assert "is encrypted" in message and "unpack it with another program" in message
+    assert list(tmp_path.iterdir()) == [archive]
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tgz"])
+def test_archives_cut_off_leave_nothing(pairs, tmp_path, name):
+    archive = pack(pairs, name)
+    archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
+    before = set(tmp_path.iterdir())
+    assert "get it again" in refused("pairs", archive, tmp_path / "set", part="train")
+    assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["mine.zip", "mine.tgz"])
+def test_what_an_unpacking_that_was_killed_has_left_is_not_taken(pairs, tmp_path, name):
+    archive, root = pack(pairs, name), tmp_path / "set"
+    text(root / ".importing/in/fg/0.png", bytes((pairs / "fg/0.png").stat().st_size))
+    text(root / ".importing/staged/train/fg/half.png", "half")
+    import_set("pairs", archive, root, part="train")
+    assert (root / "train/fg/0.png").read_bytes() == (pairs / "fg/0.png").read_bytes()
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["in", "set"]
+    assert {one.parts[0] for one in map(Path, files(root))} == {"train"}
+    assert len(files(root)) == 6
