@@ -14,7 +14,6 @@ from utils.data.compose.training import compose_training_set
 from utils.data.folders import backgrounds
 from utils.data.split import write_split
 from utils.data.store.building import build_store
-from utils.disk.lock import folder_lock
 from utils.images.writing import write_image
 from utils.render import render
 
@@ -32,25 +31,20 @@ def compose(root: Path) -> Path:
     return compose_test_set(root, backgrounds(root, "test"), per_foreground=2)
 
 
+@pytest.mark.parametrize("part", ["train", "test"])
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_picture_among_the_composites_of_the_test_set_stays(root, when):
-    mine = root / "test" / "composed" / "image" / "mine.png"
+def test_a_picture_among_the_composites_stays(root, part, when):
+    def compose() -> Path:
+        behind = backgrounds(root, part)
+        return (compose_test_set if part == "test" else compose_training_set)(root, behind, 2)
+
+    mine = root / part / ("composed/image" if part == "test" else "merged") / "mine.png"
     if when == "after":
-        compose(root)
+        compose()
     write_image(mine, picture(1, 9, 9))
     before = content(mine.parent)
-    assert "mine.png: was not made here" in refused(compose, root)
+    assert "mine.png: was not made here" in refused(compose)
     assert content(mine.parent) == before
-
-
-def test_a_picture_among_the_composites_of_the_training_set_stays(root):
-    def merge():
-        return compose_training_set(root, backgrounds(root, "train"), 2)
-
-    mine = merge() / "mine.jpg"
-    write_image(mine, picture(1, 9, 9))
-    assert "mine.jpg: was not made here" in refused(merge)
-    assert mine.exists()
 
 
 def test_files_of_others_in_the_store_stay(root):
@@ -82,13 +76,6 @@ def test_a_list_made_by_hand_is_kept_beside_the_one_that_replaces_it(root, caplo
     caplog.clear()
     write_split(root, 0.5, seed=0)
     assert not caplog.text and not (root / "valid_names.before.txt").exists()
-
-
-def test_a_lock_of_others_stays(tmp_path):
-    (tmp_path / ".lock").write_text("mine")
-    with folder_lock(tmp_path, "x"):
-        pass
-    assert content(tmp_path) == {str(tmp_path / ".lock"): b"mine"}
 
 
 def test_half_an_item_of_the_sample_is_completed_and_not_replaced(tmp_path):

@@ -13,6 +13,7 @@ from tests.scripts import REPOSITORY
 
 MODELS = sorted((REPOSITORY / "models").rglob("*.py"))
 UTILS = sorted((REPOSITORY / "utils").rglob("*.py"))
+SCRIPTS = ("tests", "benchmarks", *(path.stem for path in REPOSITORY.glob("*.py")))
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -37,16 +38,16 @@ def found_in(files: list[Path], find) -> list[str]:
     return [f"{path.relative_to(REPOSITORY)}: {one}" for path, tree in parsed for one in find(tree)]
 
 
-def test_models_import_nothing_of_utils_or_the_scripts():
-    own = {"utils", "tests", "benchmarks", *(path.stem for path in REPOSITORY.glob("*.py"))}
-    found = found_in(MODELS, lambda tree: [m for m in imports(tree) if m.split(".")[0] in own])
-    assert not found
+@pytest.mark.parametrize(
+    ("files", "forbidden"),
+    [(MODELS, ("utils", *SCRIPTS)), (UTILS, SCRIPTS)],
+    ids=["models", "utils"],
+)
+def test_packages_import_no_script_and_models_no_utils(files, forbidden):
+    def find(tree: ast.AST) -> list[str]:
+        return [name for name in imports(tree) if name.split(".")[0] in forbidden]
 
-
-def test_packages_import_no_script():
-    own = {"tests", "benchmarks", *(path.stem for path in REPOSITORY.glob("*.py"))}
-    found = found_in(UTILS, lambda tree: [m for m in imports(tree) if m.split(".")[0] in own])
-    assert not found
+    assert not found_in(files, find)
 
 
 def test_packages_log_and_do_not_print():
@@ -59,18 +60,15 @@ def test_the_checks_see_what_they_look_for():
 
 
 @pytest.mark.parametrize(
-    ("code", "without"),
+    ("code", "heavy"),
     [
-        ("import utils.config.options", {"cv2", "torch"}),
         ("import utils.config", {"cv2", "torch"}),
-        # Its scoring processes import it anew, each of them.
-        ("import runpy; runpy.run_path('test.py')", {"torch"}),
-        ("import runpy; runpy.run_path('pre_process.py')", {"torch"}),
-        ("import runpy; runpy.run_path('data_gen.py')", {"torch"}),
+        # Scoring processes import test.py anew, each of them.
+        ("[runpy.run_path(f'{s}.py') for s in ('test', 'pre_process', 'data_gen')]", {"torch"}),
     ],
 )
-def test_what_is_quick_to_start_loads_no_heavy_package(code, without):
-    code += "; import json, sys; print(json.dumps(list(sys.modules)))"
+def test_what_is_quick_to_start_loads_no_heavy_package(code, heavy):
+    code = f"import json, runpy, sys; {code}; print(json.dumps(list(sys.modules)))"
     command = [sys.executable, "-c", code]
     ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert not without & set(json.loads(ended.stdout))
+    assert not heavy & set(json.loads(ended.stdout))

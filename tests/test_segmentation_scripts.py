@@ -111,27 +111,9 @@ def test_a_folder_of_pictures_is_labelled_without_a_truth(here):
     assert read_image(out / "sheet.png").shape[0] > 8 * 240
 
 
-def test_samples_are_drawn_on_a_sheet(here):
-    main("train.py", "--config", "tiny.yaml", "--sheet", "samples.png", "save_dir=none")
-    assert read_image("samples.png").shape[0] > 8 * 240
-    assert not Path("result/none").exists()
-
-
-def test_a_training_goes_on_where_it_was(here):
-    overrides = ("--config", "tiny.yaml", "save_dir=resumed", "train.epochs=2")
-    main("train.py", *overrides[:3], "train.epochs=1")
-    main("train.py", *overrides, "--resume")
-    resumed, whole = (
-        torch.load(f"result/{name}/checkpoint.tar", weights_only=True)["weights"]
-        for name in ("resumed", "tiny")
-    )
-    assert all(torch.equal(resumed[entry], whole[entry]) for entry in whole)
-
-
 @pytest.mark.parametrize(
     ("script", "arguments", "told"),
     [
-        ("train.py", ("data.dataset=gone",), "gone/VOCdevkit/VOC2012: no such folder; unpack"),
         (
             "train.py",
             ("network.structure.classes=21",),
@@ -139,7 +121,6 @@ def test_a_training_goes_on_where_it_was(here):
         ),
         ("train.py", ("train.batch_size=1",), "in a batch of one picture; train on two or more"),
         ("train.py", ("data.crop=30",), "a picture of 30 x 30 is smaller than the 6 x 6 bins"),
-        ("train.py", ("train.batch_size=7",), "7 is more than the 6 samples of an epoch"),
         (
             "train.py",
             ("distill.stages=[encoder2]", "teacher=result/tiny/BEST_checkpoint.tar"),
@@ -147,15 +128,6 @@ def test_a_training_goes_on_where_it_was(here):
         ),
         ("train.py", ("network.pretrained=imagenet",), "leave out network.width"),
         ("test.py", ("--mode", "tile"), "--mode does nothing with segmentation"),
-        ("test.py", ("--resume",), "--resume does nothing with segmentation"),
-        ("test.py", ("--region", "all"), "--region does nothing with segmentation"),
-        ("test.py", ("--workers", "0"), "--workers does nothing with segmentation"),
-        (
-            "test.py",
-            ("--label", "data", "--json", "a.json"),
-            "--json does nothing with --label",
-        ),
-        ("test.py", ("--label", "gone"), "gone: no such folder"),
         (
             "test.py",
             ("--network", "large", "--network", "result/tiny/pruned.tar"),
@@ -183,8 +155,6 @@ def test_pictures_and_labels_that_cannot_be_end_a_test_in_one_line(here, tmp_pat
     words = (*data, "--out", tmp_path / "wrong")
     told = refusal("test.py", *words, *network)
     assert told.startswith(f"{wrong}: label 9 is no class; the set has 0 to 2, and 255 for")
-    (wrong.parents[1] / "ImageSets" / "Segmentation" / "val.txt").unlink()
-    assert "val.txt: no such list; unpack VOCtrainval" in refusal("test.py", *words, *network)
 
 
 def test_a_set_in_vocs_layout_is_looked_at(here, tmp_path, capsys):

@@ -13,8 +13,7 @@ import models
 from models.network import Network, pad_to_multiple
 from models.registry import NETWORKS
 from tests.models.small import MATTING, SHALLOW, small, small_plan
-from tests.oracles.write import sample
-from tests.reference import SHARED, SMALL, fill
+from tests.reference import SHARED, SMALL, fill, sample
 from tests.refusals import refused
 from tests.silencing import check_cut, picture
 from utils.networks.cost import macs, parameters
