@@ -16,12 +16,14 @@ teacher's weights instead. Then the channels with the smallest gates are cut: `p
 or as many as `prune.budget` (parameters, macs or milliseconds) asks for.
 
 `prune.criterion` chooses other prunings: `ns` (Network Slimming) and `cap` (CAP-style) learn
-without the teacher's terms, `uni` cuts all widths alike and trains nothing.
+without the teacher's terms, `uni` cuts all widths alike and trains nothing. `magnitude`, `taylor`,
+`fpgm` and `random` rank the channels of the teacher itself, without gates; with `prune.steps: K`
+they cut K times, and after each cut but the last train the epochs / K under the distillation.
 
 Reads the prepared data set and the teacher, result/<save_dir>/BEST_checkpoint.tar unless the config
 names another. Writes pruned.tar into result/<save_dir>; --resume continues from
-checkpoint_prune.tar there, --overwrite begins anew. --pull trains nothing: it prints the gradient
-norm of each loss term but the sparsity.
+checkpoint_prune.tar there (and of later steps checkpoint_prune2.tar ...), --overwrite begins anew.
+--pull trains nothing: it prints the gradient norm of each loss term but the sparsity.
 """
 
 import sys
@@ -44,30 +46,43 @@ from utils.config.options import Config
 from utils.networks.cost import comparison
 from utils.networks.loading import open_teacher, set_seed
 from utils.prune import (
+    CRITERIA,
     Budget,
     History,
     Sparsity,
+    check_keep,
     cut,
+    cut_in_steps,
+    gated,
+    gates,
     make_sparsity,
     norms,
     open_gates,
+    per_cost,
     rate_message,
     scores,
     select,
 )
+from utils.prune.scores import Scores
+from utils.prune.select import OF_SELECT, Keep
 from utils.train.checkpoint import run_lock
 from utils.train.grad_norms import grad_norms, grad_norms_message
 from utils.train.loop import fit
 from utils.train.objective import Objective
+from utils.train.setup import batch_losses
 
 
-def objective_and_sparsity(config: Config, teacher: models.Network) -> tuple[Objective, Sparsity]:
-    """A new network of the teacher's architecture under its terms, and what pulls on its gates."""
+def require_gates(config: Config, teacher: models.Network) -> None:
     if teacher.structure.get("folded"):
         raise InputError(
             f"teacher: {config.teacher_path} is folded for deployment and has no gates; name the "
             "network that it was made of"
         )
+
+
+def objective_and_sparsity(config: Config, teacher: models.Network) -> tuple[Objective, Sparsity]:
+    """A new network of the teacher's architecture under its terms, and what pulls on its gates."""
+    require_gates(config, teacher)
     set_seed(config)
     structure = teacher.structure | {"gates": True}
     network = models.build(teacher.name, teacher.plan, **structure)
@@ -80,37 +95,82 @@ def objective_and_sparsity(config: Config, teacher: models.Network) -> tuple[Obj
     return Objective(network, config, imitated, watch=sparsity.watch), sparsity
 
 
+def cut_without_gates(
+    config: Config,
+    network: models.Network,
+    teacher: models.Network,
+    budget: Budget | None,
+    checkpoints: Sequence[str],
+    resume: bool,
+) -> tuple[models.Network, Keep, Scores]:
+    """Cut `network`, the teacher with gates, by its weights; see `cut_in_steps`."""
+    prune = config.prune
+    epochs, rest = divmod(config.loop("train_prune").epochs, prune.steps)
+    if rest:
+        raise InputError(
+            f"prune.steps={prune.steps}: train_prune.epochs={epochs * prune.steps + rest} are not "
+            "so many equal parts; give a multiple, with fewer data.backgrounds_per_foreground"
+        )
+    set_seed(config)
+
+    def score(network: models.Network) -> Scores:
+        objective = Objective(gated(network), config)
+        ranked = CRITERIA[prune.criterion](objective.network, batch_losses(objective, config))
+        kept = {group: ranked[group] for group in gates(objective.network)}
+        return per_cost(kept, network, prune)
+
+    def train(network: models.Network, k: int) -> None:
+        part = config.train_prune.model_copy(update={"epochs": epochs})
+        seed = config.seed + (k - 1 << 32)  # each step has its own samples
+        own = config.model_copy(update={"train_prune": part, "seed": seed})
+        last, origin = checkpoints[k - 1], {"cut network": files.fingerprint(network)}
+        goes_on = resume and (k == 1 or (config.folder / last).is_file())
+        objective = Objective(network, own, teacher)
+        fit(objective, own, "train_prune", last=last, origin=origin, resume=goes_on)
+
+    return cut_in_steps(network.eval(), prune, budget, score, train)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.training_parser(__doc__, "train_SPKD.yaml").parse_intermixed_args(argv)
     config = load(args.config, args.overrides)
     prune = config.prune
     if args.pull:
-        if prune.criterion == "uni":
-            raise InputError("--pull: prune.criterion=uni trains nothing; leave it out")
+        if not prune.has_gates:
+            how = f"prune.criterion={prune.criterion}"
+            raise InputError(f"--pull: {how} trains no gates; leave it out")
         objective, _ = objective_and_sparsity(config, open_teacher(config))
         print(grad_norms_message(grad_norms(objective, config, "train_prune")))
         return
     last, pruned = "checkpoint_prune.tar", config.folder / "pruned.tar"
-    with run_lock(config, (last, pruned.name), resume=args.resume, overwrite=args.overwrite):
+    lasts = [last, *(f"checkpoint_prune{k}.tar" for k in range(2, prune.steps))]
+    with run_lock(config, (*lasts, pruned.name), resume=args.resume, overwrite=args.overwrite):
         teacher = open_teacher(config)
+        check_keep(teacher.plan, prune.keep)
         # Here, so that an impossible one is told before the training.
         budget = Budget(teacher, prune) if prune.budget.unit else None
-        options = prune.model_dump(include={"ties", "min_channels", "min_share", "round_to"})
+        options = prune.model_dump(include=OF_SELECT)
         history = History()
-        if prune.criterion == "uni":
-            network, ranked, options["ties"] = teacher, norms(teacher), "uniform"
+        if prune.criterion in CRITERIA:
+            require_gates(config, teacher)
+            network, resume = gated(teacher), args.resume
+            for name in () if resume else lasts[1:]:
+                (config.folder / name).unlink(missing_ok=True)
+            small, keep, ranked = cut_without_gates(config, network, teacher, budget, lasts, resume)
         else:
-            objective, sparsity = objective_and_sparsity(config, teacher)
-            network, gates = objective.network, {"sparsity": sparsity, "history": history}
-            fit(objective, config, "train_prune", last=last, **gates, resume=args.resume)
-            ranked = scores(network)
-
-        keep = select(network, prune.rate, **options, ranked=ranked, budget=budget)
+            if prune.criterion == "uni":
+                network, ranked, options["ties"] = teacher, norms(teacher), "uniform"
+            else:
+                objective, sparsity = objective_and_sparsity(config, teacher)
+                network, learned = objective.network, {"sparsity": sparsity, "history": history}
+                fit(objective, config, "train_prune", last=last, **learned, resume=args.resume)
+                ranked = per_cost(scores(network), network, prune)
+            keep = select(network, prune.rate, **options, ranked=ranked, budget=budget)
+            small = cut(network.eval(), keep)
         if budget:
             print(budget.message())
         elif line := rate_message(network, keep, prune.rate, **options):
             print(line)
-        small = cut(network.eval(), keep)
         ranked = {group: score.cpu() for group, score in ranked.items()}
         extra = {"keep": keep, "scores": ranked, "gates": history.rows, "ties": options["ties"]}
         files.save(pruned, files.record(small) | extra)

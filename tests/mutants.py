@@ -41,6 +41,7 @@ TESTS = {  # the quick ones first
     ),
     "utils/prune": (
         "prune/test_select",
+        "prune/test_criteria",
         "prune/test_budget",
         "prune/test_sparsity",
         "figures/test_widths",

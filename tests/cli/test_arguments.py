@@ -82,7 +82,7 @@ def test_what_cannot_be_written_is_refused_before_the_work(line, words):
         (f"{FIGURE} --out f.png --picture a --rows 2", "--rows does nothing with --picture"),
         ("figure.py --widths tiny.tar --width 9 --out f.png", "--width does nothing with --widths"),
         ("train.py --sheet s.png --resume", "--resume does nothing with --sheet"),
-        ("train_prune.py --pull prune.criterion=uni", "--pull: prune.criterion=uni trains nothing"),
+        ("train_prune.py --pull prune.criterion=uni", "--pull: prune.criterion=uni trains no gate"),
     ],
 )
 def test_options_that_do_nothing_in_a_task_are_refused(line, words):

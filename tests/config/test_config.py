@@ -2,14 +2,16 @@
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from models.errors import InputError
 from utils.cli.arguments import CONFIGS, add_arguments, spkd_flags
 from utils.config import load
-from utils.config.options import Config
+from utils.config.options import Config, Ungated
 from utils.images.trimap_values import LARGEST_RADIUS
+from utils.prune import CRITERIA
 
 
 def write(folder: Path, text: str) -> Path:
@@ -74,6 +76,22 @@ def test_a_wrong_type_names_file_key_and_value(tmp_path, text, words):
 def test_a_budget_needs_no_rate():
     assert load(None, ["prune.budget.macs=0.5"]).prune.budget.side == 224
     assert load(None, ["prune.rate=null", "prune.budget.milliseconds=9"]).prune.budget.side == 320
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{ties: max_count, criterion: taylor}", "ties: max_count counts gates, and criterion=tay"),
+        ("{criterion: ns, steps: 2}", "steps: needs a criterion without a training: magnitude, t"),
+        ("{criterion: uni, per_cost: macs}", "per_cost: only ranks; leave out ties=max_co"),
+    ],
+)
+def test_what_a_criterion_cannot_do_is_refused(tmp_path, text, words):
+    assert words in refusal(write(tmp_path, f"prune: {text}"))
+
+
+def test_a_config_has_every_criterion_without_gates():
+    assert set(get_args(Ungated)) == CRITERIA.keys()
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def test_rows_side_by_side_have_no_budget_in_milliseconds(tabled):
     prunings = TABLE["pruning"]["criterion"]
     put(pruning={"criterion": prunings | {"NS": {"prune": {"budget": {"milliseconds": 0.5}}}}})
     stub = Scripts()
-    with pytest.raises(InputError, match=r"^--jobs 2: NS / none has a budget in milliseconds"):
+    with pytest.raises(InputError, match=r"^--jobs 2: NS / none is cut by milliseconds"):
         filled(stub, jobs=2)
     assert stub.calls == []
     assert filled(stub, jobs=2, patterns=["UNI / *"]) == []

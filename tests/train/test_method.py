@@ -153,6 +153,31 @@ def test_uniform_pruning_cuts_the_teacher_without_a_training(place, tmp_path):
     assert not (tmp_path / "checkpoint_prune.tar").exists()
 
 
+def test_a_cut_in_steps_trains_in_between_and_goes_on_where_it_was_stopped(
+    place, tmp_path, monkeypatch
+):
+    choice = ("prune.criterion=taylor", "prune.batches=2", "prune.steps=3")
+    whole, stopped = (
+        Run("train_prune", replace(PUBLISHED, epochs=6), tmp_path / name, more=(*TEACHER, *choice))
+        for name in ("whole", "stopped")
+    )
+    whole.start()
+    pruned = read(whole.folder / "pruned.tar")
+    parts = [read(whole.folder / f"checkpoint_prune{k}.tar")["training"] for k in ("", 2)]
+    assert [part["step"] for part in parts] == [8, 8]  # two epochs each
+    assert [part["options"]["seed"] for part in parts] == [0, 2**32]  # other samples
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        breaking_at(2 + 8 + 2 + 6, patch)  # in the last epoch of the second part
+        stopped.start()
+    assert not (stopped.folder / "pruned.tar").exists()
+    stopped.start("--resume")
+    again = read(stopped.folder / "pruned.tar")
+    assert again["keep"] == pruned["keep"]
+    same(again["weights"], pruned["weights"])
+    with pytest.raises(AssertionError):  # these are trained
+        same(plain_cut.cut(teacher(), pruned["keep"]), pruned["weights"])
+
+
 @pytest.mark.parametrize(
     ("settings", "start"), [(PUBLISHED, "scratch"), (OTHER, "inherit")], ids=["published", "other"]
 )

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -219,11 +219,20 @@ class BudgetConfig(Section):
         return self.at or (320 if self.unit == "milliseconds" else 224)
 
 
+PerCost = Literal["macs", "memory", "milliseconds"]
+Ungated = Literal["magnitude", "taylor", "fpgm", "random"]
+
+
 class PruneConfig(Section):
     # how channels are judged: distilled, the gates learned under the teacher (DCP); ns, without
     # it (Network Slimming); cap, as ns, the pull by what channels have in common; uni, every
-    # width times the same, without a pruning stage
-    criterion: Literal["distilled", "ns", "cap", "uni"] = "distilled"
+    # width times the same, without a pruning stage. Without gates, from the teacher's weights:
+    # magnitude, their squares; taylor, what the loss to the truth loses; fpgm, distances of filters
+    criterion: Literal["distilled", "ns", "cap", "uni", Ungated] = "distilled"
+    batches: Few = 20  # of training samples, over which taylor takes the mean
+    steps: Few = 1  # without gates: cut so many times, with train_prune.epochs in between
+    per_cost: PerCost | None = None  # scores are divided by what a channel of the group costs
+    keep: tuple[Name, ...] = ()  # groups that stay whole
     rate: Share | None = 0.5  # share of the channels to cut; null with a budget
     budget: BudgetConfig = BudgetConfig()  # or what the cut network costs
     sparsity: Weight = 1e-5  # pull of the gates towards zero
@@ -244,9 +253,20 @@ class PruneConfig(Section):
     def _counts_carry_no_weights(self) -> "PruneConfig":
         if self.ties == "max_count" and self.weights == "inherit":
             raise ValueError("weights: inherit needs ties=joint; max_count decides widths only")
-        if self.ties == "max_count" and self.criterion == "uni":
-            raise ValueError("ties: max_count counts gates, and criterion=uni looks at none")
+        if self.ties == "max_count" and not self.has_gates:
+            how = f"criterion={self.criterion}"
+            raise ValueError(f"ties: max_count counts gates, and {how} looks at none")
+        if self.per_cost and (self.ties == "max_count" or self.criterion == "uni"):
+            raise ValueError("per_cost: only ranks; leave out ties=max_count and criterion=uni")
+        if self.steps > 1 and self.criterion not in get_args(Ungated):
+            known = ", ".join(get_args(Ungated))
+            raise ValueError(f"steps: needs a criterion without a training: {known}")
         return self
+
+    @property
+    def has_gates(self) -> bool:
+        """Whether gates are trained and looked at."""
+        return self.criterion not in ("uni", *get_args(Ungated))
 
     @model_validator(mode="after")
     def _rate_or_budget(self) -> "PruneConfig":

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, multiply-accumulates, milliseconds."""
+"""What a network costs: parameters, multiply-accumulates, memory, milliseconds."""
 
 import time
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from models import Network
+from models.channels import Conv, TransposedConv
 from utils.cli.table import table
 from utils.networks.device import deployed, without_tf32
 
@@ -37,6 +38,22 @@ def macs(network: Network, height: int, width: int, plan: Mapping[str, int] | No
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             twin(*twin.example(1, height, width))
     return counter.get_total_flops() // 2
+
+
+def memory(network: Network, height: int, width: int, plan: Mapping[str, int] | None = None) -> int:
+    """How many numbers the convolutions write for one picture of that size.
+
+    Args:
+        plan: other widths than the network's.
+    """
+    sizes = []
+    with torch.device("meta"), torch.no_grad():
+        twin = network.blank(plan or network.plan, **network.structure).eval()
+        for layer in twin.modules():
+            if isinstance(layer, (Conv, TransposedConv)):
+                layer.register_forward_hook(lambda *call: sizes.append(call[-1].numel()))
+        twin(*twin.example(1, height, width))
+    return sum(sizes)
 
 
 def comparison(networks: Mapping[str, Network]) -> str:

@@ -1,7 +1,11 @@
 """Cut channels out of a network: generic over every network that names its channels."""
 
+from __future__ import annotations
+
 import itertools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -9,7 +13,13 @@ from torch import Tensor
 from models import Network
 from models.channels import Plan
 from models.errors import InputError
-from utils.prune.select import Keep
+from utils.prune.gates import gates
+from utils.prune.scores import Scores
+from utils.prune.select import OF_SELECT, Keep, select
+from utils.prune.widths import Budget
+
+if TYPE_CHECKING:
+    from utils.config.options import PruneConfig
 
 
 @torch.no_grad()
@@ -40,6 +50,68 @@ def cut(network: Network, keep: Mapping[str, Sequence[int] | Tensor]) -> Network
         }
     )
     return small.train(network.training)
+
+
+def cut_in_steps(
+    network: Network,
+    prune: PruneConfig,
+    budget: Budget | None,
+    score: Callable[[Network], Scores],
+    train: Callable[[Network, int], None],
+) -> tuple[Network, Keep, Scores]:
+    """Cut `prune.steps` times and train in between; each cut leaves the same share.
+
+    After cut k of K a share (1 - rate)^(k/K) of the channels is left, or b^(k/K) of the cost, for a
+    budget of a share b. The rate and the floors are those of `network`.
+
+    Args:
+        network: with a gate on every group that can be cut.
+        score: scores of a network's channels.
+        train: trains a network in place after cut k.
+
+    Returns:
+        The cut network; of `network` the channels kept, and the scores at the last cut, which are
+        -inf for channels that were cut before.
+
+    Raises:
+        InputError: more steps than channels to cut.
+    """
+    options = prune.model_dump(include=OF_SELECT)
+    goal = budget and budget.amount / budget.full
+
+    def selected(part: float, ranked: Scores) -> Keep:
+        """What stays after a part of all cuts, up to 1."""
+        if budget:
+            budget.amount = budget.full * goal**part
+        rate = prune.rate if budget or part == 1 else 1 - (1 - prune.rate) ** part
+        return select(network, rate, **options, ranked=ranked, budget=budget)
+
+    small, kept = network, {group: list(range(network.plan[group])) for group in gates(network)}
+    for k in range(1, prune.steps + 1):
+        found = score(small)
+        ranked = {g: _spread(found[g], places, network.plan[g]) for g, places in kept.items()}
+        if k == 1 < prune.steps:
+            left = selected(1, ranked)
+            gone = sum(len(kept[group]) - len(left[group]) for group in kept)
+            if gone < prune.steps:
+                raise InputError(
+                    f"prune.steps={prune.steps}: only {gone} channels are to be cut, so a step "
+                    f"would leave nothing to cut; give {max(gone, 1)} at most, or cut more"
+                )
+        left = selected(k / prune.steps, ranked)
+        places = {group: [kept[group].index(channel) for channel in left[group]] for group in left}
+        small, kept = cut(small, places), left
+        if k < prune.steps:
+            train(small, k)
+            small.eval()
+    return small, kept, ranked
+
+
+def _spread(scores: Tensor, places: Sequence[int], width: int) -> Tensor:
+    """Scores at their places among `width` channels; -inf elsewhere."""
+    spread = torch.full((width,), -math.inf, device=scores.device, dtype=scores.dtype)
+    spread[list(places)] = scores.detach()
+    return spread
 
 
 def _sliced(

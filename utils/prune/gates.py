@@ -63,6 +63,14 @@ def open_gates(network: Network) -> None:
             layer.bias.requires_grad_(False)
 
 
+def gated(network: Network) -> Network:
+    """A copy that can be trained, with learned scales of 1 where no norm writes a group."""
+    twin = network.blank(network.plan, **network.structure | {"gates": True})
+    twin.to(network.mean)
+    twin.load_state_dict(network.state_dict(), strict=False)
+    return twin.train(network.training)
+
+
 class History:
     """How the gates moved: counts of |gamma| in bins from 0 to 1, a row each time; plain data."""
 

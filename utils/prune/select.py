@@ -1,5 +1,7 @@
 """Which channels to keep: as many of each group as a rate or a budget leaves, the best first."""
 
+from collections.abc import Collection
+
 import torch
 
 from models import Network
@@ -9,6 +11,7 @@ from utils.prune.scores import Scores, scores
 from utils.prune.widths import Budget, Ties, floors, widths_at
 
 Keep = dict[str, list[int]]
+OF_SELECT = {"ties", "min_channels", "min_share", "round_to", "keep"}  # of a config's prune
 
 
 def select(
@@ -20,6 +23,7 @@ def select(
     round_to: int = 1,
     ranked: Scores | None = None,
     min_share: float = 0.0,
+    keep: Collection[str] = (),
     budget: Budget | None = None,
 ) -> Keep:
     """The channels to keep, `{group: sorted indices}`, when `rate` of each part's channels goes.
@@ -33,13 +37,14 @@ def select(
         min_channels: no group falls under it (but for a group that is narrower). `joint` takes
             what that costs from the other groups; the rate holds as long as floors leave room.
         min_share: nor under this share of its channels.
+        keep: groups that stay whole.
         round_to: widths are multiples of it (but for a group that stays whole). `joint` rounds up
             and down, so that the rate holds to half of it for each part; `max_count` rounds up.
         ranked: scores of the channels; None takes those of the gates.
         budget: what the cut network costs, in place of `rate`.
     """
     ranked = scores(network) if ranked is None else ranked
-    least = floors(network.plan, min_channels, round_to, min_share)
+    least = floors(network.plan, min_channels, round_to, min_share, keep)
 
     def at(rate: float) -> Plan:
         return widths_at(network, ranked, rate, ties, least, round_to)
@@ -68,25 +73,27 @@ def reached(network: Network, keep: Keep) -> dict[Part, float]:
 
 def rate_message(
     network: Network,
-    keep: Keep,
+    kept: Keep,
     rate: float,
     *,
     ties: Ties,
     min_channels: int,
     round_to: int,
     min_share: float = 0.0,
+    keep: Collection[str] = (),
 ) -> str:
     """What was cut of each part where that is not `rate`, by more than 1 %, and why; else nothing.
 
     The options are those of `select`.
     """
-    parts = reached(network, keep)
+    parts = reached(network, kept)
     if all(abs(share - rate) <= 0.01 for share in parts.values()):
         return ""
     shares = " and ".join(f"{share:.0%} of the {part}'s" for part, share in parts.items())
     causes = [f"prune.min_channels={min_channels}"]
     causes += [f"prune.min_share={min_share}"] if min_share else []
     causes += [f"prune.round_to={round_to}"] if round_to > 1 else []
+    causes += [f"prune.keep=[{', '.join(keep)}]"] if keep else []
     causes += ["prune.ties=max_count"] if ties == "max_count" else []
     return (
         f"prune.rate={rate} asks for {rate:.0%} of the channels, but {shares} are cut: "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -15,23 +16,28 @@ from utils.prune.gates import all_gates, by_part, gates, part_of
 from utils.prune.scores import Scores
 
 if TYPE_CHECKING:
-    from utils.config.options import PruneConfig
+    from utils.config.options import PerCost, PruneConfig
 
 Ties = Literal["joint", "max_count", "uniform"]
+MEASURABLE = 0.005  # of a network's milliseconds
 
 
 def floors(
-    plan: Mapping[str, int], min_channels: int, round_to: int, min_share: float = 0.0
+    plan: Mapping[str, int],
+    min_channels: int,
+    round_to: int,
+    min_share: float = 0.0,
+    keep: Collection[str] = (),
 ) -> Plan:
     """The narrowest plan: no group under `min_channels` nor under `min_share` of its width.
 
-    Widths are multiples of `round_to`, but for a group that stays whole.
+    Widths are multiples of `round_to`, but for a group that stays whole, as those of `keep` do.
     """
 
     def least(full: int) -> int:
         return min(_rounded_up(max(min_channels, math.ceil(min_share * full)), round_to), full)
 
-    return {group: least(full) for group, full in plan.items()}
+    return {group: full if group in keep else least(full) for group, full in plan.items()}
 
 
 def widths_at(
@@ -117,7 +123,8 @@ def _best_blocks(ranked: Scores, widths: Plan, size: int) -> list[_Block]:
         for start in range(widths[group], len(score), size):
             part = ordered[start : start + size]
             blocks.append(_Block(part.mean().item(), start / len(score), group, len(part)))
-    return sorted(blocks, key=lambda block: (-block.score, block.depth))
+    present = [block for block in blocks if block.score > -math.inf]  # not cut before
+    return sorted(present, key=lambda block: (-block.score, block.depth))
 
 
 def _rounded_up(count: int, to: int) -> int:
@@ -149,14 +156,15 @@ class Budget:
         # Off by so much is near enough. No two measured times are the same: their bisection ends
         # early, and begins anew where the plan that it found is off by more than twice as much.
         self._near, self._finest, self._repeats = (0.03, 1 / 64, 3) if measured else (0.005, 0.0, 1)
-        least = floors(network.plan, prune.min_channels, prune.round_to, prune.min_share)
+        names = ("min_channels", "min_share", "keep")
+        least = floors(network.plan, **prune.model_dump(include={*names, "round_to"}))
         lowest, self.full = self._cost(least), self._cost(network.plan)
         asked = getattr(prune.budget, unit)
         self.amount = asked * self.full if asked <= 1 else asked
         self._ends = _Tried(least, lowest), _Tried(network.plan, self.full)
         self._best = min(self._ends, key=self._off)
         if not lowest <= self.amount <= self.full and not self._is_near():
-            floor = "min_channels and min_share" if prune.min_share else "min_channels"
+            floor = " and ".join(name for name in names if getattr(prune, name))
             raise InputError(
                 f"prune.budget.{unit}={asked:g}: choose from {self._in_words(lowest)} (the "
                 f"floors, prune.{floor}) to {self._in_words(self.full)} (the full network), "
@@ -240,4 +248,47 @@ def _cost_of(network: Network, unit: str, side: int) -> Callable[[Plan], float]:
         return partial(cost.parameters, network)
     if unit == "macs":
         return partial(cost.macs, network, side, side)
+    if unit == "memory":
+        return partial(cost.memory, network, side, side)
     return cost.Latency(network, side)
+
+
+def check_keep(plan: Plan, keep: Collection[str]) -> None:
+    """Raise an `InputError` where `prune.keep` names a group that the plan does not have."""
+    for group in keep:
+        if group not in plan:
+            (close,) = difflib.get_close_matches(group, plan, 1, cutoff=0)
+            known = ", ".join(plan)
+            raise InputError(
+                f"prune.keep: no group named {group!r}; did you mean {close}? there are {known}"
+            )
+
+
+def per_cost(ranked: Scores, network: Network, prune: PruneConfig) -> Scores:
+    """Scores divided by what a channel of the group costs, where `prune.per_cost` asks for it.
+
+    Group Fisher (Liu et al., ICML 2021) divides by memory: it says more about time than MACs do.
+    """
+    if not prune.per_cost:
+        return ranked
+    saved = savings(network, prune.per_cost, prune.budget.side)
+    return {group: score / saved[group] for group, score in ranked.items()}
+
+
+def savings(network: Network, unit: PerCost, side: int) -> dict[str, float]:
+    """What the network costs less with a channel less of each group, on its device.
+
+    Milliseconds are measured with half of the group, and are those of a channel; what saves less
+    than can be measured counts as that.
+
+    Args:
+        side: of the square picture.
+    """
+    costs = _cost_of(network.folded(norms=False), unit, side)
+    full, saved = costs(network.plan), {}
+    for group, width in network.plan.items():
+        gone = max(1, width // 2) if unit == "milliseconds" else 1
+        less = costs(network.plan | {group: width - gone}) if width > 1 else 0
+        least = MEASURABLE * full if unit == "milliseconds" else 0
+        saved[group] = max(full - less, least) / gone
+    return saved

@@ -81,10 +81,10 @@ def _check(table: Table, rows: Sequence[Row], teachers: Mapping[str, Run], jobs:
                 "train.py, train_prune.py and train_pruned.py for it"
             )
     for row in rows if jobs > 1 else ():
-        budget = (table.options(row.pruning).get("prune") or {}).get("budget") or {}
-        if budget.get("milliseconds"):
+        prune = configs.validated(Config, table.options(row.pruning), row.name).prune
+        if "milliseconds" in (prune.budget.unit, prune.per_cost):
             raise InputError(
-                f"--jobs {jobs}: {row.name} has a budget in milliseconds, and what runs beside it "
+                f"--jobs {jobs}: {row.name} is cut by milliseconds, and what runs beside it "
                 "would change them; leave out --jobs, or this row with --rows"
             )
 

@@ -1,7 +1,7 @@
 """What a training begins with: the device, what is frozen, the data."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from torch import Tensor
 from models import Network
 from models.channels import Norm
 from models.errors import InputError
+from utils.cli.progress import progress_bar
 from utils.cli.signals import StopRequest
 from utils.config.options import Config, TrainConfig
 from utils.data.loader import training_loader
@@ -80,6 +81,31 @@ class Setup:
         if stop:
             log.info("%s before the first step; nothing to save", stop.signal.name)
             raise SystemExit(128 + stop.signal)
+
+
+def batch_losses(objective: Objective, config: Config) -> Iterator[Tensor]:
+    """The loss of `prune.batches` batches of train_prune.py at the weights as they are.
+
+    The network is in evaluation mode and in float32; all of its weights have gradients.
+
+    Raises:
+        InputError: no data, or a loss that is not finite.
+        SystemExit: a signal asked to stop.
+    """
+    options = config.loop("train_prune").model_copy(update={"precision": "float32"})
+    count = config.prune.batches
+    setup = Setup(objective, config, options, epochs=count, estimate=False)
+    objective.network.eval().requires_grad_(True)
+    with StopRequest() as stop, setup.loader.batches(stop) as samples:
+        batches = islice(map(setup.batch, samples), count)
+        for batch in progress_bar(batches, desc="scores", total=count, unit="batch"):
+            terms, _ = objective(batch)
+            loss = sum(terms.values())
+            if not loss.isfinite():
+                raise InputError(f"the loss is {loss.item()}; check the weights of the teacher")
+            yield loss
+    if stop:
+        raise SystemExit(128 + stop.signal)
 
 
 @torch.no_grad()
