@@ -3,7 +3,6 @@
 import io
 import itertools
 import struct
-import zlib
 
 import cv2
 import numpy as np
@@ -138,36 +137,26 @@ def test_sixteen_bits_are_scaled_and_rounded(tmp_path):
     assert read_image(png(tmp_path / "b.png", 1, 16, RGB, [row])).tolist() == [[[255, 0, 128]]]
 
 
-def test_a_png_with_a_flipped_bit_or_wrong_content_is_refused(tmp_path, capfd):
+def test_a_png_with_a_flipped_bit_is_refused(tmp_path, capfd):
     path = tmp_path / "a.png"
     write_image(path, noise(3))
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
     assert DAMAGED in refused(decode, path)
-    head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 20, 20, 8, 0, 0, 0, 0))
-    rows = zlib.compress(b"\1\2\3" * 20)
-    for content in (rows, rows[:-6], rows[:9] + b"abc" + rows[12:]):
-        path.write_bytes(head + chunk(b"IDAT", content) + chunk(b"IEND", b""))
-        assert DAMAGED in refused(decode, path)
     assert capfd.readouterr().err == ""
 
 
 # --- TIFF ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("big, order", [(False, "<"), (False, ">"), (True, "<")])
 @pytest.mark.parametrize("planes", ["contig", "separate"])
-def test_a_tiff_in_every_layout_and_orientation(tmp_path, big, order, planes):
-    path = tmp_path / "a.tif"
-    for dtype, orientation in ((np.uint8, 1), (np.uint8, 6), (np.uint16, 3)):
-        pixels = noise(3, dtype=dtype)
-        stored = pixels if planes == "contig" else np.moveaxis(pixels, -1, 0)
-        tags = [(274, "H", 1, orientation, True)]
-        with tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as file:
-            file.write(stored, photometric="rgb", planarconfig=planes, extratags=tags)
-        assert np.array_equal(decode(path), pixels)
-        assert image_size(path) == (37, 53)
+def test_a_tiff_has_its_pixels_as_they_are_stored_whatever_its_orientation(tmp_path, planes):
+    path, pixels = tmp_path / "a.tif", noise(3, dtype=np.uint16)
+    stored = pixels if planes == "contig" else np.moveaxis(pixels, -1, 0)
+    turned = [(274, "H", 1, 6, True)]
+    tifffile.imwrite(path, stored, photometric="rgb", planarconfig=planes, extratags=turned)
+    assert np.array_equal(decode(path), pixels) and image_size(path) == (37, 53)
 
 
 @pytest.mark.parametrize("compression", TIFFS)
@@ -212,27 +201,21 @@ def test_channels_of_a_tiff_are_expanded_inverted_or_divided_by_alpha(tmp_path, 
 
 
 @pytest.mark.parametrize("kind", [1, 0])  # some programs do not say that it is a thumbnail
-def test_the_first_page_of_a_tiff_that_is_no_thumbnail_is_read(tmp_path, kind):
+def test_the_first_page_that_is_no_thumbnail_is_read_and_other_kinds_are_refused(tmp_path, kind):
     path = tmp_path / "a.tif"
     with tifffile.TiffWriter(path) as file:
         file.write(noise(3)[::4, ::4], photometric="rgb", subfiletype=kind)
         file.write(noise(3), photometric="rgb")
         file.write(noise(3)[::-1], photometric="rgb")
     assert np.array_equal(decode(path), noise(3)) and image_size(path) == (37, 53)
-    tifffile.imwrite(path, noise(3), photometric="rgb", subfiletype=1)
-    assert "holds a thumbnail only" in refused(decode, path)
-
-
-def test_tiffs_that_cannot_be_used_are_called_by_what_they_are(tmp_path):
-    path = tmp_path / "a.tif"
-    for told, pixels, options in (
+    for words, pixels, options in (
+        ("holds a thumbnail only", noise(3), {"photometric": "rgb", "subfiletype": 1}),
         ("a TIFF in CMYK colours; save it as RGB", noise(4), {"photometric": "separated"}),
-        ("a TIFF in CIE Lab colours; save it as RGB", noise(3), {"photometric": "cielab"}),
         ("its pixels are int32; save it with 8 or 16", noise().astype(np.int32), {}),
         ("it has 5 channels; save it as RGB", noise(5), {"photometric": "rgb"}),
     ):
         tifffile.imwrite(path, pixels, **options)
-        assert told in refused(read_image, path)
+        assert words in refused(read_image, path)
 
 
 # --- any format ---------------------------------------------------------------------------------

@@ -1,7 +1,5 @@
 """The colours that a cut-out hides are found, and those that it shows stay."""
 
-import os
-
 import cv2
 import numpy as np
 import pytest
@@ -75,23 +73,6 @@ def test_every_file_that_is_no_cutout_is_listed_before_work(cutout, tmp_path, ca
     ):
         assert words in caplog.text
     assert not (tmp_path / "set").exists()
-
-
-def test_cutouts_that_are_there_stay_and_others_are_not_replaced(cutout, tmp_path):
-    _, alpha, stored = cutout
-    folder, root = tmp_path / "in", tmp_path / "set"
-    write_image(folder / "a.png", np.dstack((stored, alpha)))
-    import_set("cutouts", folder, root, part="train")
-    os.utime(folder / "a.png", (9e9, 9e9))
-    write_image(folder / "b.png", np.dstack((stored, alpha)))
-    again = import_set("cutouts", folder, root, part="train")
-    assert (again.written, again.kept) == (2, 2)
-    write_image(folder / "a.png", np.dstack((stored, 255 - alpha)))
-    message = refused("cutouts", folder, root, part="train")
-    assert "set/train/fg/a.png is another file of that name" in message
-    (root / "train/fg/b.png").rename(root / "train/fg/b.jpg")
-    (folder / "a.png").unlink()
-    assert "b.jpg is another file" in refused("cutouts", folder, root, part="train")
 
 
 def test_cutouts_without_pymatting_say_how_to_get_it(tmp_path, monkeypatch):
