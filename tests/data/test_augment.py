@@ -24,7 +24,6 @@ from utils.data.augment.degrade import (
 from utils.data.augment.layers import fuse, fuse_exactly, hide, hide_foreground, thin
 
 GREY = np.array([0.299, 0.587, 0.114])
-DEGRADATIONS = (gamma, noise, jpeg, blur, defocus)
 
 
 class Drawn:
@@ -60,34 +59,8 @@ def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.abs(a.astype(float) - b)
 
 
-# --- all of them ------------------------------------------------------------------------------
-
 IMAGE, ALPHA = picture(0, 40, 50), disc(40, 50)
 LAYERS = [np.dstack([picture(seed, 40, 50), np.roll(ALPHA, 9 * seed, 1)]) for seed in (0, 1)]
-OF_LAYERS = ("fuse", "fuse_exactly", "thin")
-CALLS = {
-    "jitter": lambda rng: jitter(IMAGE, 0.3, rng),
-    "jitter_foreground": lambda rng: jitter_foreground(IMAGE, ALPHA, rng),
-    "fuse": lambda rng: fuse(*LAYERS),
-    "fuse_exactly": lambda rng: fuse_exactly(*LAYERS),
-    "thin": lambda rng: thin(LAYERS[0], rng),
-    **{one.__name__: lambda rng, one=one: one(IMAGE, rng) for one in DEGRADATIONS},
-}
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_the_result_is_a_new_picture_and_the_given_ones_stay(name):
-    given = LAYERS[0] if name in OF_LAYERS else IMAGE
-    given_arrays = (IMAGE, ALPHA, *LAYERS)
-    before = [array.copy() for array in given_arrays]
-    found = CALLS[name](np.random.default_rng(0))
-    found_again = found.copy()
-    assert found.dtype == np.uint8
-    assert found.shape == given.shape
-    assert not np.array_equal(found, given)
-    CALLS[name](np.random.default_rng(5))
-    assert np.array_equal(found, found_again)
-    assert all(np.array_equal(*pair) for pair in zip(given_arrays, before, strict=True))
 
 
 # --- jitter -----------------------------------------------------------------------------------

@@ -120,15 +120,8 @@ def test_all_problems_of_the_lists_are_found_and_none_says_to_run_data_gen(tmp_p
 @pytest.fixture
 def where(tmp_path) -> tuple[str, ...]:
     """The options that name a data set of ten foregrounds."""
-    for kind in ("fg", "alpha"):
-        (tmp_path / "mine" / "train" / kind).mkdir(parents=True)
-        for name in "abcdefghij":
-            (tmp_path / "mine" / "train" / kind / f"{name}.png").touch()
+    lay_out(tmp_path / "mine", list("abcdefghij"))
     return ("--dataset", "mine", "--data-root", str(tmp_path))
-
-
-def lists(folder: Path) -> list[str]:
-    return [path.name for path in folder.rglob("*_names.txt")]
 
 
 def test_counts_are_printed_and_what_is_shared_in_a_split_by_composite(where, capsys):
@@ -150,4 +143,4 @@ def test_counts_are_printed_and_what_is_shared_in_a_split_by_composite(where, ca
 )
 def test_what_cannot_be_split_is_refused(where, tmp_path, arguments, words):
     assert words in refusal("data_gen.py", *where, *arguments)
-    assert not lists(tmp_path)
+    assert not list(tmp_path.rglob("*_names.txt"))

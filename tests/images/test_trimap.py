@@ -88,14 +88,6 @@ def test_narrow_trimap_holds_what_is_soft_and_at_most_two_pixels_more(alpha, siz
         assert np.array_equal(trimap, make_trimap(alpha, 0))
 
 
-def test_radii_are_drawn_evenly_and_include_both_ends():
-    rng = np.random.default_rng(0)
-    radii = [draw_radius(rng, 2, 5) for _ in range(400)]
-    counts = np.bincount(radii, minlength=6)
-    assert counts[:2].sum() == 0 and counts[2:].min() > 70
-    assert all(type(radius) is int for radius in radii)
-
-
 @pytest.mark.parametrize("low, high", [(5, 2), (-1, 2), (1, 255)])
 def test_impossible_radii_are_refused(low, high):
     with pytest.raises(InputError, match="trimap radius"):

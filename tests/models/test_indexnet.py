@@ -98,29 +98,21 @@ def test_index_blocks_do_not_vote_and_a_group_without_a_vote_stays_whole():
     assert len(depthwise["layer0"]) == 3  # the stem, a depthwise convolution, decoder1
 
 
-def test_the_encoder_is_torchvisions_but_for_borders_and_pooling(tmp_path):
+def test_the_encoder_starts_from_torchvisions_weights_layer_by_layer(tmp_path):
     torchvision = pytest.importorskip("torchvision")
     torch.manual_seed(0)
-    theirs = torchvision.models.mobilenet_v2().eval()
-    for module in theirs.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.running_var, 0.05, 0.3)
-            nn.init.uniform_(module.bias, -0.3, 0.3)
-        if isinstance(module, nn.Conv2d):
-            module.stride = (1, 1)
+    theirs = torchvision.models.mobilenet_v2()
+    for entry, value in theirs.state_dict().items():
+        if not entry.endswith("num_batches_tracked"):
+            value.uniform_()
     torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
-    network = models.build("indexnet").eval()
+    network = models.build("indexnet")
     load_encoder(network, str(tmp_path / "theirs.pth"))
-    assert torch.equal(network.layer0.conv.weight[:, :3], theirs.features[0][0].weight)
-    assert not network.layer0.conv.weight[:, 3:].any()
-    first = 1
-    for k in range(1, 8):
-        layer = getattr(network, f"layer{k}")
-        x = torch.rand(1, network.widths[f"layer{k - 1}"], 9, 9)
-        with torch.no_grad():
-            ours, expected = layer(x), theirs.features[first : first + len(layer)](x)
-        inside = ours[..., 4, 4], expected[..., 4, 4]  # four blocks at most see the border
-        torch.testing.assert_close(*(one / expected.std() for one in inside))
-        # All but layer1 pad before they expand, which a border sees.
-        assert torch.allclose(ours, expected, rtol=1e-4) == (k == 1)
-        first += len(layer)
+    layers = [getattr(network, f"layer{k}") for k in range(8)]
+    ours = [p for layer in layers for p in layer.parameters()]
+    expected = [*theirs.features[:18].parameters()]
+    assert torch.equal(ours[0][:, :3], expected[0]) and not ours[0][:, 3:].any()  # the trimap
+    assert len(ours) == len(expected) and all(map(torch.equal, ours[1:], expected[1:]))
+    first, last = network.layer0.norm, theirs.features[17].conv[-1]
+    assert torch.equal(first.running_var, theirs.features[0][1].running_var)
+    assert torch.equal(layers[-1][-1].project.norm.running_mean, last.running_mean)

@@ -19,13 +19,15 @@ def test_composite_is_cut_off_not_rounded():
     assert compose(fg, half, bg).dtype == np.uint8
 
 
-@given(colours, arrays(np.uint8, (3, 4)), colours)
+@given(colours, arrays(np.uint8, (3, 4), elements=st.sampled_from([0, 1, 99, 254, 255])), colours)
 @settings(max_examples=40)
-def test_composite_is_that_of_fractions_cut_off(fg, alpha, bg):
+def test_composite_is_that_of_fractions_cut_off_and_exact_where_all_is_known(fg, alpha, bg):
     share = alpha[..., None] / 255
     exact = share * fg + (1 - share) * bg
     image = compose(fg, alpha, bg)
     assert np.all((image <= exact + 1e-4) & (image > exact - 1.0001))
+    assert np.array_equal(image[alpha == 255], fg[alpha == 255])
+    assert np.array_equal(image[alpha == 0], bg[alpha == 0])
 
 
 def test_larger_background_is_cropped_at_the_top_left_and_not_shrunk():
