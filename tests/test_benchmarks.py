@@ -3,6 +3,7 @@
 import importlib
 import json
 import math
+import multiprocessing
 
 import cv2
 import pytest
@@ -23,8 +24,10 @@ OPTIONS = {"loader": ("--foregrounds", "2"), "networks": ("--networks", "pspnet"
 
 
 @pytest.fixture(autouse=True)
-def threads():
-    """What benchmarks set for their own process."""
+def threads(monkeypatch):
+    """What benchmarks set for their own process; those that they start need not import anew."""
+    fork = multiprocessing.get_context("fork")
+    monkeypatch.setattr("benchmarks.timing.multiprocessing.get_context", lambda _: fork)
     before = torch.get_num_threads(), cv2.getNumThreads()
     yield
     torch.set_num_threads(before[0])

@@ -114,11 +114,7 @@ def test_a_folder_of_pictures_is_labelled_without_a_truth(here):
 @pytest.mark.parametrize(
     ("script", "arguments", "told"),
     [
-        (
-            "train.py",
-            ("network.structure.classes=21",),
-            "3 classes, but the network tells 21",
-        ),
+        ("train.py", ("network.structure.classes=21",), "3 classes, but the network tells 21"),
         ("train.py", ("train.batch_size=1",), "in a batch of one picture; train on two or more"),
         ("train.py", ("data.crop=30",), "a picture of 30 x 30 is smaller than the 6 x 6 bins"),
         (

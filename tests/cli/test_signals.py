@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -18,7 +17,7 @@ from torch.utils.data import DataLoader
 from models.files import saving as files
 from tests.scripts import REPOSITORY
 from tests.trainings import Training, content, same, tiny_config, tiny_training
-from utils.cli.signals import CODES, StopRequest, withheld_from_workers
+from utils.cli.signals import CODES, StopRequest
 from utils.data import loader
 from utils.tasks.matting import Matting
 
@@ -154,20 +153,6 @@ def test_a_second_signal_ends_a_process_at_once_but_not_one_that_saves():
         assert signal.getsignal(signal.SIGTERM) is signal.getsignal(signal.SIGINT) is signal.SIG_DFL
         with stop.defer_signals():
             terminate()
-
-
-def test_workers_that_are_being_started_get_no_signal_and_this_process_does():
-    ask = "import signal; print(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])))"
-    with StopRequest() as stop:
-        with withheld_from_workers():
-            started = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True)
-            terminate()
-        deadline = time.monotonic() + 10
-        while not stop and time.monotonic() < deadline:  # another thread may have got it
-            time.sleep(0.01)
-        assert stop
-    assert "SIGINT" in started.stdout and "SIGTERM" in started.stdout
-    assert not signal.pthread_sigmask(signal.SIG_BLOCK, []) & set(CODES)
 
 
 GONE = """

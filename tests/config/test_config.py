@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from models.errors import InputError
-from utils.cli.arguments import CONFIGS, add_arguments, spkd_flags
+from utils.cli.arguments import CONFIGS, spkd_flags
 from utils.config import load
 from utils.config.options import Config, Ungated
 from utils.images.trimap_values import LARGEST_RADIUS
@@ -31,12 +31,6 @@ def refusal(path: Path | None, *overrides: str) -> str:
 
 def test_without_a_file_and_from_an_empty_one_all_is_default(tmp_path):
     assert load(None) == Config() == load(write(tmp_path, "# nothing\n"))
-
-
-def test_a_section_without_keys_is_default(tmp_path):
-    file = write(tmp_path, "train:\n  # lr: 1\n")
-    assert load(file) == Config()
-    assert load(file, ["train.lr=0.5"]).train.lr == 0.5
 
 
 @pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.name)
@@ -124,10 +118,6 @@ def test_a_config_has_every_criterion_without_gates():
 def test_an_impossible_override_is_quoted_with_what_is_allowed(tmp_path, override, words):
     message = refusal(write(tmp_path, "seed: 1"), override)
     assert message.startswith(repr(override)) and words in message
-
-
-def test_the_largest_radius_is_allowed():
-    assert load(None, [f"data.trimap_radius=[1,{LARGEST_RADIUS}]"]).data.trimap_radius[1] == 254
 
 
 def test_overrides_win_over_the_file_and_later_ones_over_earlier_ones(tmp_path):
@@ -296,11 +286,3 @@ def test_bad_flags_end_in_one_line(given, words):
         load(None, flags(*given))
     assert words in str(error.value)
     assert len(str(error.value).splitlines()) == 1
-
-
-def test_scripts_take_a_config_by_default_from_the_repository():
-    parser = argparse.ArgumentParser()
-    add_arguments(parser, "sample.yaml")
-    arguments = parser.parse_args(["seed=1", "train.lr=0.5"])
-    config = load(arguments.config, arguments.overrides)
-    assert (config.save_dir, config.seed, config.train.lr) == ("sample", 1, 0.5)

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from models.errors import InputError
 from tests.scripts import main
 from tests.sets import disc, picture
-from utils.figures.examples import Mattes, find_examples, most_different
+from utils.figures.examples import Mattes
 from utils.figures.figure import Row, put_over, write_figure
 from utils.figures.insets import COLOURS, Inset, choose_insets
 from utils.images.reading import read_image
@@ -169,23 +169,15 @@ def test_a_pdf_shows_what_the_png_shows(command, folders):
 # --- which pictures -----------------------------------------------------------------------------
 
 
-def test_of_composites_of_one_foreground_one_is_shown(folders):
-    for name in ("alpha", "trimap", "good"):
-        write_image(folders / name / "c.png", read_image(folders / name / "b.png")[..., 0])
-    methods = {"good": folders / "good", "bad": folders / "bad"}
-    find = folders / "image", folders / "trimap"
-    with_truth = find_examples(*find, folders / "alpha", methods)
-    assert [one.name for one in most_different(with_truth, 3)] == ["b", "a"]
-    assert len(most_different(find_examples(*find, None, methods), 3)) == 3
-
-
 # --- what is enlarged ---------------------------------------------------------------------------
 
 
-def test_insets_lie_where_the_methods_differ_most_from_left_to_right():
-    one = flat(80, 160)
-    other = flat(80, 160, (100, 10, 20, 60), (30, 50, 20, 50), (120, 60, 20, 10))
-    found = choose_insets("a", mattes(one=one, other=other), 2)
+def test_insets_lie_where_the_methods_differ_most_of_what_is_unknown_from_left_to_right():
+    one, trimap = flat(80, 160), np.full((80, 160), 128, np.uint8)
+    trimap[:, :20] = 255
+    squares = (100, 10, 20, 60), (30, 50, 20, 50), (120, 60, 20, 10), (0, 0, 20, 99)
+    methods = {"one": one, "other": flat(80, 160, *squares)}
+    found = choose_insets("a", Mattes(trimap, None, methods), 2)
     assert found == [Inset(30, 50, 20), Inset(100, 10, 20)]
 
 
@@ -197,14 +189,6 @@ def test_a_place_where_both_methods_are_alike_and_wrong_is_not_chosen():
     assert choose_insets("a", both, 1) == [Inset(100, 40, 20)]
     alone = Mattes(np.full_like(alpha, 128), alpha, {"one": alike["one"]})
     assert choose_insets("a", alone, 1) == [Inset(20, 20, 20)]
-
-
-def test_a_difference_between_known_pixels_is_not_chosen():
-    trimap = np.full((80, 160), 128, np.uint8)
-    trimap[:40] = 255
-    one, other = flat(80, 160), flat(80, 160, (20, 10, 20, 99), (100, 50, 20, 9))
-    known = Mattes(trimap, None, {"one": one, "other": other})
-    assert choose_insets("a", known, 1) == [Inset(100, 50, 20)]
 
 
 @settings(max_examples=40)
@@ -280,21 +264,15 @@ def test_beside_their_foregrounds_mattes_keep_their_columns(command, folders):
         (BOTH + " --picture a --picture z", r"^image: no picture z; --picture takes"),
         (BOTH + " --inset z:1,2,3", r"--inset z:1,2,3: the figure shows b, c, a; add --picture z"),
         (BOTH + " --inset 70,0,11", r"--inset 70,0,11: not inside b, which is 80 x 60; choose"),
-        (BOTH + " --inset 1,2", r"--inset 1,2: write NAME:X,Y,SIZE"),
         (BOTH + 6 * " --inset 1,2,3", r"--inset: 6 for b; choose at most 5"),
         (BOTH + " --width 8192", r"--width 8192: 5 cells are more than 30000 pixels"),
         (BOTH + " --out figure.jpg", r"figure\.jpg: a figure is saved as \.png or \.pdf"),
-        (BOTH + " --font nowhere.ttf", r"nowhere\.ttf: no TrueType or OpenType font"),
         (BOTH + " --pred λ=bad", r"Pillow's own font: it has no letter λ; name another with"),
-        (BOTH + " --beside", r"--beside: .*say over what with --over"),
-        (BOTH + " --over nocolour", r"--over nocolour: no colour; write one like green"),
         ("--pred good --pred bad --scores", r"--scores: .* give --alpha"),
         ("--pred bad", r"one method and no truth: nothing tells where to look; give --alpha or"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(command, folders, arguments, message):
-    if "--over" in arguments:
-        pytest.importorskip("pymatting")
     with pytest.raises(InputError, match=message) as refused:
         command(arguments)
     assert "\n" not in str(refused.value)
@@ -317,22 +295,10 @@ def test_a_file_without_a_partner_is_named_unless_its_picture_is_not_asked_for(
     assert len(command(BOTH + " --picture a")) == 2
 
 
-@pytest.mark.parametrize("folder", ["image", "alpha", "bad"])
+@pytest.mark.parametrize("folder", ["image", "bad"])
 def test_another_size_names_both_files(command, folders, folder):
     for file in (folders / folder).glob("b.*"):
         file.unlink()
     write_image(folders / folder / "b.png", np.zeros((60, 81), np.uint8))
     with pytest.raises(InputError, match=rf"{folder}/b\.png is 81 x 60, but trimap/b\.png is 80 x"):
         command(BOTH)
-
-
-def test_without_pymatting_a_composite_says_how_to_get_it(command, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"--over: .*pip install pymatting"):
-        command(BOTH + " --over white")
-
-
-def test_a_folder_may_have_an_equals_sign_in_its_name(command, folders, words):
-    (folders / "bad").rename(folders / "lr=0.1")
-    command("--alpha alpha --pred good --pred lr=0.1 --pred again=lr=0.1")
-    assert words == ["Image", "Trimap", "Ground truth", "good", "lr=0.1", "again"]

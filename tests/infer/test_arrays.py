@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import models
-from tests.inference import CPU, Echo, noisy_picture, varied_dim, whole
+from tests.inference import noisy_picture, varied_dim, whole
 from tests.refusals import refused
 from tests.sets import disc
 from utils.images.trimap import make_trimap
@@ -34,15 +34,6 @@ def test_a_network_in_training_mode_gives_the_same_and_comes_back_as_it_was(mode
     assert (network.matte(IMAGE, TRIMAP) == WHOLE.matte(network, IMAGE, TRIMAP)).all()
     assert [one.training for one in network.modules()] == modes and not kept.training
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
-
-
-def test_a_network_mattes_by_itself_as_inference_does(dim):
-    matte = dim.matte(IMAGE, TRIMAP)
-    assert (matte == WHOLE.matte(dim, IMAGE, TRIMAP, CPU)).all()
-    assert matte.dtype == np.uint8 and len(np.unique(matte[TRIMAP == 128])) > 9
-    known = np.where(TRIMAP == 128, 0, TRIMAP).astype(np.uint8)
-    echo = Echo()
-    assert (echo.matte(IMAGE, known) == known).all() and not echo.shapes
 
 
 @pytest.mark.parametrize(

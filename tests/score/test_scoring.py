@@ -17,7 +17,7 @@ from utils.images.reading import read_alpha, read_image
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
 from utils.infer.inference import Inference
-from utils.metrics import mse, sad, score_exact
+from utils.metrics import sad, score_exact
 from utils.score.matting import run_networks
 from utils.score.scores import Scores, summary
 from utils.score.scoring import Scoring, run_saved, score_matting
@@ -57,15 +57,6 @@ class Counting:
     def __call__(self, image, trimap):
         self.calls += 1
         return trimap
-
-
-def test_saved_mattes_are_scored_row_by_row(saved, folders):
-    rows = run_saved(saved, "ours").images
-    pred, alpha = (read_alpha(folders[name] / "b.png") for name in ("pred", "alpha"))
-    trimap = make_trimap(alpha, 5)
-    assert [row["name"] for row in rows] == NAMES
-    assert rows[1]["SAD"] == sad(pred, alpha, trimap)
-    assert rows[1]["MSE"] == mse(pred, alpha, trimap)
 
 
 def test_several_processes_score_the_same_rows_in_the_same_order(saved, pictures, tmp_path):
