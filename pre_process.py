@@ -31,11 +31,10 @@ from utils.cli import arguments
 from utils.cli.advice import dataset_command
 from utils.cli.arguments import SEED, at_most, refuse_given
 from utils.data.check import check_set
-from utils.data.compose.testing import compose_test_set
-from utils.data.compose.training import compose_training_set
+from utils.data.compose.composites import compose_test_set, compose_training_set
 from utils.data.folders import backgrounds, foregrounds, parts
 from utils.data.importers.importing import import_set
-from utils.data.store.building import build_store
+from utils.data.store import build_store
 from utils.data.voc.check import check_labelled
 from utils.data.voc.folders import class_names, is_voc, labelled
 from utils.images.trimap_values import LARGEST_RADIUS
@@ -78,7 +77,7 @@ def _check(args: argparse.Namespace, root: Path) -> None:
     if is_voc(root):
         problems = check_labelled(root, args.workers)
     else:
-        problems = check_set(root, args.workers, args.backgrounds, _per_foreground(args))
+        problems = check_set(root, args.workers, args.backgrounds)
     for problem in problems:
         print(problem)
     if problems:

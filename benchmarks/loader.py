@@ -29,7 +29,7 @@ from utils.data.folders import backgrounds, foregrounds
 from utils.data.loader import prepare_process
 from utils.data.sources import Sources
 from utils.data.split import write_split
-from utils.data.store.building import build_store
+from utils.data.store import build_store
 from utils.images.writing import write_image
 from utils.render.backgrounds import background
 

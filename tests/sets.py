@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from utils.data.split import write_split
-from utils.data.store.building import build_store
+from utils.data.store import build_store
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
 

@@ -14,8 +14,7 @@ from utils.data.crops.background import Cache
 from utils.data.crops.crop_set import CropSet, Item
 from utils.data.folders import foregrounds
 from utils.data.samples import SampleResult
-from utils.data.store.building import build_store
-from utils.data.store.files import Store
+from utils.data.store import Store, build_store
 from utils.images.trimap import unknown_radius
 from utils.images.writing import write_image
 

@@ -8,7 +8,7 @@ import pytest
 from tests import refusals
 from tests.sets import disc, picture, write_set
 from utils.data.compose.arithmetic import compose, fit_background
-from utils.data.compose.training import BATCH, compose_training_set
+from utils.data.compose.composites import BATCH, compose_training_set
 from utils.data.folders import backgrounds
 from utils.images.names import list_images
 from utils.images.reading import read_alpha, read_image
@@ -66,11 +66,3 @@ def test_pictures_that_were_not_made_here_are_not_removed(root):
 
 def test_foregrounds_of_many_composites_are_made_in_several_jobs(root):
     assert len(run(root, per_foreground=BATCH + 1)) == 2 * (BATCH + 1)
-
-
-def test_unreadable_background_leaves_only_its_own_unmade(root):
-    (root / "train" / "bg" / "train1.png").write_bytes(b"not a picture")
-    message = refused(root, per_foreground=3)
-    assert "2 of 6 composites were not made" in message and "bg/train1.png" in message
-    made = {path.stem for path in (root / "train" / "merged").glob("*.png")}
-    assert made == {"train0_0", "train0_2", "train1_0", "train1_2"}

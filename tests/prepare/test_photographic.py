@@ -7,8 +7,8 @@ import pytest
 from tests.sets import disc, picture
 from utils.data.compose import photographic
 from utils.data.compose.arithmetic import compose_light
+from utils.data.compose.composites import compose_test_set
 from utils.data.compose.photographic import SIDE, painted_trimap, photograph
-from utils.data.compose.testing import compose_test_set
 from utils.images.reading import read_alpha, read_image, read_trimap
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image

@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 
 from models.errors import InputError
-from utils.disk.room import format_bytes
 
 log = logging.getLogger(__name__)
 once = log.getChild("once")
@@ -117,3 +116,12 @@ def tolerate(problems: Sequence[str], total: int, what: str, known: Sequence[str
         refuse(every, of=f"{total} {what}")
     for problem in problems:
         log.warning("left out: %s", problem)
+
+
+def format_bytes(count: float) -> str:
+    """A number of bytes for people: 1.9 kB."""
+    units = ["TB", "GB", "MB", "kB", "bytes"]
+    while count >= 1000 and len(units) > 1:
+        count /= 1000
+        units.pop()
+    return f"{count:.4g} {units[-1]}"

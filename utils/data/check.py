@@ -12,7 +12,6 @@ import numpy as np
 from models.errors import InputError
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
-from utils.data.compose.composites import too_long
 from utils.data.folders import Foreground, Part, backgrounds, foregrounds, parts
 from utils.data.split import TRAIN_NAMES, VALID_NAMES, read_split
 from utils.images.names import by_owner, list_images
@@ -33,7 +32,6 @@ def check_set(
     root: Path | str,
     workers: int = 0,
     background_folder: Path | str | None = None,
-    per_foreground: int = 20,
 ) -> list[str]:
     """All that is wrong with a data set, one line each, sorted.
 
@@ -45,7 +43,6 @@ def check_set(
     Args:
         workers: processes; 0 does all in this one.
         background_folder: checked too; with it, the set needs no backgrounds of its own.
-        per_foreground: how many test composites each foreground will have.
 
     Raises:
         InputError: there is neither `root/train` nor `root/test`, or a worker was killed.
@@ -55,8 +52,6 @@ def check_set(
     jobs: dict[_Job, None] = {}
     for part in parts(root):
         pairs = foregrounds(root, part, problems)
-        if part == "test":
-            problems += filter(None, (too_long(one, per_foreground) for one in pairs))
         jobs |= dict.fromkeys(_foreground_jobs(root, part, pairs, problems))
         jobs |= dict.fromkeys(_background_jobs(root, part, background_folder, problems))
     names = list(list_images(root / "train" / "fg", []))

@@ -7,7 +7,7 @@ from utils.data.failures import Failures
 from utils.data.folders import backgrounds, foregrounds
 from utils.data.samples import Subset, short
 from utils.data.split import read_split
-from utils.data.store.files import Store
+from utils.data.store import Store
 
 
 class Sources:

@@ -1,36 +1,144 @@
-"""Which foreground is composed over which backgrounds."""
+"""Compose foregrounds over backgrounds into a folder, as Composition-1k does; can be resumed."""
 
-import os
-from collections.abc import Iterable, Sequence
+import json
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 import numpy as np
 
 from models.errors import InputError
-from models.files.atomic import LONGEST
+from models.files.atomic import atomic
+from utils.cli.processes import run
+from utils.cli.progress import progress_bar
+from utils.data.compose.arithmetic import compose, fit_background
+from utils.data.compose.photographic import painted_trimap, photograph
 from utils.data.folders import Foreground, Part, foregrounds
-from utils.images.names import composite_names
-from utils.images.reading import check_same_size, check_sizes, image_size, read_alpha, read_image
+from utils.disk.files import record
+from utils.disk.lock import folder_lock
+from utils.images.names import by_owner, composite_names, list_images, pictures_in
+from utils.images.reading import (
+    check_same_size,
+    read_alpha,
+    read_image,
+    read_trimap,
+    require_unknown,
+)
+from utils.images.trimap import draw_radius, make_trimap, require_agreement
+from utils.images.trimap_values import UNKNOWN
+from utils.images.writing import write_image
+
+log = logging.getLogger(__name__)
+
+NOTES = "settings.json"  # what composites are made of and how
+BATCH = 20  # composites of one job, so that a set of few foregrounds keeps many workers busy
 
 
 class Composite(NamedTuple):
-    """A composite: its name, NAME_k, and its background."""
+    """A composite: its name, NAME_k, and what it is made of."""
 
     name: str
-    background: Path
-
-
-class Composition(NamedTuple):
-    """A foreground and its composites, k = 0, 1, ..."""
-
     foreground: Foreground
-    composites: list[Composite]
+    background: Path
+    trimap: Path | None = None  # that the set brings
+
+    @property
+    def files(self) -> list[Path]:
+        files = (self.foreground.fg, self.foreground.alpha, self.background, self.trimap)
+        return [path for path in files if path]
+
+
+Write = Callable[[Composite, np.ndarray, np.ndarray, np.ndarray], None]
+
+
+def compose_test_set(
+    root: Path | str,
+    backgrounds: Sequence[Path],
+    per_foreground: int = 20,
+    radius: tuple[int, int] = (1, 30),
+    seed: int = 0,
+    workers: int = 0,
+    photographic: bool = False,
+) -> Path:
+    """Compose every test foreground of `root` over backgrounds.
+
+    Composite k of a foreground is `root/test/composed/{image,alpha,trimap}/NAME_k.png`. Its trimap
+    is `root/test/trimap/NAME_k.png` or `NAME.png` where the set brings one; else it is made with a
+    radius that depends on the seed and on NAME_k alone.
+
+    Args:
+        backgrounds, per_foreground: as for `compositions`.
+        radius: smallest and largest radius of the trimaps that are made, in pixels.
+        workers: processes; 0 composes in this one.
+        photographic: pictures by `photograph`, which shrinks them, and by `painted_trimap`; the
+            set's own trimaps do not fit them.
+
+    Returns:
+        The folder `root/test/composed`.
+
+    Raises:
+        InputError: a picture cannot be used; a matte or a trimap is of another size than its
+            foreground, has no unknown pixel, or contradicts it; a trimap is of none; as
+            `compositions`; a file that was not made here is in the way; another process composes.
+    """
+    root = Path(root)
+    draw_radius(np.random.default_rng(0), *radius)  # complain now, not after half of the work
+    if seed < 0:
+        raise InputError(f"seed {seed}: choose 0 or more")
+    planned = compositions(root, "test", backgrounds, per_foreground)
+    folder = root / "test" / "trimap"
+    if folder.is_dir() and not photographic:
+        given = by_owner(list_images(folder), {one.foreground.name for one in planned})
+        for place, one in enumerate(planned):
+            name, k = one.foreground.name, place % per_foreground
+            trimap = given.get((name, k)) or given.get((name, None))
+            planned[place] = one._replace(trimap=trimap)
+    settings = {"radius": list(radius), "seed": seed}
+    settings |= {"photographic": True} if photographic else {}
+    folder = root / "test" / "composed"
+    write = partial(_write_test, folder, radius, seed, photographic)
+    targets = [f"{kind}/{{}}.png" for kind in ("image", "alpha", "trimap")]
+    return _compose(root, folder, planned, targets, settings, write, workers)
+
+
+def compose_training_set(
+    root: Path | str,
+    backgrounds: Sequence[Path],
+    per_foreground: int = 100,
+    suffix: str = ".png",
+    workers: int = 0,
+) -> Path:
+    """Compose every training foreground of `root` over backgrounds, as the published code does.
+
+    Composite k of a foreground is `root/train/merged/NAME_k.png`; its matte is the foreground's,
+    which is never resized.
+
+    Args:
+        backgrounds, per_foreground: as for `compositions`.
+        suffix: ".png", or ".jpg" to save space at the price of artefacts.
+        workers: processes; 0 composes in this one.
+
+    Returns:
+        The folder `root/train/merged`.
+
+    Raises:
+        InputError: a picture cannot be used; as `compositions`; a file that was not made here is in
+            the way; another process composes.
+    """
+    root = Path(root)
+    planned = compositions(root, "train", backgrounds, per_foreground)
+    folder = root / "train" / "merged"
+    write = partial(_write_training, folder, suffix)
+    settings = {"suffix": suffix}
+    return _compose(root, folder, planned, [f"{{}}{suffix}"], settings, write, workers)
 
 
 def compositions(
     root: Path | str, part: Part, backgrounds: Sequence[Path], per_foreground: int
-) -> list[Composition]:
+) -> list[Composite]:
     """Foreground i of a part over the backgrounds i n to i n + n - 1, as Composition-1k does it.
 
     The backgrounds begin again when they run out.
@@ -40,53 +148,148 @@ def compositions(
         per_foreground: n.
 
     Raises:
-        InputError: as `foregrounds`; n is less than 1; there are no backgrounds; a name is too
-            long for those of its composites.
+        InputError: as `foregrounds`; n is less than 1; there are no backgrounds.
     """
     if not backgrounds:
         raise InputError(f"{root}: no backgrounds to compose the {part} set over; add some")
-    found = []
-    for i, one in enumerate(foregrounds(root, part)):
-        if fault := too_long(one, per_foreground):
-            raise InputError(fault)
-        composites = [
-            Composite(name, Path(backgrounds[(i * per_foreground + k) % len(backgrounds)]))
-            for k, name in enumerate(composite_names(one.name, per_foreground))
-        ]
-        found.append(Composition(one, composites))
-    return found
+    named = (
+        (name, one)
+        for one in foregrounds(root, part)
+        for name in composite_names(one.name, per_foreground)
+    )
+    return [
+        Composite(name, one, Path(backgrounds[place % len(backgrounds)]))
+        for place, (name, one) in enumerate(named)
+    ]
 
 
-def too_long(foreground: Foreground, per_foreground: int) -> str | None:
-    """What is wrong with a name that leaves no room for those of so many composites."""
-    last = composite_names(foreground.name, per_foreground)[-1]
-    if len(os.fsencode(f"{last}.png")) <= LONGEST:
-        return None
-    return f"{foreground.fg}: too long a name for composites NAME_k.png; shorten it"
+def _compose(
+    root: Path,
+    folder: Path,
+    planned: Sequence[Composite],
+    targets: Sequence[str],
+    settings: dict,
+    write: Write,
+    workers: int,
+) -> Path:
+    """Make those of the `planned` composites that are not there as they would be made now.
+
+    Pictures that belong to no composite, or were made otherwise or of other files, are removed.
+
+    Args:
+        root: the data set; files in it are noted by where they are in it, so that it can be moved.
+        targets: where in the folder a composite is written, by its name.
+        settings: what else decides all of them; plain data.
+    """
+    with folder_lock(folder, "composing"):
+        notes = {**settings, "composites": {one.name: _sources(root, one) for one in planned}}
+        current = _remove_outdated(folder, notes)
+        jobs: list[list[Composite]] = []
+        for one in planned:
+            if one.name in current and all((folder / t.format(one.name)).exists() for t in targets):
+                continue
+            if not jobs or jobs[-1][0].foreground != one.foreground or len(jobs[-1]) == BATCH:
+                jobs.append([])
+            jobs[-1].append(one)
+        with atomic(folder / NOTES) as temporary:  # before the first, for an interruption
+            temporary.write_text(json.dumps(notes, indent=1), encoding="utf-8")
+        total = sum(map(len, jobs))
+        if total:
+            there = len(planned) - total
+            log.info("%s: %d composites to make, %d are there already", folder, total, there)
+        with progress_bar(total=total, desc="composing", unit="image", disable=not total) as bar:
+            for count in run(partial(_compose_some, write), jobs, workers, folder):
+                bar.update(count)
+    return folder
 
 
-def read_pair(foreground: Foreground) -> tuple[np.ndarray, np.ndarray]:
-    """The colours, uint8 (H, W, 3), and the matte, uint8 (H, W), of a foreground.
+def _sources(root: Path, one: Composite) -> list[str]:
+    """The files that a composite is made of, each with its record; those of the set by place."""
+    places = [
+        path.relative_to(root) if path.is_relative_to(root) else path.resolve()
+        for path in one.files
+    ]
+    return [f"{place.parent} {record(path)}" for place, path in zip(places, one.files, strict=True)]
+
+
+def _remove_outdated(folder: Path, notes: dict) -> set[str]:
+    """Remove what was made otherwise than it would be now; the names of the composites that stay.
 
     Raises:
-        InputError: one of them cannot be used, or their sizes differ.
+        InputError: a picture that was not made here is there.
     """
+    try:
+        before = json.loads((folder / NOTES).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        before = {"composites": {}}
+    except ValueError:  # damaged
+        before = {"composites": notes["composites"].copy(), "damaged": True}
+    old, new = before.pop("composites", {}), notes["composites"]
+    settings = {key: value for key, value in notes.items() if key != "composites"}
+    current = {n for n in new if old.get(n) == new[n]} if before == settings else set()
+    there = [
+        path
+        for place in (folder, *(one for one in folder.iterdir() if one.is_dir()))
+        for path in pictures_in(place)
+    ]
+    for path in there:
+        if path.stem not in old:
+            raise InputError(f"{path}: was not made here; move it to another folder")
+    for path in there:
+        if path.stem not in current:
+            path.unlink()
+    return current
+
+
+def _compose_some(write: Write, composites: list[Composite]) -> int:
+    """Compose a few over one foreground."""
+    foreground = composites[0].foreground
     fg, alpha = read_image(foreground.fg), read_alpha(foreground.alpha)
     check_same_size(foreground.fg, fg, foreground.alpha, alpha)
-    return fg, alpha
+    for one in composites:
+        write(one, fg, alpha, read_image(one.background))
+    return len(composites)
 
 
-def count_pixels(compositions: Iterable[Composition]) -> int:
-    """How many pixels all composites have, from the headers of their foregrounds.
+def _write_training(
+    folder: Path,
+    suffix: str,
+    one: Composite,
+    fg: np.ndarray,
+    alpha: np.ndarray,
+    background: np.ndarray,
+) -> None:
+    image = compose(fg, alpha, fit_background(background, *alpha.shape))
+    write_image(folder / f"{one.name}{suffix}", image)
 
-    Raises:
-        InputError: a foreground and its matte differ in size, or one of them is no picture.
-    """
-    count = 0
-    for foreground, composites in compositions:
-        if composites:
-            height, width = image_size(foreground.fg)
-            other = image_size(foreground.alpha)
-            check_sizes(foreground.fg, (height, width), foreground.alpha, other)
-            count += len(composites) * height * width
-    return count
+
+def _write_test(
+    folder: Path,
+    radius: tuple[int, int],
+    seed: int,
+    photographic: bool,
+    one: Composite,
+    fg: np.ndarray,
+    alpha: np.ndarray,
+    background: np.ndarray,
+) -> None:
+    rng = np.random.default_rng((seed, crc32(one.name.encode())))
+    if photographic:
+        image, alpha = photograph(fg, alpha, background, rng)
+    else:
+        image = compose(fg, alpha, fit_background(background, *alpha.shape))
+    if one.trimap:
+        trimap = read_trimap(one.trimap)
+        check_same_size(one.trimap, trimap, one.foreground.fg, alpha)
+        require_unknown(one.trimap, trimap)
+        require_agreement(one.trimap, trimap, one.foreground.alpha, alpha)
+    else:
+        width = draw_radius(rng, *radius)
+        trimap = painted_trimap(alpha, width, rng) if photographic else make_trimap(alpha, width)
+        if not np.any(trimap == UNKNOWN):
+            raise InputError(
+                f"{one.foreground.alpha}: this matte has nothing unknown at radius {width}; "
+                "remove the foreground, or choose a larger radius"
+            )
+    for kind, picture in (("trimap", trimap), ("alpha", alpha), ("image", image)):
+        write_image(folder / kind / f"{one.name}.png", picture)

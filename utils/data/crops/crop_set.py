@@ -22,7 +22,7 @@ from utils.data.crops.radii import Radii, draw_radii, trimap_through, unknown_pl
 from utils.data.crops.view import View, sample_view
 from utils.data.folders import Foreground
 from utils.data.samples import SampleResult, Subset, first_usable, planes
-from utils.data.store.files import Store, Stored
+from utils.data.store import Store, Stored
 
 log = logging.getLogger(__name__)
 

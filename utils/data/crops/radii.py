@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from utils.data.crops.view import View, Window, box, sample_view, within
-from utils.data.store.files import Stored
+from utils.data.store import Stored
 from utils.images.trimap import distance_trimap, draw_radius, narrow_trimap, trimap_from_radius
 from utils.images.trimap_values import LARGEST_RADIUS, UNKNOWN
 

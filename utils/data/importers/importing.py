@@ -20,7 +20,6 @@ from utils.data.folders import Part
 from utils.data.importers.cutouts import split_cutouts
 from utils.data.importers.natural import foreground_colours
 from utils.disk.lock import folder_lock
-from utils.disk.room import require_room
 from utils.images.layouts import children, folder_key
 from utils.images.names import (
     Lookup,
@@ -377,9 +376,6 @@ def _place(folders: Folders, source: _Source, root: Path, scratch: Path, link: b
                 faults.append(line.replace(f"{scratch}{os.sep}", ""))
     source.refuse(faults)
     ours = {file for file in pending.values() if _made_here(file, root)}
-    if not link:
-        copied = set(pending.values()) - ours
-        require_room(root, sum(file.stat().st_size for file in copied), source=source.name)
     bar = progress_bar(pending.items(), desc="importing", unit="file", disable=not pending)
     for target, file in bar:
         staged = scratch / "staged" / target

@@ -1,1 +1,0 @@
-"""The training store: decoded foregrounds, ready to be cut from."""
