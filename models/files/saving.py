@@ -16,7 +16,7 @@ import torch
 
 from models import published
 from models.errors import InputError
-from models.files.atomic import atomic, remove_leftovers
+from models.files.atomic import atomic
 from models.files.digest import digest
 from models.files.reading import is_ours
 from models.files.reading import read as read_any
@@ -149,7 +149,6 @@ def _with_digest(path: Path | str, content: dict) -> dict:
 
 
 def _write(path: Path | str, data: bytes | memoryview) -> None:
-    remove_leftovers(path)  # they may be as large
     with atomic(path) as temporary:
         temporary.write_bytes(data)
 
