@@ -28,7 +28,7 @@ from models.errors import InputError
 from models.files import saving as files
 from models.files.mean import mean
 from utils.cli.arguments import parser, path
-from utils.disk.files import require_target
+from utils.cli.files import require_target
 from utils.networks.cost import comparison
 
 NETWORK_ALONE = {"kind", "name", "structure", "plan", "weights"}

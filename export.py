@@ -24,7 +24,7 @@ from utils.cli.command import run  # first, since it says which packages are mis
 import models
 from models.errors import InputError
 from utils.cli.arguments import parser, path
-from utils.disk.files import require_absent, require_target
+from utils.cli.files import require_absent, require_target
 from utils.images.reading import read_alpha, read_image, read_trimap
 from utils.networks.onnx_export import SIGNATURES, export_onnx
 

@@ -32,7 +32,7 @@ from utils.cli.command import run  # first, since it says which packages are mis
 from models.errors import InputError
 from utils.cli import arguments
 from utils.cli.arguments import at_most, refuse_given
-from utils.disk.files import require_target
+from utils.cli.files import require_target
 from utils.figures import examples as pictures
 from utils.figures.figure import Row, check_backdrop, check_name, write_figure
 from utils.figures.insets import parse_inset, place_insets

@@ -25,9 +25,9 @@ from utils.cli.command import run  # first, since it says which packages are mis
 import models
 from models.errors import InputError
 from utils.cli.arguments import parser, path
+from utils.cli.files import require_absent, require_folder
 from utils.cli.problems import naming
 from utils.cli.progress import progress_bar
-from utils.disk.files import require_absent, require_folder
 from utils.images.foreground import require_pymatting
 from utils.infer.inference import Inference
 from utils.infer.options import add_inference, given_inference

@@ -40,9 +40,9 @@ from utils.cli.command import run  # first, since it says which packages are mis
 from models.errors import InputError
 from utils.cli import arguments
 from utils.cli.arguments import at_most, refuse_given
+from utils.cli.files import require_folder, require_target
 from utils.config import load
 from utils.config.options import Config
-from utils.disk.files import require_folder, require_target
 from utils.images.layouts import LAYOUTS
 from utils.infer.options import INFERENCE, add_inference, given_inference
 from utils.score.scores import METRICS, REGIONS, full_label, summary

@@ -30,9 +30,9 @@ from utils.cli.command import run  # first, since it says which packages are mis
 # isort: split
 from models.errors import InputError
 from utils.cli import arguments
-from utils.cli.advice import config_command
+from utils.cli.files import require_target
+from utils.cli.problems import config_command
 from utils.config import load
-from utils.disk.files import require_target
 from utils.figures.samples import write_samples
 from utils.networks.loading import network_class, new_network, open_teacher
 from utils.tasks import TASKS

@@ -39,7 +39,7 @@ import models
 from models.errors import InputError
 from models.files import saving as files
 from utils.cli import arguments
-from utils.cli.advice import config_command
+from utils.cli.problems import config_command
 from utils.cli.table import table
 from utils.config import load
 from utils.config.options import Config

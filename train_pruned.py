@@ -25,7 +25,7 @@ import models
 from models.errors import InputError
 from models.files import saving as files
 from utils.cli import arguments
-from utils.cli.advice import config_command
+from utils.cli.problems import config_command
 from utils.config import load
 from utils.networks.loading import open_pruned, open_teacher, set_seed
 from utils.train.checkpoint import run_lock

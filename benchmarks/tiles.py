@@ -23,8 +23,7 @@ from benchmarks.timing import fastest, parser, peak_above_inputs, report
 from models import Network
 from utils import render as sample
 from utils.images.reading import read_alpha, read_image, read_trimap, to_8_bits
-from utils.images.trimap import make_trimap
-from utils.images.trimap_values import UNKNOWN
+from utils.images.trimap import UNKNOWN, make_trimap
 from utils.infer.inference import HALO, Inference
 from utils.metrics import sad
 from utils.networks.device import deployed

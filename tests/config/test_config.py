@@ -10,7 +10,7 @@ from models.errors import InputError
 from utils.cli.arguments import CONFIGS, spkd_flags
 from utils.config import load
 from utils.config.options import Config, Ungated
-from utils.images.trimap_values import LARGEST_RADIUS
+from utils.images.trimap import LARGEST_RADIUS
 from utils.prune import CRITERIA
 
 

@@ -10,8 +10,7 @@ from tests.sets import disc
 from utils.data.crops.radii import Radii, draw_radii, trimap_through, unknown_place
 from utils.data.crops.view import plain_canvas, sample_view, view_at
 from utils.data.store import Stored, stored_arrays
-from utils.images.trimap import distance_trimap, make_trimap, narrow_trimap
-from utils.images.trimap_values import UNKNOWN
+from utils.images.trimap import UNKNOWN, distance_trimap, make_trimap, narrow_trimap
 
 KINDS = ("varied", "independent", "distance", "narrow")
 

@@ -13,6 +13,7 @@ from models.errors import InputError
 from tests.refusals import refused
 from tests.sets import disc as soft_disc
 from utils.images.trimap import (
+    UNKNOWN,
     distance_trimap,
     draw_radius,
     make_trimap,
@@ -21,7 +22,6 @@ from utils.images.trimap import (
     trimap_from_radius,
     unknown_radius,
 )
-from utils.images.trimap_values import UNKNOWN
 
 mattes = arrays(
     np.uint8,

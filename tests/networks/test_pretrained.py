@@ -8,8 +8,7 @@ import torch
 import models
 from models.files.saving import PRETRAINED, shipped_networks
 from tests.sets import disc
-from utils.images.trimap import make_trimap
-from utils.images.trimap_values import UNKNOWN
+from utils.images.trimap import UNKNOWN, make_trimap
 from utils.infer.inference import Inference
 from utils.networks.cost import macs, parameters
 

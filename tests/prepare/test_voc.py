@@ -49,20 +49,6 @@ def test_a_label_map_is_read_as_it_was_written(tmp_path):
     assert (read_labels(tmp_path / "grey.png", 21) == labels).all()
 
 
-def test_colours_of_vocs_palette_tell_the_classes_in_whatever_order(tmp_path, caplog):
-    labels = np.full((6, 6), 1, np.uint8)
-    labels[:2], labels[:, :2] = 0, 2
-    image = Image.fromarray(labels, "P")
-    image.putpalette([0, 128, 0, 0, 0, 0, 224, 224, 192])  # 2, 0 and no label
-    image.save(tmp_path / "sorted.png")
-    expected = np.array([2, 0, 255], np.uint8)[labels]
-    assert np.array_equal(read_labels(tmp_path / "sorted.png", 3), expected)
-    assert "VOC's colours in another order; the classes are" in caplog.text
-    image.putpalette([0, 128, 0, 250, 0, 0, 9, 9, 9])  # of another set: its indices are the classes
-    image.save(tmp_path / "own.png")
-    assert np.array_equal(read_labels(tmp_path / "own.png", 3), labels)
-
-
 @pytest.mark.parametrize(
     ("content", "told"),
     [

@@ -12,7 +12,7 @@ import models
 from models.errors import InputError
 from models.files.saving import fingerprint
 from tests.sets import TEST_SIZES, write_test_set
-from utils.disk.lock import folder_lock
+from utils.cli.files import folder_lock
 from utils.images.reading import read_alpha, read_image
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image

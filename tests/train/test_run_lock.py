@@ -11,7 +11,7 @@ from models.files import saving as files
 from tests.refusals import refused
 from tests.scripts import refusal
 from utils import config as configs
-from utils.disk.lock import folder_lock
+from utils.cli.files import folder_lock
 from utils.train.checkpoint import run_lock
 
 NAMES = ("checkpoint.tar", "BEST_checkpoint.tar")

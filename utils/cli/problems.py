@@ -1,13 +1,19 @@
-"""One problem is raised; of many, the first is raised and all are logged; a few are tolerated."""
+"""What is said of problems: one is raised, many are listed, a few are tolerated; what to run."""
 
 import logging
 import re
+import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.errors import InputError
+
+if TYPE_CHECKING:
+    from utils.config.options import Config
 
 log = logging.getLogger(__name__)
 once = log.getChild("once")
@@ -125,3 +131,20 @@ def format_bytes(count: float) -> str:
         count /= 1000
         units.pop()
     return f"{count:.4g} {units[-1]}"
+
+
+def dataset_command(script: str, root: Path | str, *more: str) -> str:
+    """`python SCRIPT --dataset NAME`, with `--data-root` where the data set is not in data/."""
+    root = Path(root)
+    place = [] if root.parent == Path("data") else ["--data-root", str(root.parent)]
+    return _line(script, "--dataset", root.name, *place, *more)
+
+
+def config_command(script: str, config: "Config", *more: str) -> str:
+    """`python SCRIPT --config FILE`, with the overrides that were given."""
+    return _line(script, *config.words, *more)
+
+
+def _line(script: str, *words: str) -> str:
+    beside = Path(sys.argv[0]).parent / script  # who runs it from elsewhere names its folder
+    return shlex.join(["python", str(beside) if beside.is_file() else script, *words])

@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from models import NETWORKS
 from models.registry import FORMS
-from utils.images.trimap_values import LARGEST_RADIUS
+from utils.images.trimap import LARGEST_RADIUS
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Few = Annotated[int, Field(ge=1, le=10_000)]

@@ -22,8 +22,7 @@ from utils.images.reading import (
     read_trimap,
     require_unknown,
 )
-from utils.images.trimap import require_agreement
-from utils.images.trimap_values import UNKNOWN
+from utils.images.trimap import UNKNOWN, require_agreement
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from models.errors import InputError
-from utils.cli.advice import dataset_command
-from utils.cli.problems import complain
+from utils.cli.problems import complain, dataset_command
 from utils.images.names import find_partners, follow, list_images, read_names
 
 Part = Literal["train", "test"]

@@ -11,10 +11,9 @@ import numpy as np
 
 from models.errors import InputError
 from models.files.atomic import atomic
-from utils.cli.advice import dataset_command
-from utils.cli.problems import complain
+from utils.cli.files import folder_lock
+from utils.cli.problems import complain, dataset_command
 from utils.data.folders import foregrounds
-from utils.disk.lock import folder_lock
 from utils.images.names import (
     EMPTY,
     Lookup,

@@ -22,13 +22,11 @@ from scipy.ndimage import distance_transform_edt
 
 from models.errors import InputError
 from models.files.atomic import atomic
-from utils.cli.advice import dataset_command
-from utils.cli.problems import format_bytes, refuse, tolerate
+from utils.cli.files import folder_lock, record
+from utils.cli.problems import dataset_command, format_bytes, refuse, tolerate
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
 from utils.data.folders import Foreground, foregrounds
-from utils.disk.files import record
-from utils.disk.lock import folder_lock
 from utils.images.reading import check_sizes, image_size, read_alpha, read_image
 from utils.images.trimap import unknown_radius
 

@@ -17,7 +17,7 @@ from utils.images.reading import (
     read_trimap,
     require_unknown,
 )
-from utils.images.trimap_values import UNKNOWN
+from utils.images.trimap import UNKNOWN
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.errors import InputError
 from utils.figures.examples import Mattes
-from utils.images.trimap_values import UNKNOWN
+from utils.images.trimap import UNKNOWN
 
 SHARE = 1 / 8  # a chosen square's side, of the longer side of its picture
 # Told apart by every eye, also from black, grey and white: after Okabe and Ito, the red purer.

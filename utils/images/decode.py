@@ -6,7 +6,6 @@ stored, so that the files of one picture cannot be turned differently.
 
 import io
 import logging
-import os
 import warnings
 from pathlib import Path
 from typing import BinaryIO
@@ -24,24 +23,12 @@ from models.errors import InputError
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-Image.MAX_IMAGE_PIXELS = None  # `decode` has a limit of its own
+Image.MAX_IMAGE_PIXELS = None
 
-LIMIT = "OPENCV_IO_MAX_IMAGE_PIXELS"
 PNG, JPEG, BMP, WEBP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"BM", b"RIFF"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 HARMLESS = ("Invalid SOS parameters", "Warning: unknown JFIF revision")  # cameras write such files
-OTHERS = {
-    b"version https://git-lfs": "a pointer of Git LFS, not the file itself; run git lfs pull",
-    b"<": "a web page or another text; download the file itself",
-    b"{": "a text; download the file itself",
-    b"GIF8": "a GIF; save it as PNG",
-    b"\xff\n": "a JPEG XL picture; save it as PNG or JPEG",
-    b"\0\0\0\x0cJXL ": "a JPEG XL picture; save it as PNG or JPEG",
-    b"8BPS": "a Photoshop document; save it as PNG",
-    b"%PDF": "a PDF; save its picture as PNG",
-    b"PK\3\4": "a ZIP archive; unpack it",
-}
-PHONES = {b"avif": "an AVIF", **dict.fromkeys((b"heic", b"heix", b"mif1"), "a HEIC")}
+POINTER = b"version https://git-lfs"
 OTHER_COLOURS = {PHOTOMETRIC.SEPARATED: "CMYK", PHOTOMETRIC.CIELAB: "CIE Lab"}
 ASSOCIATED = 1  # alpha by which the colours are multiplied
 
@@ -59,14 +46,6 @@ def decode(path: Path | str, shrink: int = 1) -> np.ndarray:
     """
     path = Path(path)
     data = read_file(path)
-    height, width = _header_size(io.BytesIO(data)) or (0, 0)
-    limit = int(os.environ.get(LIMIT) or 1 << 30)
-    if height * width > limit:
-        most = "2^30" if limit == 1 << 30 else limit
-        raise InputError(
-            f"{path}: {width} x {height} is more than can be read ({most} pixels; {LIMIT}); "
-            "make it smaller, or raise this limit in the environment"
-        )
     try:
         if data.startswith(JPEG):
             pixels = _jpeg(data, shrink)
@@ -79,9 +58,7 @@ def decode(path: Path | str, shrink: int = 1) -> np.ndarray:
     except InputError:
         raise
     except MemoryError:
-        raise InputError(
-            f"{path}: {width} x {height} pixels do not fit into memory; make it smaller"
-        ) from None
+        raise InputError(f"{path}: does not fit into memory; make it smaller") from None
     except Exception:  # each library has errors of its own, and of its own libraries
         raise InputError(f"{path}: {what_is_wrong(data)}") from None
     if pixels.ndim == 3 and pixels.shape[2] not in (3, 4):
@@ -131,19 +108,11 @@ def what_is_wrong(data: bytes) -> str:
     """What a file that is not decoded is, by its first bytes, and what to do."""
     if data.startswith((PNG, JPEG, BMP, WEBP, *TIFF)):
         return "the file is truncated or damaged; copy it again"
-    return other_kind(data) or "not a whole picture; save it again as PNG or JPEG"
-
-
-def other_kind(data: bytes) -> str | None:
-    """What a file is by its first bytes, where that is no picture that is read, and what to do."""
-    if data[4:8] == b"ftyp":
-        kind = PHONES.get(data[8:12])
-        return f"{kind} picture; save it as PNG or JPEG" if kind else "a video, not a picture"
-    head = data[:512].removeprefix(b"\xef\xbb\xbf").lstrip()
-    for start, what in OTHERS.items():
-        if head.startswith(start):
-            return what
-    return None
+    if data.startswith(POINTER):
+        return "a pointer of Git LFS, not the file itself; run git lfs pull"
+    if data.lstrip().startswith(b"<"):
+        return "a web page or another text; download the file itself"
+    return "not a whole picture; save it again as PNG or JPEG"
 
 
 def _header_size(file: BinaryIO) -> tuple[int, int] | None:
@@ -233,8 +202,6 @@ def _tiff(path: Path, data: bytes) -> np.ndarray:
         pixels = np.iinfo(pixels.dtype).max - pixels
     if page.samplesperpixel == 2:
         pixels = pixels[..., [0, 0, 0, 1]]
-    if page.extrasamples[:1] == (ASSOCIATED,) and pixels.dtype.kind == "u":
-        return _divided_by_alpha(pixels)
     return np.ascontiguousarray(pixels)
 
 
@@ -244,6 +211,8 @@ def _tiff_fault(page: tifffile.TiffPage | None) -> str:
         return "holds a thumbnail only; save the picture itself as PNG"
     if page.photometric in OTHER_COLOURS:
         return f"a TIFF in {OTHER_COLOURS[page.photometric]} colours; save it as RGB or grey"
+    if page.extrasamples[:1] == (ASSOCIATED,):
+        return "a TIFF of colours multiplied by alpha; save it with straight alpha, or as PNG"
     if page.bitspersample not in (1, 2, 4, 8, 16, 32, 64):
         return f"a TIFF of {page.bitspersample} bits per channel; save it with 8 or 16"
     bare = page.photometric == PHOTOMETRIC.YCBCR and page.compression not in (6, 7)  # JPEG
@@ -253,12 +222,3 @@ def _tiff_fault(page: tifffile.TiffPage | None) -> str:
     if other or bare or inverted or mixed:
         return "a TIFF of a rare kind; save it as PNG"
     return ""
-
-
-def _divided_by_alpha(pixels: np.ndarray) -> np.ndarray:
-    """RGBA with its colours as they were before they were multiplied by alpha."""
-    top = np.iinfo(pixels.dtype).max
-    colours, alpha = pixels[..., :3], pixels[..., 3:]
-    straight = colours.astype(np.uint64) * top // np.maximum(alpha, 1)
-    straight = np.where(alpha == 0, colours, straight.clip(0, top)).astype(pixels.dtype)
-    return np.concatenate((straight, alpha), 2)

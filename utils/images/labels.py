@@ -9,7 +9,6 @@ from PIL import Image
 
 from models.errors import InputError
 from models.files.atomic import atomic
-from utils.cli.problems import warn_once
 from utils.images.decode import PNG, checked_png, read_file, what_is_wrong
 
 NO_LABEL = 255  # of a pixel that belongs to no class; it counts nowhere
@@ -17,9 +16,6 @@ NO_LABEL = 255  # of a pixel that belongs to no class; it counts nowhere
 
 def read_labels(path: Path | str, classes: int) -> np.ndarray:
     """A label map as uint8 (H, W): indices of a palette, or the values of a grey PNG.
-
-    Of a palette of VOC's colours in another order, as programs that make files smaller leave it,
-    the colours tell the classes.
 
     Raises:
         InputError: the file is missing, truncated or no label map, or holds a label that is neither
@@ -37,8 +33,6 @@ def read_labels(path: Path | str, classes: int) -> np.ndarray:
             f"{path}: its pixels are {mode}; save label maps as palette or grey PNGs of 8 bits, "
             "whose values are the classes"
         )
-    if mode == "P":
-        labels = _by_colour(path, labels, np.reshape(image.getpalette("RGB"), (-1, 3)))
     present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
     wrong = [label for label in present.tolist() if classes <= label != NO_LABEL]
     if wrong:
@@ -47,17 +41,6 @@ def read_labels(path: Path | str, classes: int) -> np.ndarray:
             f"{NO_LABEL} for pixels without a label"
         )
     return labels
-
-
-def _by_colour(path: Path, labels: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    same = (colours[:, None] == palette()).all(axis=2)
-    order = same.argmax(axis=1)
-    if not same.any(axis=1).all() or np.array_equal(order, np.arange(len(order))):
-        return labels
-    warn_once(f"{path.parent}: VOC's colours in another order; the classes are what colours tell")
-    table = np.arange(256, dtype=np.uint8)
-    table[: len(order)] = order
-    return table[labels]
 
 
 def write_labels(path: Path | str, labels: np.ndarray) -> None:

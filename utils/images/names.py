@@ -48,9 +48,12 @@ def parse_composite(text: str, foregrounds: Container[str] | None = None) -> tup
         foregrounds: NAME must be one of these, where they are given.
     """
     name, _, number = text.rpartition("_")
-    if not (name and number.isascii() and number.isdigit() and str(int(number)) == number):
-        return None  # cat_07 would be a second name of cat_7
-    return (name, int(number)) if foregrounds is None or name in foregrounds else None
+    if not (name and len(number) < 10 and number.isascii() and number.isdigit()):
+        return None
+    if foregrounds is not None and name not in foregrounds:
+        return None
+    k = int(number)
+    return (name, k) if str(k) == number else None  # cat_07 would be a second name of cat_7
 
 
 def pictures_in(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:

@@ -8,9 +8,9 @@ import numpy as np
 
 from models.errors import InputError
 from utils.cli.problems import warn_once
-from utils.images.decode import decode, image_size, other_kind
+from utils.images.decode import decode, image_size
 from utils.images.names import IMAGE_SUFFIXES, list_images
-from utils.images.trimap_values import UNKNOWN
+from utils.images.trimap import UNKNOWN
 
 GREY_TOLERANCE = 8  # channels of a grey matte may differ by this much, as lossy formats make them
 TRIMAP_TOLERANCE = 16  # a value this near to 0, 128 or 255 is that level, blurred by a lossy format
@@ -253,8 +253,7 @@ def _array(path: Path) -> np.ndarray:
     except Exception:  # a damaged header is read as Python, and fails in any way
         array = None
     if not isinstance(array, np.ndarray):  # an archive of arrays, .npz
-        other = other_kind(path.read_bytes()) if array is None else None
-        raise InputError(f"{path}: {other or 'not a whole array; save it again with numpy.save'}")
+        raise InputError(f"{path}: not a whole array; save it again with numpy.save")
     shape = array.shape
     while len(shape) > 2 and 1 in (shape[0], shape[-1]):
         shape = shape[1:] if shape[0] == 1 else shape[:-1]

@@ -7,8 +7,9 @@ import numpy as np
 
 from models.errors import InputError
 from utils.cli.problems import warn_once
-from utils.images.trimap_values import LARGEST_RADIUS, UNKNOWN
 
+UNKNOWN = 128  # beside 0, background, and 255, foreground
+LARGEST_RADIUS = 254  # radii are stored in 8 bits
 # Shares of the known pixels that contradict a matte. Those of 14 photographs of alphamatting.com
 # with two trimaps each contradict nowhere; mirrored, or with the trimap of another of these
 # photographs, in 2 % and more.

@@ -14,7 +14,7 @@ from models.arrays import check_arrays, matte_of
 from models.errors import InputError
 from models.network import evaluating, forward_arrays
 from utils.images.reading import to_8_bits
-from utils.images.trimap_values import UNKNOWN
+from utils.images.trimap import UNKNOWN
 from utils.infer import memory
 from utils.infer.borders import ReplicatePadding, Sides
 from utils.infer.global_context import whole_picture_means

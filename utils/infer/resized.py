@@ -6,7 +6,7 @@ They are here to reproduce what others report. None is needed for want of memory
 import cv2
 import numpy as np
 
-from utils.images.trimap_values import UNKNOWN
+from utils.images.trimap import UNKNOWN
 from utils.infer.tiles import Forward
 
 

@@ -13,8 +13,8 @@ from models.files import saving as files
 from models.files.imagenet import load_encoder
 from models.registry import checked, restructured
 from utils import config as configs
-from utils.cli.advice import config_command
 from utils.cli.arguments import CONFIGS
+from utils.cli.problems import config_command
 from utils.config.options import Config
 from utils.networks.cost import parameters
 from utils.networks.device import choose

@@ -10,8 +10,8 @@ import torch
 
 from models import Network
 from models.files.saving import fingerprint
+from utils.cli.files import folder_lock
 from utils.cli.problems import naming
-from utils.disk.lock import folder_lock
 from utils.images.reading import check_same_size, read_alpha, read_image
 from utils.infer.inference import Inference
 from utils.infer.options import TILED

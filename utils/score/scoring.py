@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from utils.cli.files import folder_lock
 from utils.cli.problems import naming
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
-from utils.disk.lock import folder_lock
 from utils.images.reading import (
     check_same_size,
     read_image,
@@ -21,8 +21,7 @@ from utils.images.reading import (
     to_8_bits,
     to_float,
 )
-from utils.images.trimap import require_agreement
-from utils.images.trimap_values import UNKNOWN
+from utils.images.trimap import UNKNOWN, require_agreement
 from utils.images.writing import write_image
 from utils.metrics import score, score_exact
 from utils.score.scores import FLOOR, Scores, full_label, record_settings, require_output

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from models import Network
 from models.errors import InputError
+from utils.cli.files import folder_lock
 from utils.cli.problems import naming
 from utils.cli.progress import progress_bar
 from utils.cli.table import table
 from utils.config.options import Config
 from utils.data.voc.folders import VOC, Labelled, class_names, labelled
-from utils.disk.lock import folder_lock
 from utils.figures.sheet import scaled, write_sheet
 from utils.images.labels import coloured, read_labels, write_labels
 from utils.images.names import list_images

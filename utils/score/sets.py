@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from models.errors import InputError
-from utils.cli.advice import dataset_command
-from utils.cli.problems import refuse
+from utils.cli.problems import dataset_command, refuse
 from utils.config.options import RESULT, Config
 from utils.images.layouts import LAYOUTS, TRIMAP_KINDS, Layout, child, children, descend, folder_key
 from utils.images.names import find_partners, list_images, no_folder
@@ -21,8 +20,7 @@ from utils.images.reading import (
     read_matte,
     read_trimap,
 )
-from utils.images.trimap import make_trimap
-from utils.images.trimap_values import LARGEST_RADIUS
+from utils.images.trimap import LARGEST_RADIUS, make_trimap
 
 RADIUS = 20  # pixels, of trimaps that are made because a set has none
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from utils.figures.sheet import scaled, write_sheet
 from utils.images.reading import read_alpha, read_image, read_matte
-from utils.images.trimap_values import UNKNOWN
+from utils.images.trimap import UNKNOWN
 from utils.score.scores import Scores
 from utils.score.sets import Picture, trimap_of
 

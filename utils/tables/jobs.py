@@ -15,8 +15,8 @@ from models.errors import InputError
 from models.files.atomic import atomic
 from models.files.saving import shipped_networks
 from utils import config as configs
+from utils.cli.files import record
 from utils.config.options import Config
-from utils.disk.files import record
 from utils.score.scores import METRICS
 from utils.tables.rows import Row, Table
 

@@ -14,8 +14,8 @@ import models
 from models.errors import InputError
 from models.files.atomic import atomic
 from utils import config as configs
+from utils.cli.files import folder_lock
 from utils.config.options import Config
-from utils.disk.lock import folder_lock
 from utils.networks.loading import network_class
 from utils.tables.jobs import Job, Run, read_json, row_runs, teacher_runs
 from utils.tables.pending import Pending

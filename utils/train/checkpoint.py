@@ -13,8 +13,8 @@ from torch import Tensor
 from models import Network
 from models.errors import InputError
 from models.files import saving as files
+from utils.cli.files import folder_lock
 from utils.config.options import Config
-from utils.disk.lock import folder_lock
 from utils.train.optimizer import restore_optimizer
 from utils.train.resume_check import Identity, check_same
 

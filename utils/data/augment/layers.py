@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from utils.images.trimap_values import UNKNOWN
+from utils.images.trimap import UNKNOWN
 
 POWERS = (1.0, 2.5)  # of a thinner foreground's alpha
 AXES = (0.1, 0.5)  # half axes of what is hidden, of the sample's side

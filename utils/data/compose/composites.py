@@ -12,13 +12,12 @@ import numpy as np
 
 from models.errors import InputError
 from models.files.atomic import atomic
+from utils.cli.files import folder_lock, record
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
 from utils.data.compose.arithmetic import compose, fit_background
 from utils.data.compose.photographic import painted_trimap, photograph
 from utils.data.folders import Foreground, Part, foregrounds
-from utils.disk.files import record
-from utils.disk.lock import folder_lock
 from utils.images.names import by_owner, composite_names, list_images, pictures_in
 from utils.images.reading import (
     check_same_size,
@@ -27,8 +26,7 @@ from utils.images.reading import (
     read_trimap,
     require_unknown,
 )
-from utils.images.trimap import draw_radius, make_trimap, require_agreement
-from utils.images.trimap_values import UNKNOWN
+from utils.images.trimap import UNKNOWN, draw_radius, make_trimap, require_agreement
 from utils.images.writing import write_image
 
 log = logging.getLogger(__name__)

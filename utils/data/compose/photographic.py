@@ -9,8 +9,7 @@ import numpy as np
 
 from utils.data.augment.degrade import jpeg_of_quality
 from utils.data.compose.arithmetic import fit_background
-from utils.images.trimap import make_trimap
-from utils.images.trimap_values import UNKNOWN
+from utils.images.trimap import UNKNOWN, make_trimap
 
 SIDE = 800  # of the longer side, at most: photographs are shrunk, foregrounds are not blurred
 GAMMA = 2.2  # of the tone curve; defocus, mixture and noise happen to light

@@ -7,8 +7,14 @@ import numpy as np
 
 from utils.data.crops.view import View, Window, box, sample_view, within
 from utils.data.store import Stored
-from utils.images.trimap import distance_trimap, draw_radius, narrow_trimap, trimap_from_radius
-from utils.images.trimap_values import LARGEST_RADIUS, UNKNOWN
+from utils.images.trimap import (
+    LARGEST_RADIUS,
+    UNKNOWN,
+    distance_trimap,
+    draw_radius,
+    narrow_trimap,
+    trimap_from_radius,
+)
 
 Kind = Literal["varied", "independent", "distance", "narrow"]
 TRIES = 100  # of finding an unknown pixel among those that may be

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import NamedTuple, get_args
 
 from models.errors import InputError
+from utils.cli.files import folder_lock
 from utils.cli.problems import refuse
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
 from utils.data.folders import Part
 from utils.data.importers.cutouts import split_cutouts
 from utils.data.importers.natural import foreground_colours
-from utils.disk.lock import folder_lock
 from utils.images.layouts import children, folder_key
 from utils.images.names import (
     Lookup,

@@ -12,12 +12,12 @@ import pytest
 
 from models.errors import InputError
 from tests.scripts import REPOSITORY
-from utils.disk import lock
-from utils.disk.lock import folder_lock
+from utils.cli import files as lock
+from utils.cli.files import folder_lock
 
 HOLD = """
 import sys, time
-from utils.disk.lock import folder_lock
+from utils.cli.files import folder_lock
 with folder_lock(sys.argv[1], "holding"):
     print("inside", flush=True)
     time.sleep(60)
