@@ -33,9 +33,14 @@ from models.errors import InputError
 from utils.cli import arguments
 from utils.cli.arguments import at_most, refuse_given
 from utils.cli.files import require_target
-from utils.figures import examples as pictures
-from utils.figures.figure import Row, check_backdrop, check_name, write_figure
-from utils.figures.insets import parse_inset, place_insets
+from utils.figures.figure import check_backdrop, check_format, write_figure
+from utils.figures.rows import (
+    find_examples,
+    most_different,
+    parse_inset,
+    parse_methods,
+    place_insets,
+)
 from utils.figures.widths import read_pruned, write_widths
 
 OF_MATTES = (
@@ -46,7 +51,7 @@ OF_MATTES = (
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
-    check_name(args.out)
+    check_format(args.out, args.inches)
     if args.widths:
         refuse_given(args, OF_MATTES, "figure.py", "--widths")
         require_target("--out", args.out, args.widths)
@@ -59,31 +64,28 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _draw_mattes(args: argparse.Namespace) -> None:
     """Write the figure of mattes and print what was chosen as options."""
-    methods = pictures.parse_methods(args.pred)
+    methods = parse_methods(args.pred)
     folders = [args.image, args.trimap, args.alpha, *methods.values()]
     require_target("--out", args.out, [one for one in (*folders, args.font) if one])
     _check_options(args)
     count = 2 if args.insets is None else args.insets
     given = [parse_inset(text) for text in args.inset or ()]
-    examples = pictures.find_examples(
-        args.image, args.trimap, args.alpha, methods, args.picture or ()
-    )
+    examples = find_examples(args.image, args.trimap, args.alpha, methods, args.picture or ())
     if not args.picture:
-        nothing_differs = len(methods) == 1 and not args.alpha and count == 0
-        choose = pictures.spread if nothing_differs else pictures.most_different
-        examples = choose(examples, 4 if args.rows is None else args.rows)
-    mattes = {example.name: pictures.read_mattes(example) for example in examples}
-    insets = place_insets(mattes, given, count)
-    rows = [
-        Row(pictures.read_photograph(example, mattes[example.name]), mattes[example.name], placed)
-        for example, placed in zip(examples, insets.values(), strict=True)
-    ]
+        most = 4 if args.rows is None else args.rows
+        if len(methods) == 1 and not args.alpha and count == 0:  # nothing differs: spread them
+            most = min(most, len(examples))
+            examples = [examples[index * len(examples) // most] for index in range(most)]
+        else:
+            examples = most_different(examples, most)
+    rows = [example.read() for example in examples]
+    insets = place_insets(rows, given, count)
     width = 400 if args.width is None else args.width
     style = (width, args.inches, args.scores, args.font, args.over, args.beside)
-    write_figure(args.out, rows, *style)
-    for name, placed in insets.items():
-        words = [word for one in placed for word in ("--inset", f"{name}:{one}")]
-        print(shlex.join(["--picture", name, *words]))
+    write_figure(args.out, rows, insets, *style)
+    for row, placed in zip(rows, insets, strict=True):
+        words = [word for one in placed for word in ("--inset", f"{row.name}:{one}")]
+        print(shlex.join(["--picture", row.name, *words]))
 
 
 def _check_options(args: argparse.Namespace) -> None:

@@ -38,8 +38,7 @@ from utils.data.store import build_store
 from utils.data.voc.check import check_labelled
 from utils.data.voc.folders import class_names, is_voc, labelled
 from utils.images.trimap import LARGEST_RADIUS
-from utils.render import render
-from utils.render.scenes import render_scenes
+from utils.render import render, render_scenes
 
 SAMPLE, SCENES = "sample", "sample_voc"  # what is rendered here
 IMPORTING = ("kind", "part", "link")

@@ -33,7 +33,7 @@ from utils.cli import arguments
 from utils.cli.files import require_target
 from utils.cli.problems import config_command
 from utils.config import load
-from utils.figures.samples import write_samples
+from utils.figures.sheet import write_samples
 from utils.networks.loading import network_class, new_network, open_teacher
 from utils.tasks import TASKS
 from utils.train.checkpoint import run_lock

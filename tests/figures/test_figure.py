@@ -14,9 +14,8 @@ from PIL import Image, ImageDraw
 from models.errors import InputError
 from tests.scripts import main
 from tests.sets import disc, picture
-from utils.figures.examples import Mattes
-from utils.figures.figure import Row, put_over, write_figure
-from utils.figures.insets import COLOURS, Inset, choose_insets
+from utils.figures.figure import put_over, write_figure
+from utils.figures.rows import COLOURS, Inset, Row, choose_insets
 from utils.images.reading import read_image
 from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
@@ -76,10 +75,10 @@ def words(monkeypatch) -> list[str]:
     return seen
 
 
-def mattes(**methods: np.ndarray) -> Mattes:
-    """Of a picture that is unknown everywhere."""
-    size = next(iter(methods.values())).shape
-    return Mattes(np.full(size, 128, np.uint8), None, methods)
+def row(trimap: np.ndarray | None = None, alpha: np.ndarray | None = None, **methods) -> Row:
+    """A grey picture, unknown everywhere if nothing else is said."""
+    trimap = np.full_like(next(iter(methods.values())), 128) if trimap is None else trimap
+    return Row("a", np.stack(3 * [trimap], 2), trimap, alpha, methods)
 
 
 def flat(height: int, width: int, *squares: tuple[int, int, int, int]) -> np.ndarray:
@@ -145,9 +144,9 @@ def test_titles_stand_over_columns_and_scores_under_mattes(command, folders, wor
 
 def test_a_figure_is_as_wide_as_it_is_printed(tmp_path):
     alpha = disc(*SIZE)
-    row = Row(picture(0, *SIZE), Mattes(make_trimap(alpha, 6), alpha, {"DIM": alpha}), [])
+    shown = Row("a", picture(0, *SIZE), make_trimap(alpha, 6), alpha, {"DIM": alpha})
     for path in (tmp_path / "f.png", tmp_path / "f.pdf"):
-        write_figure(path, [row], width=300, inches=5)
+        write_figure(path, [shown], [[]], width=300, inches=5)
     across = 4 * 300 + 3 * 5
     dpi = Image.open(tmp_path / "f.png").info["dpi"]
     assert dpi == pytest.approx((across / 5,) * 2, rel=1e-3)
@@ -177,7 +176,7 @@ def test_insets_lie_where_the_methods_differ_most_of_what_is_unknown_from_left_t
     trimap[:, :20] = 255
     squares = (100, 10, 20, 60), (30, 50, 20, 50), (120, 60, 20, 10), (0, 0, 20, 99)
     methods = {"one": one, "other": flat(80, 160, *squares)}
-    found = choose_insets("a", Mattes(trimap, None, methods), 2)
+    found = choose_insets(row(trimap, **methods), 2)
     assert found == [Inset(30, 50, 20), Inset(100, 10, 20)]
 
 
@@ -185,10 +184,8 @@ def test_a_place_where_both_methods_are_alike_and_wrong_is_not_chosen():
     alpha = flat(80, 160)
     alike = {"one": flat(80, 160, (20, 20, 20, 99)), "other": flat(80, 160, (20, 20, 20, 99))}
     alike["other"][40:60, 100:120] += 5
-    both = Mattes(np.full_like(alpha, 128), alpha, alike)
-    assert choose_insets("a", both, 1) == [Inset(100, 40, 20)]
-    alone = Mattes(np.full_like(alpha, 128), alpha, {"one": alike["one"]})
-    assert choose_insets("a", alone, 1) == [Inset(20, 20, 20)]
+    assert choose_insets(row(None, alpha, **alike), 1) == [Inset(100, 40, 20)]
+    assert choose_insets(row(None, alpha, one=alike["one"]), 1) == [Inset(20, 20, 20)]
 
 
 @settings(max_examples=40)
@@ -200,7 +197,7 @@ def test_a_place_where_both_methods_are_alike_and_wrong_is_not_chosen():
 )
 def test_insets_are_inside_the_picture_and_apart(height, width, count, seed):
     noise = np.random.default_rng(seed).integers(0, 256, (2, height, width), np.uint8)
-    insets = choose_insets("a", mattes(one=noise[0], other=noise[1]), count)
+    insets = choose_insets(row(one=noise[0], other=noise[1]), count)
     assert len(insets) == count
     for index, (x, y, size) in enumerate(insets):
         assert 0 <= x <= width - size and 0 <= y <= height - size
@@ -211,9 +208,9 @@ def test_insets_are_inside_the_picture_and_apart(height, width, count, seed):
 def test_an_inset_is_framed_and_marked_in_its_colour_and_shows_its_square(tmp_path):
     image = np.full((50, 100, 3), 128, np.uint8)
     image[10:20, 60:70] = (9, 99, 199)
-    known = Mattes(np.full((50, 100), 128, np.uint8), None, {"DIM": np.zeros((50, 100), np.uint8)})
+    trimap, matte = np.full((50, 100), 128, np.uint8), np.zeros((50, 100), np.uint8)
     insets = [Inset(10, 30, 10), Inset(60, 10, 10)]
-    write_figure(tmp_path / "f.png", [Row(image, known, insets)], width=200)
+    write_figure(tmp_path / "f.png", [Row("a", image, trimap, None, {"DIM": matte})], [insets], 200)
     whole = read_image(tmp_path / "f.png")
     line, gap, side = 2, 3, 98
     panel = whole[-(100 + gap + side) :, :200]
@@ -267,7 +264,6 @@ def test_beside_their_foregrounds_mattes_keep_their_columns(command, folders):
         (BOTH + 6 * " --inset 1,2,3", r"--inset: 6 for b; choose at most 5"),
         (BOTH + " --width 8192", r"--width 8192: 5 cells are more than 30000 pixels"),
         (BOTH + " --out figure.jpg", r"figure\.jpg: a figure is saved as \.png or \.pdf"),
-        (BOTH + " --pred λ=bad", r"Pillow's own font: it has no letter λ; name another with"),
         ("--pred good --pred bad --scores", r"--scores: .* give --alpha"),
         ("--pred bad", r"one method and no truth: nothing tells where to look; give --alpha or"),
     ],

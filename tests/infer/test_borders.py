@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from models.channels import Channels
-from utils.infer.borders import ReplicatePadding, Sides
+from utils.infer.context import ReplicatePadding
+from utils.infer.tiles import Sides
 
 FLAG = st.booleans()
 

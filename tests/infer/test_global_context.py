@@ -17,7 +17,7 @@ from tests.inference import CPU, Echo, noisy_picture, random_trimap, whole
 from tests.sets import picture
 from utils.images.reading import read_image, read_trimap
 from utils.infer import inference
-from utils.infer.global_context import whole_picture_means
+from utils.infer.context import whole_picture_means
 from utils.infer.inference import Inference, compute_alphas
 
 PHOTOGRAPHS = scripts.REPOSITORY / "data" / "photographs"

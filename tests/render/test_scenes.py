@@ -5,8 +5,7 @@ import pytest
 
 from models.errors import InputError
 from utils.data.voc.folders import class_names, labelled, read_labelled
-from utils.render import SUBJECTS
-from utils.render.scenes import NAMES, render_scenes, scene
+from utils.render import NAMES, SUBJECTS, render_scenes, scene
 
 
 def test_a_scene_depends_on_seed_and_name_only():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.reference import fill, losses
-from utils.tasks.matting_losses import alpha_loss, composition_loss, l1_loss, laplacian_loss
+from utils.tasks.matting import alpha_loss, composition_loss, l1_loss, laplacian_loss
 
 KERNEL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
 

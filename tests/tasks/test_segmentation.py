@@ -10,8 +10,7 @@ import models
 from models.errors import InputError
 from utils import config as configs
 from utils.metrics.iou import class_iou, confusion, mean_iou, pixel_accuracy
-from utils.tasks.segmentation import LabelBatch, Segmentation
-from utils.tasks.segmentation_losses import cross_entropy, soft_target_loss
+from utils.tasks.segmentation import LabelBatch, Segmentation, cross_entropy, soft_target_loss
 from utils.train.objective import Objective
 
 STRUCTURE = {"blocks": [1, 1, 1, 1], "classes": 3}

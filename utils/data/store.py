@@ -27,7 +27,8 @@ from utils.cli.problems import dataset_command, format_bytes, refuse, tolerate
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
 from utils.data.folders import Foreground, foregrounds
-from utils.images.reading import check_sizes, image_size, read_alpha, read_image
+from utils.images.decode import image_size
+from utils.images.reading import check_sizes, read_alpha, read_image
 from utils.images.trimap import unknown_radius
 
 log = logging.getLogger(__name__)

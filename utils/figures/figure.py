@@ -1,8 +1,7 @@
 """The qualitative figure of a paper: a row a picture, a column a method, details enlarged."""
 
 import io
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +13,7 @@ from models.errors import InputError
 from models.files.atomic import atomic
 from utils.cli.arguments import colour
 from utils.data.compose.arithmetic import compose
-from utils.figures.examples import Mattes
-from utils.figures.insets import COLOURS, Inset
+from utils.figures.rows import COLOURS, Inset, Row
 from utils.images.foreground import estimate_foreground, require_pymatting
 from utils.metrics import sad
 
@@ -28,15 +26,6 @@ CHECKER = "checker"
 SQUARES, LIGHT, DARK = 24, 230, 160  # of the checker: across a picture, and their greys
 
 
-@dataclass(frozen=True)
-class Row:
-    """A photograph, uint8 (H, W, 3), what was made of it, and what to enlarge."""
-
-    image: np.ndarray
-    mattes: Mattes
-    insets: Sequence[Inset]
-
-
 class _Cell(NamedTuple):
     title: str
     picture: np.ndarray
@@ -44,7 +33,7 @@ class _Cell(NamedTuple):
     note: str = ""
 
 
-def check_name(path: Path, inches: float = 6.9) -> None:
+def check_format(path: Path, inches: float) -> None:
     """Raise an `InputError` unless `path` ends as a figure does and `inches` can be printed."""
     if path.suffix.lower() not in (".png", ".pdf"):
         raise InputError(f"{path}: a figure is saved as .png or .pdf; choose one of these")
@@ -62,6 +51,7 @@ def check_backdrop(over: str) -> None:
 def write_figure(
     path: Path,
     rows: Sequence[Row],
+    insets: Sequence[Sequence[Inset]],
     width: int = 400,
     inches: float = 6.9,
     scores: bool = False,
@@ -69,7 +59,7 @@ def write_figure(
     over: str | None = None,
     beside: bool = False,
 ) -> None:
-    """Write the rows under the titles of their columns, the insets beneath each picture.
+    """Write the rows under the titles of their columns, their insets beneath each picture.
 
     Args:
         path: a PNG, or a PDF with a JPEG of quality 95 in it; either says how wide it prints.
@@ -80,12 +70,7 @@ def write_figure(
         font: TrueType or OpenType; None is Pillow's own, which has ASCII only.
         over: show mattes as `put_over` this backdrop.
         beside: show the mattes, too, each left of its foreground.
-
-    Raises:
-        InputError: another suffix, a cell too narrow or a figure too wide, a font that cannot be
-            used or lacks a letter, or a file that cannot be written.
     """
-    check_name(path, inches)
     if width < SMALLEST:
         raise InputError(f"--width {width}: choose {SMALLEST} or more pixels for a cell")
     cells = [_cells(row, scores, over, beside) for row in rows]
@@ -93,7 +78,7 @@ def write_figure(
         raise InputError(
             f"--width {width}: {len(cells[0])} cells are more than {WIDEST} pixels; choose less"
         )
-    save_figure(path, _draw(cells, rows, width, inches, font), inches)
+    save_figure(path, _draw(cells, insets, width, inches, font), inches)
 
 
 def save_figure(path: Path, figure: Image.Image, inches: float) -> None:
@@ -115,9 +100,6 @@ def put_over(image: np.ndarray, alpha: np.ndarray, over: str) -> np.ndarray:
         image: uint8 (H, W, 3).
         alpha: uint8 (H, W).
         over: "checker", or a colour as CSS writes it: "green", "#00b140".
-
-    Raises:
-        InputError: `over` is none of these.
     """
     height, width = alpha.shape
     if over == CHECKER:
@@ -130,33 +112,22 @@ def put_over(image: np.ndarray, alpha: np.ndarray, over: str) -> np.ndarray:
     return compose(estimate_foreground(image, alpha), alpha, backdrop)
 
 
-def load_font(path: Path | None, size: float, texts: Iterable[str]) -> ImageFont.FreeTypeFont:
-    """A font, None for Pillow's own, of `size` pixels.
-
-    Raises:
-        InputError: it is no font, or lacks a letter of `texts`.
-    """
+def load_font(path: Path | None, size: float) -> ImageFont.FreeTypeFont:
+    """A font, None for Pillow's own, of `size` pixels."""
     pixels = max(1, int(size))
     try:
-        letters = ImageFont.truetype(path, pixels) if path else ImageFont.load_default(pixels)
+        return ImageFont.truetype(path, pixels) if path else ImageFont.load_default(pixels)
     except OSError:
         raise InputError(f"{path}: no TrueType or OpenType font; check the name") from None
-    unknown = bytes(letters.getmask("\uffff"))  # what is drawn for a letter that the font has not
-    for letter in sorted(set("".join(texts))):
-        if not letter.isspace() and bytes(letters.getmask(letter)) == unknown:
-            name = path or "Pillow's own font"
-            raise InputError(f"{name}: it has no letter {letter}; name another with --font")
-    return letters
 
 
 def _cells(row: Row, scores: bool, over: str | None, beside: bool) -> list[_Cell]:
     """What a row shows, from left to right."""
-    trimap, alpha = row.mattes.trimap, row.mattes.alpha
-    truth = [] if alpha is None else [("Ground truth", alpha)]
-    cells = [_Cell("Image", row.image), _Cell("Trimap", trimap, cv2.INTER_NEAREST)]
-    for title, matte in [*truth, *row.mattes.methods.items()]:
-        scored = scores and matte is not alpha
-        note = f"SAD {sad(matte, alpha, trimap):.2f}" if scored else ""
+    truth = [] if row.alpha is None else [("Ground truth", row.alpha)]
+    cells = [_Cell("Image", row.image), _Cell("Trimap", row.trimap, cv2.INTER_NEAREST)]
+    for title, matte in [*truth, *row.methods.items()]:
+        scored = scores and matte is not row.alpha
+        note = f"SAD {sad(matte, row.alpha, row.trimap):.2f}" if scored else ""
         if not over or beside:
             cells.append(_Cell(title, matte, note=note))
         if over:
@@ -167,22 +138,26 @@ def _cells(row: Row, scores: bool, over: str | None, beside: bool) -> list[_Cell
 
 
 def _draw(
-    cells: list[list[_Cell]], rows: Sequence[Row], width: int, inches: float, font: Path | None
+    cells: list[list[_Cell]],
+    insets: Sequence[Sequence[Inset]],
+    width: int,
+    inches: float,
+    font: Path | None,
 ) -> Image.Image:
     gap = max(1, round(GAP * width))
     whole = len(cells[0]) * (width + gap) - gap
-    across = max(len(row.insets) for row in rows)  # one enlargement in all rows
+    across = max(map(len, insets))  # one enlargement in all rows
     texts = [text for row in cells for cell in row for text in (cell.title, cell.note)]
     size = TEXT * whole / (72 * inches)
-    letters = load_font(font, size, texts)
+    letters = load_font(font, size)
     widest, room = max(letters.getlength(text) for text in texts), (1 - GAP) * width
     if widest > room:
-        letters = load_font(font, size * room / widest, texts)
+        letters = load_font(font, size * room / widest)
     line = round(1.5 * letters.size)
 
     bands, written = [_white(line, whole)], [(0, [cell.title for cell in cells[0]])]
-    for row, columns in zip(rows, cells, strict=True):
-        panels = [_panel(cell, row.insets, across, width, gap) for cell in columns]
+    for placed, columns in zip(insets, cells, strict=True):
+        panels = [_panel(cell, placed, across, width, gap) for cell in columns]
         between = _white(len(panels[0]), gap)
         bands.append(np.hstack([part for panel in panels for part in (between, panel)][1:]))
         notes = [cell.note for cell in columns]

@@ -6,16 +6,32 @@ import cv2
 import numpy as np
 
 from utils.images.writing import write_image
+from utils.tasks import Task
 
 HEIGHT = 240
 WIDEST = 10 * HEIGHT  # a picture of 20,000 x 1 becomes no wider
 MARGIN = 6
 TITLE = 28
+SAMPLE_ROWS, GROUPS = 8, 3  # of a sheet of training samples
 
 
 def write_sheet(path: Path, columns: dict[str, list[np.ndarray]]) -> None:
     """Write `sheet` of the columns as a PNG."""
     write_image(path, sheet(columns))
+
+
+def write_samples(path: Path, task: Task) -> None:
+    """Draw training samples spread over the whole set, each as the task shows it."""
+    sources = task.sources()
+    samples = sources.samples("train")
+    spread = np.linspace(0, len(samples) - 1, SAMPLE_ROWS * GROUPS).astype(int)
+    columns: dict[str, list[np.ndarray]] = {}
+    for place, index in enumerate(spread):
+        result = samples[0, int(index)]
+        sources.failures.add(result.problems)
+        for title, picture in task.shown(result.sample).items():
+            columns.setdefault(f"{title} {place % GROUPS + 1}", []).append(picture)
+    write_sheet(path, columns)
 
 
 def sheet(columns: dict[str, list[np.ndarray]]) -> np.ndarray:

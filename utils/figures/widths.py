@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from models.errors import InputError
 from models.files import saving as files
-from utils.figures.figure import check_name, load_font, save_figure
+from utils.figures.figure import load_font, save_figure
 
 FULL, LEFT = (214, 214, 214), (60, 110, 170)
 INK, GRID = (0, 0, 0), (235, 235, 235)
@@ -28,11 +28,7 @@ class Pruned(NamedTuple):
 
 
 def read_pruned(path: Path) -> Pruned:
-    """The widths of a `pruned.tar`.
-
-    Raises:
-        InputError: another file.
-    """
+    """The widths of a `pruned.tar`."""
     content = files.read(path) or {}
     ranked = content.get("scores")
     if not isinstance(ranked, dict) or ranked.keys() != content["plan"].keys():
@@ -45,13 +41,8 @@ def read_pruned(path: Path) -> Pruned:
 def write_widths(
     path: Path, pruned: Sequence[Pruned], inches: float = 6.9, font: Path | None = None
 ) -> None:
-    """Write the figure, a panel for each cut, as PNG or PDF that prints `inches` wide.
-
-    Raises:
-        InputError: another suffix, a font that cannot be used or lacks a letter of a label.
-    """
-    check_name(path, inches)
-    letters = load_font(font, SIZE, [one.label for one in pruned])
+    """Write the figure, a panel for each cut, as PNG or PDF that prints `inches` wide."""
+    letters = load_font(font, SIZE)
     panels = []
     for one in pruned:
         panels.append(_bars(one, letters))

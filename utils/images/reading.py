@@ -8,7 +8,7 @@ import numpy as np
 
 from models.errors import InputError
 from utils.cli.problems import warn_once
-from utils.images.decode import decode, image_size
+from utils.images.decode import decode
 from utils.images.names import IMAGE_SUFFIXES, list_images
 from utils.images.trimap import UNKNOWN
 
@@ -125,15 +125,6 @@ def read_matte(path: Path, exact: bool = False) -> np.ndarray:
 def list_mattes(folder: Path, problems: list[str] | None = None) -> dict[str, Path]:
     """The mattes of a folder as `list_images` lists them: pictures and .npy arrays."""
     return list_images(folder, problems, (*IMAGE_SUFFIXES, ".npy"))
-
-
-def matte_size(path: Path) -> tuple[int, int]:
-    """The (height, width) that the header of a matte tells.
-
-    Raises:
-        InputError: the file cannot be used.
-    """
-    return _array(path).shape if _is_array(path) else image_size(path)
 
 
 def to_8_bits(matte: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 
+import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -16,11 +17,9 @@ from models.network import evaluating, forward_arrays
 from utils.images.reading import to_8_bits
 from utils.images.trimap import UNKNOWN
 from utils.infer import memory
-from utils.infer.borders import ReplicatePadding, Sides
-from utils.infer.global_context import whole_picture_means
+from utils.infer.context import ReplicatePadding, whole_picture_means
 from utils.infer.options import MAX_SIZE, TILED, check_options
-from utils.infer.resized import matte_half, matte_resized, matte_windows
-from utils.infer.tiles import Forward, Tile, matte_tiles, plan_tiles
+from utils.infer.tiles import Forward, Sides, Tile, matte_tiles, plan_tiles
 from utils.networks.device import autocast, choose, without_tf32
 
 log = logging.getLogger(__name__)
@@ -39,7 +38,7 @@ class Inference:
         mode: `whole` is the picture at its own size, as published numbers are; `tile` takes tiles
             around the unknown region, in bounded memory; `auto` takes whichever of these two is
             cheaper and fits the memory. `resize`, `crop` and `half` reproduce what others
-            published and change the picture, see `utils.infer.resized`.
+            published and change the picture; none is needed for want of memory.
         max_size: longest side for `resize` (1600) and `crop` (320).
         halo: how far a tile sees beyond its core, in pixels, rounded up to the network's stride.
             With "full" it sees all that matters, and the matte is that of `whole` up to rounding:
@@ -234,3 +233,65 @@ def _warn_of_tiles(name: str) -> None:
         "%s sees the whole picture at once: in tiles its matte is another one, see docs/testing.md",
         name,
     )
+
+
+# --- what others published: resized, in windows, at half resolution ------------------------------
+
+
+def matte_resized(
+    forward: Forward, image: np.ndarray, trimap: np.ndarray, max_size: int, stride: int
+) -> np.ndarray:
+    """The matte of the resized picture, resized back, float32 (H,W).
+
+    As pytorch-deep-image-matting's `whole` (its numbers are at 1600): each side becomes the largest
+    multiple of the stride within it, or `max_size` where that is smaller. The two sides are treated
+    apart, which distorts a picture that has one longer than `max_size`. The trimap is
+    interpolated, too, and so has other values than 0, 128 and 255.
+    """
+    height, width = (max(stride, min(max_size, n - n % stride)) for n in trimap.shape)
+    return _through(forward, image, trimap, (width, height))
+
+
+def matte_windows(
+    forward: Forward, image: np.ndarray, trimap: np.ndarray, max_size: int
+) -> np.ndarray:
+    """The mattes of windows side by side, float32 (H,W); 0 in those without unknown pixels.
+
+    As pytorch-deep-image-matting's `crop` (its windows are 320): windows of `max_size` to a side
+    without overlap, so that each has seams and knows nothing of the others. What is left over at
+    the right and at the bottom is enlarged to a whole window, which distorts it.
+    """
+    alpha = np.zeros(trimap.shape, np.float32)
+    for top in range(0, trimap.shape[0], max_size):
+        for left in range(0, trimap.shape[1], max_size):
+            window = slice(top, top + max_size), slice(left, left + max_size)
+            if (trimap[window] == UNKNOWN).any():
+                size = (max_size, max_size)
+                alpha[window] = _through(forward, image[window], trimap[window], size)
+    return alpha
+
+
+def matte_half(forward: Forward, image: np.ndarray, trimap: np.ndarray, stride: int) -> np.ndarray:
+    """The matte at half the resolution, resized back, float32 (H,W).
+
+    As IndexNet's re-implementation of Deep Matting: both sides are halved, then enlarged to
+    multiples of the stride; cubic, the trimap nearest.
+    """
+    shape = trimap.shape
+    height, width = (max(1, round(n / 2)) for n in shape)
+    aligned = -(-width // stride) * stride, -(-height // stride) * stride
+    image = image.astype(np.float32)  # cubic overshoots, and the published code keeps that
+    for size in ((width, height), aligned):
+        image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+        trimap = cv2.resize(trimap, size, interpolation=cv2.INTER_NEAREST)
+    alpha = forward(image[None], trimap[None])[0]
+    return cv2.resize(alpha, shape[::-1], interpolation=cv2.INTER_CUBIC).clip(0, 1)
+
+
+def _through(
+    forward: Forward, image: np.ndarray, trimap: np.ndarray, size: tuple[int, int]
+) -> np.ndarray:
+    """Resize to (width, height), matte, resize back, all linearly."""
+    small = [cv2.resize(one, size, interpolation=cv2.INTER_LINEAR)[None] for one in (image, trimap)]
+    height, width = trimap.shape
+    return cv2.resize(forward(*small)[0], (width, height), interpolation=cv2.INTER_LINEAR)

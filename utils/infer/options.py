@@ -55,11 +55,7 @@ def add_inference(parser: argparse.ArgumentParser, mode: str = "whole") -> None:
 
 
 def given_inference(arguments: argparse.Namespace, mode: str = "whole") -> dict[str, object]:
-    """The options of `Inference` that were given, and the mode, which is `mode` if not given.
-
-    Raises:
-        InputError: as `check_options`.
-    """
+    """The options of `Inference` that were given, and the mode, which is `mode` if not given."""
     given = {name: value for name in INFERENCE if (value := getattr(arguments, name)) is not None}
     options = {"mode": mode, **given}
     check_options(options)

@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from utils.infer.borders import Sides
-
 # A network as a function of arrays: pictures (N,H,W,3), trimaps (N,H,W), 0 to 255, and of tiles the
 # sides on which their picture goes on; to alphas, float32 (N,H,W).
 Forward = Callable[..., np.ndarray]
@@ -17,6 +15,15 @@ CORE = 4  # cells: the side of the cores that are merged; smaller ones gain 1 to
 BLOCK = 128  # cells: merging looks at so many together, so that its time grows with the picture's
 OVERHEAD = 4  # cells: what a further tile costs besides its pixels
 NEVER = 1 << 40
+
+
+class Sides(NamedTuple):
+    """Sides of a tile."""
+
+    top: bool
+    left: bool
+    bottom: bool
+    right: bool
 
 
 class Box(NamedTuple):
@@ -105,7 +112,7 @@ def matte_tiles(
     Args:
         batch: how many tiles of one size go through the network at once.
         exact: whether cores are right as they are. If not, tiles are blended, and maps continued
-            beyond the sides on which the picture goes on, see `utils.infer.borders`.
+            beyond the sides on which the picture goes on, see `utils.infer.context`.
     """
 
     def alike(tile: Tile) -> tuple:

@@ -1,4 +1,7 @@
-"""The embedded data set: foregrounds with exact mattes, and backgrounds, rendered from a seed."""
+"""The embedded data sets, rendered from a seed: foregrounds with exact mattes, and backgrounds.
+
+For segmentation, scenes of them, their kinds as classes, in VOC's layout.
+"""
 
 import math
 import re
@@ -6,18 +9,21 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from zlib import crc32
 
+import cv2
 import numpy as np
 
 from models.errors import InputError
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
-from utils.images.names import is_visible
+from utils.data.compose.arithmetic import compose
+from utils.data.voc.folders import CLASSES, INSIDE, LABELS, LISTS, PICTURES
+from utils.images.labels import NO_LABEL, write_labels
+from utils.images.names import is_visible, write_names
 from utils.images.writing import write_image
 from utils.render.backgrounds import background
-from utils.render.leaves import leaves
-from utils.render.motion import defocus, motion, solid
-from utils.render.net import lace, net
+from utils.render.bodies import defocus, motion, solid
 from utils.render.noise import Rng, Shape
+from utils.render.openwork import lace, leaves, net
 from utils.render.strands import fur, hair
 from utils.render.translucent import glass, smoke
 
@@ -39,6 +45,14 @@ DOZEN = (*SUBJECTS, "hair", "fur")
 ASPECTS = (4 / 3, 3 / 4, 3 / 2, 2 / 3, 1.0)
 ITEM = re.compile(rf"({'|'.join(SUBJECTS)})_\d+\.png|scene_\d+\.jpg")
 FIRST = {"train": 0, "test": 9000}  # numbers start here, so that no name is in both splits
+
+KINDS = tuple(SUBJECTS)
+NAMES = ("background", *KINDS)  # the classes of scenes
+UNCLEAR = (32, 96)  # a pixel with a matte in between has no label, as at the borders of VOC
+SIZES = (0.6, 0.95)  # long side of a foreground, of that of its scene
+SECOND = 0.5  # of the scenes have a second foreground, before the first
+SHOWN = 0.85  # of a foreground's sides lies inside the scene, at least
+SCENE = re.compile(r"scene_\d+\.(jpg|png)")
 
 Item = tuple[Path, ...]  # the files of what is rendered together, of one name
 
@@ -63,58 +77,74 @@ def render(
         backgrounds: how many for train and for test.
         workers: processes; they are spawned, so a script calls this under `__main__`.
         size: typical long side in pixels; items have 0.89 to 1.11 times it.
-
-    Raises:
-        InputError: an argument is impossible, a set of somebody else is there, or a file cannot be
-            written.
     """
-    counts = (*foregrounds, *backgrounds)
-    if size < 64 or workers < 1 or min(counts) < 0 or max(counts) > FIRST["test"]:
-        raise InputError(
-            f"sample: size={size} must be at least 64, workers={workers} at least 1 "
-            f"and the counts {foregrounds}, {backgrounds} 0 to {FIRST['test']}"
-        )
     root = Path(root)
-    require_own((root / split / kind for split in FIRST for kind in ("fg", "alpha", "bg")), ITEM)
+    _require_own((root / split / kind for split in FIRST for kind in ("fg", "alpha", "bg")), ITEM)
     items = [
         item
         for split, *numbers in zip(FIRST, foregrounds, backgrounds, strict=True)
         for item in _items(root / split, FIRST[split], *numbers)
     ]
-    render_missing(_write, items, seed, size, workers, "sample", progress)
+    _render_missing(_write, items, seed, size, workers, "sample", progress)
 
 
-def require_own(folders: Iterable[Path], names: re.Pattern) -> None:
-    """Raise an `InputError` where a folder holds a file of another name, of another set."""
-    for folder in folders:
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if is_visible(path.name) and not names.fullmatch(path.name):
-                raise InputError(
-                    f"{path}: is none of the sample, which would be rendered beside it; move "
-                    "the set to a folder of its own and name that with --dataset"
-                )
-
-
-def render_missing(
-    write: Callable[[tuple[Item, int, int]], None],
-    items: Sequence[Item],
-    seed: int,
-    size: int,
-    workers: int,
-    title: str,
-    progress: bool,
+def render_scenes(
+    root: Path,
+    seed: int = 0,
+    workers: int = 1,
+    counts: tuple[int, int] = (240, 60),
+    size: int = 160,
+    progress: bool = True,
 ) -> None:
-    """Call `write` with (item, seed, size) for each item that is not whole on disk."""
-    jobs = [(item, seed, size) for item in items if not all(path.exists() for path in item)]
-    with progress_bar(total=len(jobs), desc=title, unit="image", disable=not progress) as bar:
-        for _ in run(write, jobs, 0 if workers == 1 else workers, title):
-            bar.update()
+    """Write `root/VOCdevkit/VOC2012` with lists, pictures, label maps and the names of classes.
+
+    Every scene depends on `seed`, `size` and its name only, not on workers, order or counts; files
+    that exist already are kept.
+
+    Args:
+        counts: how many scenes to train and to validate on; kinds take turns.
+        workers: processes; they are spawned, so a script calls this under `__main__`.
+        size: typical long side in pixels.
+    """
+    folder = Path(root) / INSIDE
+    _require_own((folder / PICTURES, folder / LABELS), SCENE)
+    parts = {
+        part: [f"scene_{first + index:04d}" for index in range(count)]
+        for part, first, count in zip(("train", "val"), FIRST.values(), counts, strict=True)
+    }
+    items = [
+        (folder / PICTURES / f"{name}.jpg", folder / LABELS / f"{name}.png")
+        for names in parts.values()
+        for name in names
+    ]
+    _render_missing(_write_scene, items, seed, size, workers, "scenes", progress)
+    for part, names in parts.items():
+        write_names(folder / LISTS / f"{part}.txt", names)
+    write_names(folder / CLASSES, NAMES)
 
 
 def foreground(name: str, seed: int = 0, size: int = 720) -> tuple[np.ndarray, np.ndarray]:
     """The colour (H, W, 3) and the matte (H, W), uint8, of the item `KIND_NUMBER`."""
     rng = generator(name, seed)
     return SUBJECTS[name.rsplit("_", 1)[0]](rng, item_shape(rng, size))
+
+
+def scene(name: str, seed: int = 0, size: int = 160) -> tuple[np.ndarray, np.ndarray]:
+    """The picture (H, W, 3) and the labels (H, W), uint8, of the scene `scene_NUMBER`."""
+    rng = generator(name, seed)
+    shape = item_shape(rng, size)
+    image, labels = background(rng, shape), np.zeros(shape, np.uint8)
+    chosen = [KINDS[int(name.rsplit("_", 1)[1]) % len(KINDS)]]
+    if rng.random() < SECOND:
+        chosen.append(KINDS[rng.integers(len(KINDS))])
+    for kind in chosen:
+        own = item_shape(rng, size * rng.uniform(*SIZES))
+        colour, alpha = _placed(*SUBJECTS[kind](rng, own), shape, rng)
+        image = compose(colour, alpha, image)
+        low, high = UNCLEAR
+        labels[alpha >= low] = NO_LABEL
+        labels[alpha >= high] = NAMES.index(kind)
+    return image, labels
 
 
 def generator(name: str, seed: int) -> Rng:
@@ -128,6 +158,33 @@ def item_shape(rng: Rng, size: float) -> Shape:
     aspect = ASPECTS[rng.integers(len(ASPECTS))]
     width, height = long * min(1, aspect), long * min(1, 1 / aspect)
     return math.floor(height), math.floor(width)
+
+
+def _require_own(folders: Iterable[Path], names: re.Pattern) -> None:
+    """Raise an `InputError` where a folder holds a file of another name, of another set."""
+    for folder in folders:
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if is_visible(path.name) and not names.fullmatch(path.name):
+                raise InputError(
+                    f"{path}: is none of the sample, which would be rendered beside it; move "
+                    "the set to a folder of its own and name that with --dataset"
+                )
+
+
+def _render_missing(
+    write: Callable[[tuple[Item, int, int]], None],
+    items: Sequence[Item],
+    seed: int,
+    size: int,
+    workers: int,
+    title: str,
+    progress: bool,
+) -> None:
+    """Call `write` with (item, seed, size) for each item that is not whole on disk."""
+    jobs = [(item, seed, size) for item in items if not all(path.exists() for path in item)]
+    with progress_bar(total=len(jobs), desc=title, unit="image", disable=not progress) as bar:
+        for _ in run(write, jobs, 0 if workers == 1 else workers, title):
+            bar.update()
 
 
 def _items(folder: Path, first: int, foregrounds: int, backgrounds: int) -> list[Item]:
@@ -154,3 +211,24 @@ def _write(job: tuple[Item, int, int]) -> None:
     for path, picture in zip(paths, foreground(name, seed, size), strict=True):
         if not path.exists():
             write_image(path, picture)
+
+
+def _placed(
+    colour: np.ndarray, alpha: np.ndarray, shape: Shape, rng: Rng
+) -> tuple[np.ndarray, np.ndarray]:
+    """A foreground at a random place of a scene of `shape`, most of it inside."""
+    shift = []
+    for side, length in zip(alpha.shape, shape, strict=True):
+        low, high = sorted((-(1 - SHOWN) * side, length - SHOWN * side))
+        shift.append(round(rng.uniform(low, high)))
+    matrix = np.float64([[1, 0, shift[1]], [0, 1, shift[0]]])
+    return tuple(
+        cv2.warpAffine(one, matrix, shape[::-1], flags=cv2.INTER_NEAREST) for one in (colour, alpha)
+    )
+
+
+def _write_scene(job: tuple[Item, int, int]) -> None:
+    (picture, label_map), seed, size = job
+    image, labels = scene(picture.stem, seed, size)
+    write_image(picture, image)
+    write_labels(label_map, labels)

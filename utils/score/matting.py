@@ -12,6 +12,7 @@ from models import Network
 from models.files.saving import fingerprint
 from utils.cli.files import folder_lock
 from utils.cli.problems import naming
+from utils.images.decode import image_size
 from utils.images.reading import check_same_size, read_alpha, read_image
 from utils.infer.inference import Inference
 from utils.infer.options import TILED
@@ -20,7 +21,7 @@ from utils.networks import cost
 from utils.networks.device import autocast, deployed
 from utils.score.scores import LATENCY_SIDE, Scores, full_label, record_settings, require_output
 from utils.score.scoring import Scoring, score_floors, score_matting
-from utils.score.sets import Picture, Sets, sizes, trimap_of
+from utils.score.sets import Picture, Sets, trimap_of
 from utils.score.sheets import write_mattes
 
 log = logging.getLogger(__name__)
@@ -43,13 +44,8 @@ def run_networks(
 
     Returns:
         The scores of the sets that have a truth.
-
-    Raises:
-        InputError: a file cannot be used, where sizes that differ are found before any work;
-            `out` holds what is read or files of others, or another process writes there.
     """
     autocast(device, inference.precision, option="--precision")  # refuses what cannot be
-    shapes = {key: sizes(pictures) for key, pictures in sets.items()}
     labels = {label for name in networks for key in sets for label in (name, full_label(name, key))}
     everything = [one for pictures in sets.values() for one in pictures]
     require_output(out, labels, [file for one in everything for file in one.files])
@@ -86,8 +82,10 @@ def run_networks(
                 rows = score_matting(name, pictures, matting, folder, scoring, keep)
                 if key not in floors:
                     continue
-                counted = {s: cost.macs(network, *s) for s in set(shapes[key].values())}
-                rows = [row | {"MACs": counted[shapes[key][row["name"]]]} for row in rows]
+                shapes = [image_size(picture.image) for picture in pictures]
+                counted = {shape: cost.macs(network, *shape) for shape in set(shapes)}
+                for row, shape in zip(rows, shapes, strict=True):
+                    row["MACs"] = counted[shape]
                 result = scoring.result(name, rows, pictures, floors[key], about[label])
                 scoring.write(out, result, pictures, mattes[key])
                 results.append(result)

@@ -25,7 +25,7 @@ from utils.images.trimap import UNKNOWN, require_agreement
 from utils.images.writing import write_image
 from utils.metrics import score, score_exact
 from utils.score.scores import FLOOR, Scores, full_label, record_settings, require_output
-from utils.score.sets import Picture, Sets, sizes, trimap_of
+from utils.score.sets import Picture, Sets, trimap_of
 from utils.score.sheets import write_worst
 
 # matting(image, trimap), uint8 (H, W, 3) and (H, W): the matte, uint8 or floating point in [0, 1].
@@ -87,12 +87,7 @@ def run_saved(
     """Score saved mattes; `key` is the name of their trimaps in a set of several kinds.
 
     Writes out/LABEL.json, .csv, .md and LABEL_worst.png, if `out` is given.
-
-    Raises:
-        InputError: a file cannot be used, where sizes that differ are found before any work;
-            `out` holds what is read or files of others, or another process writes there.
     """
-    sizes(pictures)
     if out:
         require_output(out, [label], [file for one in pictures for file in one.files])
     with folder_lock(out, "scoring") if out else nullcontext():
@@ -132,9 +127,6 @@ def score_matting(
     Args:
         folder: where the mattes go, as NAME.png, 8 bits.
         keep: score mattes that are there, and younger than what they are made from, as they are.
-
-    Raises:
-        InputError: a file cannot be used, or the sizes of a picture's files differ.
     """
     return _rows(label, pictures, _matted(pictures, matting, folder, scoring, keep), scoring)
 

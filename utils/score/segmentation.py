@@ -88,11 +88,7 @@ def _percent(share: float) -> str:
 def pictures_to_label(
     config: Config, networks: Mapping[str, Network], folder: Path | None = None
 ) -> tuple[Sequence[Labelled], Sequence[str]]:
-    """The val list of the config's data set and its classes; or the pictures of a folder.
-
-    Raises:
-        InputError: they are not there, or a network tells other classes apart.
-    """
+    """The val list of the config's data set and its classes; or the pictures of a folder."""
     if folder is None:
         classes = class_names(config.data.folder)
         for network in networks.values():
@@ -122,10 +118,6 @@ def run_networks(
 
     Args:
         pictures: without label maps, they are labelled and not scored.
-
-    Raises:
-        InputError: a file cannot be used; `out` holds what is read or files of others, or another
-            process writes there.
     """
     require_output(out, networks, [file for one in pictures for file in one.files])
     ready = {label: deployed(network, device) for label, network in networks.items()}

@@ -1,7 +1,6 @@
 """The pictures that a test scores, and the folder that it writes into by default."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,10 +12,7 @@ from utils.config.options import RESULT, Config
 from utils.images.layouts import LAYOUTS, TRIMAP_KINDS, Layout, child, children, descend, folder_key
 from utils.images.names import find_partners, list_images, no_folder
 from utils.images.reading import (
-    check_sizes,
-    image_size,
     list_mattes,
-    matte_size,
     read_matte,
     read_trimap,
 )
@@ -103,11 +99,7 @@ class Folders:
 
 
 def find_sets(config: Config, folders: Folders) -> Sets:
-    """The test set that is named, or else the composed test set of the config.
-
-    Raises:
-        InputError: folders that do not go together, or cannot be used; no composed test set.
-    """
+    """The test set that is named, or else the composed test set of the config."""
     folders.check()
     radius = folders.radius or RADIUS
     if folders.whole:
@@ -158,9 +150,6 @@ def open_set(folder: Path, layout: str | None = None, radius: int = RADIUS) -> S
 
     The key is "" where there is one folder of trimaps; else its name, `Trimap1` and so on, and
     each holds all pictures. Pictures without truth (the eight of alphamatting.com) have no `alpha`.
-
-    Raises:
-        InputError: no layout fits, or files are missing.
     """
     if not folder.is_dir():
         raise InputError(no_folder(folder, "check --set"))
@@ -204,11 +193,7 @@ def _alphamatting(folder: Path) -> tuple[Path, Path | None, dict[str, Path]] | N
 
 
 def saved_in(sets: Sets, mattes: Path) -> Sets:
-    """The sets with saved mattes: of the folder itself, or of one in it for each kind of trimap.
-
-    Raises:
-        InputError: a folder or a matte is missing, or one too many; the set has no truth.
-    """
+    """The sets with saved mattes: of the folder itself, or of one in it for each kind of trimap."""
     saved = {}
     if not mattes.is_dir():
         raise InputError(no_folder(mattes, "check --pred"))
@@ -243,10 +228,6 @@ def match(
         alphas: None for pictures whose truth is not known.
         trimaps: None makes them from the truth, with this `radius`.
         shared: NAME_k, k = 0, 1 ..., takes the matte or trimap NAME where it has none of its own.
-
-    Raises:
-        InputError: a folder is missing or empty, or cannot be read; a picture lacks its matte or
-            trimap, or one of these its picture. A mean over some pictures is not that of the set.
     """
     problems: list[str] = []
     files = (list_mattes if saved else list_images)(images, problems)
@@ -277,22 +258,3 @@ def trimap_of(picture: Picture) -> np.ndarray:
     if picture.trimap:
         return read_trimap(picture.trimap)
     return make_trimap(read_matte(picture.alpha), picture.radius)
-
-
-def sizes(pictures: Sequence[Picture]) -> dict[str, tuple[int, int]]:
-    """The (height, width) of each picture by name, from the headers of its files.
-
-    Raises:
-        InputError: the files of one picture differ in size, or one of them is no picture.
-    """
-    found = {}
-    known: dict[Path, tuple[int, int]] = {}  # composites may share their mattes
-    for picture in pictures:
-        for file in picture.files:
-            if file not in known:
-                known[file] = matte_size(file) if file == picture.matte else image_size(file)
-        first = picture.matte or picture.files[0]
-        for file in picture.files:
-            check_sizes(first, known[first], file, known[file])
-        found[picture.name] = known[first]
-    return found

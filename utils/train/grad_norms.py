@@ -14,7 +14,7 @@ from utils.cli.progress import progress_bar
 from utils.cli.signals import StopRequest
 from utils.cli.table import table
 from utils.config.options import Config
-from utils.tasks.task import Batch
+from utils.tasks import Batch
 from utils.train.loop import Script
 from utils.train.objective import Objective
 from utils.train.setup import Setup

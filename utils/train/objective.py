@@ -10,8 +10,7 @@ from models.errors import InputError
 from models.network import Stages
 from utils.config.options import Config
 from utils.distill import Distillation
-from utils.tasks import TASKS
-from utils.tasks.task import Batch
+from utils.tasks import TASKS, Batch
 
 
 class Objective(nn.Module):

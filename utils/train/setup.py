@@ -17,7 +17,7 @@ from utils.cli.signals import StopRequest
 from utils.config.options import Config, TrainConfig
 from utils.data.loader import training_loader
 from utils.networks.device import autocast, choose, training_precision
-from utils.tasks.task import Batch
+from utils.tasks import Batch
 from utils.train.objective import Objective
 from utils.train.optimizer import freeze, freeze_norms
 

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from utils.data.crops.view import View
-from utils.images.reading import image_size, read_image
+from utils.images.decode import image_size
+from utils.images.reading import read_image
 
 SHRINKS = (8, 4, 2)  # what a JPEG decoder can do on its way
 SHRINKABLE = (".jpg", ".jpeg")
