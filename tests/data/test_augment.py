@@ -23,8 +23,6 @@ from utils.data.augment.degrade import (
 )
 from utils.data.augment.layers import fuse, fuse_exactly, hide, hide_foreground, thin
 
-GREY = np.array([0.299, 0.587, 0.114])
-
 
 class Drawn:
     """A generator that draws these values, one after the other."""
@@ -57,10 +55,6 @@ PICTURES = {
 
 def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.abs(a.astype(float) - b)
-
-
-IMAGE, ALPHA = picture(0, 40, 50), disc(40, 50)
-LAYERS = [np.dstack([picture(seed, 40, 50), np.roll(ALPHA, 9 * seed, 1)]) for seed in (0, 1)]
 
 
 # --- jitter -----------------------------------------------------------------------------------
@@ -170,8 +164,8 @@ def test_an_exactly_fused_foreground_over_a_background_is_one_over_the_other(lay
 
 @pytest.mark.parametrize("fuse", [fuse, fuse_exactly])
 def test_the_front_stays_itself_where_nothing_would_be_left_to_matte(fuse):
-    front, behind = (layer.copy() for layer in LAYERS)
-    behind[..., 3] = 255
+    front = np.dstack([picture(0, 40, 50), disc(40, 50)])
+    behind = np.dstack([picture(1, 40, 50), np.full((40, 50), 255, np.uint8)])
     assert fuse(front, behind) is front
     behind[0, 0, 3] = front[0, 0, 3] = 250
     assert fuse(front, behind) is front, "0.9996 is 255 of 255"
