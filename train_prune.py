@@ -19,6 +19,7 @@ or as many as `prune.budget` (parameters, macs or milliseconds) asks for.
 without the teacher's terms, `uni` cuts all widths alike and trains nothing. `magnitude`, `taylor`,
 `fpgm` and `random` rank the channels of the teacher itself, without gates; with `prune.steps: K`
 they cut K times, and after each cut but the last train the epochs / K under the distillation.
+`prune.candidates` tries several `prune.min_share` and keeps the best by validation.
 
 Reads the prepared data set and the teacher, result/<save_dir>/BEST_checkpoint.tar unless the config
 names another. Writes pruned.tar into result/<save_dir>; --resume continues from
@@ -52,9 +53,7 @@ from utils.prune import (
     Sparsity,
     check_keep,
     cut,
-    cut_in_steps,
     gated,
-    gates,
     make_sparsity,
     norms,
     open_gates,
@@ -63,13 +62,12 @@ from utils.prune import (
     scores,
     select,
 )
-from utils.prune.scores import Scores
-from utils.prune.select import OF_SELECT, Keep
+from utils.prune.select import options_of
 from utils.train.checkpoint import run_lock
 from utils.train.grad_norms import grad_norms, grad_norms_message
 from utils.train.loop import fit
 from utils.train.objective import Objective
-from utils.train.setup import batch_losses
+from utils.train.pruning import best_candidate, cut_without_gates
 
 
 def require_gates(config: Config, teacher: models.Network) -> None:
@@ -95,42 +93,6 @@ def objective_and_sparsity(config: Config, teacher: models.Network) -> tuple[Obj
     return Objective(network, config, imitated, watch=sparsity.watch), sparsity
 
 
-def cut_without_gates(
-    config: Config,
-    network: models.Network,
-    teacher: models.Network,
-    budget: Budget | None,
-    checkpoints: Sequence[str],
-    resume: bool,
-) -> tuple[models.Network, Keep, Scores]:
-    """Cut `network`, the teacher with gates, by its weights; see `cut_in_steps`."""
-    prune = config.prune
-    epochs, rest = divmod(config.loop("train_prune").epochs, prune.steps)
-    if rest:
-        raise InputError(
-            f"prune.steps={prune.steps}: train_prune.epochs={epochs * prune.steps + rest} are not "
-            "so many equal parts; give a multiple, with fewer data.backgrounds_per_foreground"
-        )
-    set_seed(config)
-
-    def score(network: models.Network) -> Scores:
-        objective = Objective(gated(network), config)
-        ranked = CRITERIA[prune.criterion](objective.network, batch_losses(objective, config))
-        kept = {group: ranked[group] for group in gates(objective.network)}
-        return per_cost(kept, network, prune)
-
-    def train(network: models.Network, k: int) -> None:
-        part = config.train_prune.model_copy(update={"epochs": epochs})
-        seed = config.seed + (k - 1 << 32)  # each step has its own samples
-        own = config.model_copy(update={"train_prune": part, "seed": seed})
-        last, origin = checkpoints[k - 1], {"cut network": files.fingerprint(network)}
-        goes_on = resume and (k == 1 or (config.folder / last).is_file())
-        objective = Objective(network, own, teacher)
-        fit(objective, own, "train_prune", last=last, origin=origin, resume=goes_on)
-
-    return cut_in_steps(network.eval(), prune, budget, score, train)
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.training_parser(__doc__, "train_SPKD.yaml").parse_intermixed_args(argv)
     config = load(args.config, args.overrides)
@@ -144,29 +106,43 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     last, pruned = "checkpoint_prune.tar", config.folder / "pruned.tar"
     lasts = [last, *(f"checkpoint_prune{k}.tar" for k in range(2, prune.steps))]
-    with run_lock(config, (*lasts, pruned.name), resume=args.resume, overwrite=args.overwrite):
+    tried = [f"checkpoint_candidate{k + 1}.tar" for k in range(len(prune.candidates))]
+    resume, names = args.resume, (*lasts, *tried, pruned.name)
+    with run_lock(config, names, resume=resume, overwrite=args.overwrite):
         teacher = open_teacher(config)
         check_keep(teacher.plan, prune.keep)
+        prunes = [
+            prune.model_copy(update={"min_share": share})
+            for share in prune.candidates or (prune.min_share,)
+        ]
         # Here, so that an impossible one is told before the training.
-        budget = Budget(teacher, prune) if prune.budget.unit else None
-        options = prune.model_dump(include=OF_SELECT)
+        budgets = [Budget(teacher, one) if prune.budget.unit else None for one in prunes]
+        for name in () if resume else (*lasts[1:], *tried):
+            (config.folder / name).unlink(missing_ok=True)
         history = History()
         if prune.criterion in CRITERIA:
             require_gates(config, teacher)
-            network, resume = gated(teacher), args.resume
-            for name in () if resume else lasts[1:]:
-                (config.folder / name).unlink(missing_ok=True)
-            small, keep, ranked = cut_without_gates(config, network, teacher, budget, lasts, resume)
+            network = gated(teacher)
+            cuts = [
+                cut_without_gates(network, teacher, config, one, budget, lasts, resume)
+                for one, budget in zip(prunes, budgets, strict=True)
+            ]
         else:
             if prune.criterion == "uni":
-                network, ranked, options["ties"] = teacher, norms(teacher), "uniform"
+                network, ranked = teacher, norms(teacher)
             else:
                 objective, sparsity = objective_and_sparsity(config, teacher)
                 network, learned = objective.network, {"sparsity": sparsity, "history": history}
-                fit(objective, config, "train_prune", last=last, **learned, resume=args.resume)
+                fit(objective, config, "train_prune", last=last, **learned, resume=resume)
                 ranked = per_cost(scores(network), network, prune)
-            keep = select(network, prune.rate, **options, ranked=ranked, budget=budget)
-            small = cut(network.eval(), keep)
+            network.eval()
+            cuts = []
+            for one, budget in zip(prunes, budgets, strict=True):
+                keep = select(network, one.rate, **options_of(one), ranked=ranked, budget=budget)
+                cuts.append((cut(network, keep), keep, ranked))
+        smalls = [small for small, *_ in cuts]
+        best = best_candidate(smalls, teacher, config, tried, resume) if tried else 0
+        (small, keep, ranked), budget, options = cuts[best], budgets[best], options_of(prunes[best])
         if budget:
             print(budget.message())
         elif line := rate_message(network, keep, prune.rate, **options):

@@ -77,6 +77,7 @@ def test_a_budget_needs_no_rate():
     [
         ("{ties: max_count, criterion: taylor}", "ties: max_count counts gates, and criterion=tay"),
         ("{criterion: ns, steps: 2}", "steps: needs a criterion without a training: magnitude, t"),
+        ("{candidates: [0.2], min_share: 0.1}", "candidates: are values of min_share to choose fr"),
         ("{criterion: uni, per_cost: macs}", "per_cost: only ranks; leave out ties=max_co"),
     ],
 )

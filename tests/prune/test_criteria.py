@@ -258,4 +258,4 @@ def test_what_to_keep_is_refused_where_it_cannot_be():
     prune = PruneConfig(criterion="magnitude", keep=tuple(PLAN)[:9], **SMALL)
     line = refused(Budget, network, prune)
     assert line.startswith("prune.budget.parameters=0.4: choose from ")
-    assert "(the floors, prune.min_channels and keep)" in line
+    assert "(the floors, prune.min_channels=2 and keep=[encoder1.1, " in line

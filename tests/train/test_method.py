@@ -178,6 +178,22 @@ def test_a_cut_in_steps_trains_in_between_and_goes_on_where_it_was_stopped(
         same(plain_cut.cut(teacher(), pruned["keep"]), pruned["weights"])
 
 
+@pytest.mark.parametrize("criterion", ["ns", "magnitude"])
+def test_of_candidates_that_are_trained_the_best_by_validation_is_kept(place, tmp_path, criterion):
+    shares = (0.9, 0.1, 0.5)
+    choice = (f"prune.criterion={criterion}", f"prune.candidates={list(shares)}", "prune.rate=0.6")
+    Run("train_prune", replace(PUBLISHED, epochs=2), tmp_path, more=(*TEACHER, *choice)).start()
+    found = [read(tmp_path / f"checkpoint_candidate{k}.tar") for k in (1, 2, 3)]
+    full = read(Path("teacher/BEST_checkpoint.tar"))["plan"]
+    for share, one in zip(shares, found, strict=True):
+        least = min(one["plan"][group] / full[group] for group in full)
+        assert least >= share and one["training"]["step"] == 4
+    best = min(found, key=lambda one: one["training"]["best"])
+    pruned = read(tmp_path / "pruned.tar")
+    same(pruned["weights"], best["weights"])
+    assert {group: len(kept) for group, kept in pruned["keep"].items()} == best["plan"]
+
+
 @pytest.mark.parametrize(
     ("settings", "start"), [(PUBLISHED, "scratch"), (OTHER, "inherit")], ids=["published", "other"]
 )

@@ -233,6 +233,9 @@ class PruneConfig(Section):
     steps: Few = 1  # without gates: cut so many times, with train_prune.epochs in between
     per_cost: PerCost | None = None  # scores are divided by what a channel of the group costs
     keep: tuple[Name, ...] = ()  # groups that stay whole
+    # several values for min_share: a cut by each trains for an epoch of the pruning stage, and the
+    # best by validation is kept
+    candidates: tuple[Share, ...] = ()
     rate: Share | None = 0.5  # share of the channels to cut; null with a budget
     budget: BudgetConfig = BudgetConfig()  # or what the cut network costs
     sparsity: Weight = 1e-5  # pull of the gates towards zero
@@ -261,6 +264,11 @@ class PruneConfig(Section):
         if self.steps > 1 and self.criterion not in get_args(Ungated):
             known = ", ".join(get_args(Ungated))
             raise ValueError(f"steps: needs a criterion without a training: {known}")
+        if self.candidates and (self.steps > 1 or self.criterion == "uni" or self.min_share):
+            raise ValueError(
+                "candidates: are values of min_share to choose from, of one cut that ranks; leave "
+                "out min_share, steps and criterion=uni"
+            )
         return self
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,11 +15,19 @@ from models.channels import Plan
 from models.errors import InputError
 from utils.prune.gates import gates
 from utils.prune.scores import Scores
-from utils.prune.select import OF_SELECT, Keep, select
+from utils.prune.select import Keep, options_of, select
 from utils.prune.widths import Budget
 
 if TYPE_CHECKING:
     from utils.config.options import PruneConfig
+
+
+class Cut(NamedTuple):
+    """A cut network; of the whole one the channels kept, and the scores that chose them."""
+
+    network: Network
+    keep: Keep
+    scores: Scores
 
 
 @torch.no_grad()
@@ -58,7 +66,7 @@ def cut_in_steps(
     budget: Budget | None,
     score: Callable[[Network], Scores],
     train: Callable[[Network, int], None],
-) -> tuple[Network, Keep, Scores]:
+) -> Cut:
     """Cut `prune.steps` times and train in between; each cut leaves the same share.
 
     After cut k of K a share (1 - rate)^(k/K) of the channels is left, or b^(k/K) of the cost, for a
@@ -70,13 +78,12 @@ def cut_in_steps(
         train: trains a network in place after cut k.
 
     Returns:
-        The cut network; of `network` the channels kept, and the scores at the last cut, which are
-        -inf for channels that were cut before.
+        The scores are those at the last cut, -inf for channels that were cut before.
 
     Raises:
         InputError: more steps than channels to cut.
     """
-    options = prune.model_dump(include=OF_SELECT)
+    options = options_of(prune)
     goal = budget and budget.amount / budget.full
 
     def selected(part: float, ranked: Scores) -> Keep:
@@ -104,7 +111,7 @@ def cut_in_steps(
         if k < prune.steps:
             train(small, k)
             small.eval()
-    return small, kept, ranked
+    return Cut(small, kept, ranked)
 
 
 def _spread(scores: Tensor, places: Sequence[int], width: int) -> Tensor:

@@ -1,6 +1,9 @@
 """Which channels to keep: as many of each group as a rate or a budget leaves, the best first."""
 
+from __future__ import annotations
+
 from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -10,8 +13,16 @@ from utils.prune.gates import Part, gates, part_of
 from utils.prune.scores import Scores, scores
 from utils.prune.widths import Budget, Ties, floors, widths_at
 
+if TYPE_CHECKING:
+    from utils.config.options import PruneConfig
+
 Keep = dict[str, list[int]]
-OF_SELECT = {"ties", "min_channels", "min_share", "round_to", "keep"}  # of a config's prune
+
+
+def options_of(prune: PruneConfig) -> dict[str, Any]:
+    """The options of `select` that a config has."""
+    options = prune.model_dump(include={"ties", "min_channels", "min_share", "round_to", "keep"})
+    return options | {"ties": "uniform"} if prune.criterion == "uni" else options
 
 
 def select(

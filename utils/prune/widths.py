@@ -164,7 +164,9 @@ class Budget:
         self._ends = _Tried(least, lowest), _Tried(network.plan, self.full)
         self._best = min(self._ends, key=self._off)
         if not lowest <= self.amount <= self.full and not self._is_near():
-            floor = " and ".join(name for name in names if getattr(prune, name))
+            given = {name: getattr(prune, name) for name in names if getattr(prune, name)}
+            given |= {"keep": f"[{', '.join(prune.keep)}]"} if prune.keep else {}
+            floor = " and ".join(f"{name}={value}" for name, value in given.items())
             raise InputError(
                 f"prune.budget.{unit}={asked:g}: choose from {self._in_words(lowest)} (the "
                 f"floors, prune.{floor}) to {self._in_words(self.full)} (the full network), "
