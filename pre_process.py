@@ -30,12 +30,11 @@ from models.errors import InputError
 from utils.cli import arguments
 from utils.cli.arguments import SEED, at_most, refuse_given
 from utils.cli.problems import dataset_command
-from utils.data.check import check_set
+from utils.data.check import check_labelled, check_set
 from utils.data.compose.composites import compose_test_set, compose_training_set
 from utils.data.folders import backgrounds, foregrounds, parts
 from utils.data.importers.importing import import_set
 from utils.data.store import build_store
-from utils.data.voc.check import check_labelled
 from utils.data.voc.folders import class_names, is_voc, labelled
 from utils.images.trimap import LARGEST_RADIUS
 from utils.render import render, render_scenes

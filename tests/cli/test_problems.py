@@ -5,7 +5,7 @@ import pytest
 from models.errors import InputError
 from tests.refusals import refused as told
 from utils.cli.problems import complain, naming, refuse, tolerate
-from utils.data.failures import Failures
+from utils.data.samples import Failures
 
 
 def test_of_many_problems_one_line_is_raised_and_all_are_logged(caplog):

@@ -175,24 +175,18 @@ def test_workers_that_cannot_start_are_one_line(data, monkeypatch):
 
     monkeypatch.setattr("multiprocessing.queues.Queue.__init__", fail)
     loader = training_loader(sources(data, "data.workers=1"), 5, epochs=1, pin=False)
-    message = refused(list, loader)
-    assert "data.workers: too many open files" in message and "ulimit -n" in message
+    assert "data.workers: one ended or could not start" in refused(list, loader)
 
 
 @pytest.mark.parametrize(
-    ("end", "words"),
-    [
-        (lambda: os.kill(os.getpid(), signal.SIGKILL), "data.workers: one was killed, probably"),
-        (lambda: os.kill(os.getpid(), signal.SIGBUS), "no room in shared memory"),
-    ],
-    ids=["killed", "bus"],
+    "end",
+    [lambda: os.kill(os.getpid(), signal.SIGKILL), lambda: os._exit(1)],
+    ids=["killed", "ended"],
 )
-def test_a_worker_that_ends_is_told_with_its_cause_and_not_waited_for(
-    data, monkeypatch, end, words
-):
+def test_a_worker_that_ends_is_told_and_not_waited_for(data, monkeypatch, end):
     monkeypatch.setattr(loader_module, "_stacked", lambda parts: end() or torch.stack(parts))
     loader = training_loader(sources(data, "data.workers=1"), 5, epochs=1, pin=False)
-    assert words in refused(list, loader)
+    assert "data.workers: one ended or could not start" in refused(list, loader)
 
 
 def test_workers_end_with_the_context_though_no_batch_was_asked_for(data):

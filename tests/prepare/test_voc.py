@@ -11,8 +11,8 @@ from PIL import Image
 from tests.refusals import refused
 from tests.scenes import NAMES, write_voc
 from utils import config as configs
+from utils.data.check import check_labelled
 from utils.data.crops.view import sample_view
-from utils.data.voc.check import check_labelled
 from utils.data.voc.folders import INSIDE, VOC, class_names, labelled
 from utils.data.voc.samples import LabelSources, crop_view
 from utils.images.labels import coloured, read_labels, write_labels

@@ -3,7 +3,8 @@
 import hashlib
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +13,9 @@ import numpy as np
 from models.errors import InputError
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
-from utils.data.folders import Foreground, Part, backgrounds, foregrounds, parts
+from utils.data.folders import Part, backgrounds, foregrounds, parts
 from utils.data.split import TRAIN_NAMES, VALID_NAMES, read_split
+from utils.data.voc.folders import Labelled, class_names, labelled, read_labelled
 from utils.images.names import by_owner, list_images
 from utils.images.reading import (
     check_same_size,
@@ -27,10 +29,16 @@ from utils.images.trimap import UNKNOWN, require_agreement
 log = logging.getLogger(__name__)
 
 
+class _Job(NamedTuple):
+    """A foreground and what belongs to it; or a background, which has neither matte nor trimap."""
+
+    colour: Path
+    matte: Path | None = None
+    trimaps: tuple[Path, ...] = ()
+
+
 def check_set(
-    root: Path | str,
-    workers: int = 0,
-    background_folder: Path | str | None = None,
+    root: Path | str, workers: int = 0, background_folder: Path | str | None = None
 ) -> list[str]:
     """All that is wrong with a data set, one line each, sorted.
 
@@ -50,93 +58,89 @@ def check_set(
     problems: list[str] = []
     jobs: dict[_Job, None] = {}
     for part in parts(root):
-        pairs = foregrounds(root, part, problems)
-        jobs |= dict.fromkeys(_foreground_jobs(root, part, pairs, problems))
-        jobs |= dict.fromkeys(_background_jobs(root, part, background_folder, problems))
+        jobs |= dict.fromkeys(_jobs(root, part, background_folder, problems))
     names = list(list_images(root / "train" / "fg", []))
     valid: set[str] = set()
     if names and any((root / file).exists() for file in (TRAIN_NAMES, VALID_NAMES)):
         split = read_split(root, names, problems)
         valid = split.valid.keys() - split.train.keys()
-
-    counts = Counter(path.parent for job in jobs for path in job.files)
-    pixels = 0
-    contents: dict[Path, bytes] = {}
-    with progress_bar(total=sum(counts.values()), desc="checking", unit="file") as bar:
-        for result in run(_check, list(jobs), workers, root):
-            problems += result.problems
-            pixels += result.pixels
-            contents |= result.content
-            bar.update(result.files)
-    problems += _shown_twice(contents, valid)
-    problems = sorted(set(problems))
-    folders = ", ".join(f"{folder} {count}" for folder, count in counts.items())
-    log.info("%s: %.0f megapixels, %d problems", folders, pixels / 1e6, len(problems))
-    return problems
-
-
-class _Job(NamedTuple):
-    """A foreground and what belongs to it; or a background, which has neither matte nor trimap."""
-
-    colour: Path
-    matte: Path | None = None
-    trimaps: tuple[Path, ...] = ()
-
-    @property
-    def files(self) -> list[Path]:
-        return [path for path in (self.colour, self.matte, *self.trimaps) if path is not None]
-
-
-class _Result(NamedTuple):
-    files: int
-    pixels: int
-    problems: list[str]
-    content: dict[Path, bytes]  # what tells the colours of a foreground from those of others
-
-
-def _shown_twice(contents: dict[Path, bytes], valid: set[str]) -> list[str]:
-    """A line for each foreground that tests or validates and is, under another name, trained on."""
+    contents = _looked_at(root, _check, list(jobs), workers, problems)
 
     def use(path: Path) -> str:
         part = path.parent.parent.name
         return "validation" if part == "train" and path.stem in valid else part
 
     trained = {content: path for path, content in contents.items() if use(path) == "train"}
-    return [
+    problems += [
         f"{path}: the same picture as {trained[content]}, so the {use(path)} is on what was "
         "trained on; remove one of them"
         for path, content in contents.items()
         if use(path) != "train" and content in trained
     ]
+    problems = sorted(set(problems))
+    files = (path for one in jobs for path in (one.colour, one.matte, *one.trimaps) if path)
+    counts = Counter(path.parent for path in files)
+    folders = ", ".join(f"{folder} {count}" for folder, count in counts.items())
+    log.info("%s: %d problems", folders, len(problems))
+    return problems
 
 
-def _foreground_jobs(
-    root: Path, part: Part, pairs: list[Foreground], problems: list[str]
-) -> list[_Job]:
-    """The foregrounds of a part, those of the test set with their trimaps."""
+def check_labelled(root: Path | str, workers: int = 0) -> list[str]:
+    """All that is wrong with the pictures and label maps of a set in VOC's layout, sorted.
+
+    Among it are pictures that are validated on and trained on, under one name or two.
+
+    Raises:
+        InputError: no lists, names in them without files, or a worker was killed.
+    """
+    train, val = labelled(root, "train"), labelled(root, "val")
+    problems: list[str] = []
+    check = partial(_check_labelled, classes=len(class_names(root)))
+    contents = _looked_at(root, check, list(dict.fromkeys(train + val)), workers, problems)
+    trained = {contents[one.image]: one.image for one in train}
+    for one in val:
+        other = trained.get(contents[one.image])
+        if other is not None:
+            which = "it" if other == one.image else f"the same picture, {other},"
+            problems.append(f"{one.image}: {which} is trained on, too; remove it from one list")
+    log.info("%s: %d pictures, %d problems", root, len(contents), len(problems))
+    return sorted(problems)
+
+
+def _looked_at(
+    root: Path | str, check: Callable, jobs: Sequence, workers: int, problems: list[str]
+) -> dict[Path, bytes]:
+    """What tells each picture from others; what is wrong with them is added to `problems`."""
+    contents: dict[Path, bytes] = {}
+    with progress_bar(total=len(jobs), desc="checking", unit="picture") as bar:
+        for path, content, wrong in run(check, jobs, workers, root):
+            problems += wrong
+            if content is not None:
+                contents[path] = content
+            bar.update()
+    return contents
+
+
+def _jobs(root: Path, part: Part, elsewhere: Path | str | None, problems: list[str]) -> list[_Job]:
+    """The foregrounds of a part, those of the test set with their trimaps, and backgrounds."""
     trimaps: dict[str, list[Path]] = defaultdict(list)
     folder = root / part / "trimap"
     if part == "test" and folder.is_dir():
         names = list_images(root / part / "fg", [])
-        owned = by_owner(list_images(folder, problems), names, problems)
-        for (name, _), path in owned.items():
+        for (name, _), path in by_owner(list_images(folder, problems), names, problems).items():
             trimaps[name].append(path)
-    return [_Job(one.fg, one.alpha, tuple(trimaps[one.name])) for one in pairs]
-
-
-def _background_jobs(
-    root: Path, part: Part, elsewhere: Path | str | None, problems: list[str]
-) -> list[_Job]:
-    """The backgrounds of a part, and those that are taken instead."""
+    pairs = foregrounds(root, part, problems)
+    jobs = [_Job(one.fg, one.alpha, tuple(trimaps[one.name])) for one in pairs]
     backgrounds(root, part, elsewhere, problems)  # also looks at the list of their names
     folders = [] if elsewhere is None else [Path(elsewhere)]
     own = root / part / "bg"
     if own.is_dir() or not folders:
         folders.append(own)
-    return [_Job(path) for folder in folders for path in list_images(folder, problems).values()]
+    behind = (path for folder in folders for path in list_images(folder, problems).values())
+    return [*jobs, *map(_Job, behind)]
 
 
-def _check(job: _Job) -> _Result:
+def _check(job: _Job) -> tuple[Path, bytes | None, list[str]]:
     """Decode the files of one job and compare them."""
     problems: list[str] = []
 
@@ -149,7 +153,6 @@ def _check(job: _Job) -> _Result:
 
     colour = collect(read_image, job.colour)
     matte = collect(read_alpha, job.matte) if job.matte else None
-    pixels = sum(one.shape[0] * one.shape[1] for one in (colour, matte) if one is not None)
     if colour is not None and matte is not None:
         collect(check_same_size, job.colour, colour, job.matte, matte)
     if matte is not None and np.ptp(matte) == 0 and matte.max() in (0, 255):
@@ -162,13 +165,19 @@ def _check(job: _Job) -> _Result:
         trimap = collect(read_trimap, one)
         if trimap is None:
             continue
-        pixels += trimap.size
         collect(require_unknown, one, trimap)
         if picture is not None:
             collect(check_same_size, one, trimap, path, picture)
         if matte is not None and matte.shape == trimap.shape and UNKNOWN in trimap:
             collect(require_agreement, one, trimap, job.matte, matte)
-    content = {}
-    if colour is not None and job.matte is not None:
-        content[job.colour] = hashlib.sha256(colour).digest()
-    return _Result(len(job.files), pixels, problems, content)
+    known = colour is not None and job.matte is not None
+    return job.colour, hashlib.sha256(colour).digest() if known else None, problems
+
+
+def _check_labelled(one: Labelled, classes: int) -> tuple[Path, bytes, list[str]]:
+    content, problems = hashlib.sha256(one.image.read_bytes()).digest(), []
+    try:
+        read_labelled(one, classes)
+    except InputError as error:
+        problems.append(str(error))
+    return one.image, content, problems

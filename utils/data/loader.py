@@ -1,6 +1,5 @@
 """Batches of samples: their order, and the loaders of training and validation."""
 
-import errno
 import logging
 import os
 import signal
@@ -17,13 +16,17 @@ from torch.utils.data import DataLoader, Sampler, get_worker_info
 
 from models.errors import InputError
 from utils.cli.signals import withheld_from_workers
-from utils.data.failures import SHM, Failures, exit_code, require_means_of_workers, worker_error
-from utils.data.samples import SampleResult, Samples, TrainingData
+from utils.data.samples import Failures, SampleResult, Samples, TrainingData
 
 log = logging.getLogger(__name__)
 
 ORDER = 3  # apart from the draws of samples, for any seed
 LARGE_BLOCK = 31 << 20  # bytes; glibc adapts to blocks of less than 32 MiB
+SHM = "raise the room in /dev/shm (docker run --shm-size=1g), or lower data.workers"
+ENDED = (
+    "data.workers: one ended or could not start, for want of memory, open files or room in "
+    "/dev/shm; lower it or data.cache_mb, raise ulimit -n, or docker run --shm-size=1g"
+)
 POLL = 0.2  # seconds after which a wait for workers looks whether it is to stop
 
 
@@ -82,29 +85,26 @@ class Loader(DataLoader):
         Args:
             stop: what becomes true when a batch is no longer to be waited for; they end then.
         """
-        workers = ()
+        results = None
         try:
-            if self.num_workers:
-                require_means_of_workers()
             with withheld_from_workers():  # or one could be signalled before it ignores that
                 results = super().__iter__()
             if self.num_workers:
-                workers = results._workers
                 get = results._try_get_data
                 results._try_get_data = lambda: _refuse_stopped(stop) or get(POLL)
             yield self._checked(results)
         except (RuntimeError, OSError, EOFError) as error:  # PyTorch raises it at any place
-            for worker in workers if isinstance(error, ConnectionError | EOFError) else ():
-                with suppress(RuntimeError):  # PyTorch's again
-                    worker.join(1)  # one that was just killed has no exit code yet
-            cause = worker_error(error, [worker.exitcode for worker in workers])
-            if not self.num_workers or cause is None:
-                raise
-            raise cause from None
+            gone = isinstance(error, ConnectionError | EOFError) or "DataLoader worker" in str(
+                error
+            )
+            lacking = results is None or "open files" in str(error) or "ancdata" in str(error)
+            if self.num_workers and (gone or lacking):
+                raise InputError(ENDED) from None
+            raise
         finally:
             # Workers ignore signals, and a traceback may keep their iterator alive: without this
             # the interpreter would wait for them for ever at its end.
-            if workers:
+            if self.num_workers and results:
                 with suppress(RuntimeError):  # of a worker that ended meanwhile
                     results._shutdown_workers()
 
@@ -155,9 +155,7 @@ def _stacked(parts: Sequence[Tensor]) -> Tensor | np.ndarray:
         return batch
     try:
         return batch.share_memory_()
-    except RuntimeError as error:
-        if exit_code(error) == errno.EMFILE:
-            raise
+    except RuntimeError:
         return batch.numpy()
 
 
@@ -207,8 +205,4 @@ def _start_worker(_: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # What a queue cannot send would be waited for for ever; a worker that ends is noticed.
-    Queue._on_queue_feeder_error = staticmethod(_end_worker)
-
-
-def _end_worker(error: Exception, _: object) -> None:
-    os._exit(exit_code(error))
+    Queue._on_queue_feeder_error = staticmethod(lambda *_: os._exit(1))

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
 import cv2
@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from models.errors import InputError
-from utils.cli.problems import refuse
+from utils.cli.problems import refuse, tolerate
 from utils.config.options import Config
-from utils.data.failures import Failures
 
 Subset = Literal["train", "valid"]
 TRIES = 20  # so many pictures in a row that cannot be used are an error
@@ -38,6 +37,34 @@ class Samples(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, key: tuple[int, int]) -> SampleResult: ...
+
+
+class Failures:
+    """What went wrong with pictures during a training; each problem is logged when it is new.
+
+    Args:
+        total: how many pictures there are.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._problems: list[str] = []
+
+    def add(self, problems: Iterable[str]) -> None:
+        """Note `problems`, which may be known already.
+
+        Raises:
+            InputError: more than 1 % of the pictures have one.
+        """
+        known = self._problems
+        new = [problem for problem in dict.fromkeys(problems) if problem not in known]
+        self._problems = [*known, *new]
+        tolerate(new, self._total, "pictures", known)
+
+    def __str__(self) -> str:
+        """The count for the end of an epoch; empty without problems."""
+        count = len(self._problems)
+        return f"{count} of {self._total} pictures left out" if count else ""
 
 
 class TrainingData(Protocol):

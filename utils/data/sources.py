@@ -3,9 +3,8 @@
 from utils.cli.problems import tolerate
 from utils.config.options import Config
 from utils.data.crops.crop_set import CropSet, Item
-from utils.data.failures import Failures
 from utils.data.folders import backgrounds, foregrounds
-from utils.data.samples import Subset, short
+from utils.data.samples import Failures, Subset, short
 from utils.data.split import read_split
 from utils.data.store import Store
 

@@ -14,8 +14,7 @@ from utils.config.options import AugmentConfig, Config
 from utils.data.augment.colour import jitter
 from utils.data.augment.degrade import degraded
 from utils.data.crops.view import View, sample_view
-from utils.data.failures import Failures
-from utils.data.samples import SampleResult, Subset, first_usable, planes, short
+from utils.data.samples import Failures, SampleResult, Subset, first_usable, planes, short
 from utils.data.voc.folders import Labelled, class_names, labelled, read_labelled
 from utils.images.labels import NO_LABEL
 
