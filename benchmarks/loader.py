@@ -20,8 +20,8 @@ from benchmarks.timing import fastest, parser, positive, report
 from utils import render as sample
 from utils.cli.arguments import CONFIGS
 from utils.config import load
+from utils.data.crops.crop_set import Sources
 from utils.data.loader import prepare_process
-from utils.data.sources import Sources
 from utils.data.split import write_split
 from utils.data.store import build_store
 from utils.images.writing import write_image

@@ -10,8 +10,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tests.plain_method import Settings, Trained, Weights, train
 from tests.scripts import REPOSITORY, main
 from utils import config as configs
+from utils.data.crops.crop_set import Sources
 from utils.data.loader import training_loader, validation_loader
-from utils.data.sources import Sources
 
 DCP, SPKD = (REPOSITORY / "configs" / f"{name}.yaml" for name in ("train_SPKD", "student_SPKD"))
 LAST = {name: f"checkpoint{name[5:]}.tar" for name in ("train", "train_prune", "train_pruned")}

@@ -6,6 +6,7 @@ They load, with a warning, and are known by their `kind`: one changed bit cannot
 today into theirs, so that damage cannot take the digest away unseen.
 """
 
+import hashlib
 import io
 import json
 import logging
@@ -13,11 +14,11 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
+from torch import Tensor
 
 from models import published
 from models.errors import InputError
 from models.files.atomic import atomic
-from models.files.digest import digest
 from models.files.reading import is_ours
 from models.files.reading import read as read_any
 from models.network import Network
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 KIND = "matting-prune-2"
 WITHOUT_DIGEST = "matting-prune"
+ATOMS = (type(None), bool, int, float, str, bytes)  # of what a file holds beside tensors
 PRETRAINED = Path(__file__).resolve().parents[2] / "pretrained"
 
 
@@ -45,6 +47,37 @@ def record(network: Network) -> dict:
 def fingerprint(network: Network) -> str:
     """A text that two networks share if and only if they compute the same."""
     return digest(record(network))
+
+
+def digest(content: object) -> str:
+    """SHA-256 over plain data: tensors, numbers, texts, lists (or tuples) and dictionaries.
+
+    A dictionary's order and a tensor's layout in memory do not matter; types and shapes do.
+
+    Raises:
+        InputError: something else is in it.
+    """
+    return _digest(content).hex()
+
+
+def _digest(value: object) -> bytes:
+    if isinstance(value, Tensor):
+        plain = value.detach().cpu().contiguous()
+        hashed = hashlib.sha256(f"tensor {plain.dtype} {tuple(plain.shape)} ".encode())
+        hashed.update(plain.reshape(-1).view(torch.uint8).numpy())
+    elif isinstance(value, dict):
+        hashed = hashlib.sha256(b"dict ")
+        for pair in sorted([_digest(part) for part in item] for item in value.items()):
+            hashed.update(b"".join(pair))
+    elif isinstance(value, (list, tuple)):
+        hashed = hashlib.sha256(b"list ")
+        for member in value:
+            hashed.update(_digest(member))
+    elif type(value) in ATOMS:  # no subclass, which would not be read back as such
+        hashed = hashlib.sha256(f"{type(value).__name__} {value!r}".encode())
+    else:
+        raise InputError(f"it holds a {type(value).__name__}, which is no plain data; leave it out")
+    return hashed.digest()
 
 
 def restore(content: dict, path: Path | str) -> Network:

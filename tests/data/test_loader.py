@@ -16,9 +16,9 @@ from tests.refusals import refused
 from tests.sets import picture, prepare, write_set
 from tests.trainings import tiny_config
 from utils.data import loader as loader_module
+from utils.data.crops.crop_set import Sources
 from utils.data.folders import foregrounds
 from utils.data.loader import Batches, training_loader, validation_loader
-from utils.data.sources import Sources
 from utils.data.split import read_split, write_split
 from utils.images.writing import write_image
 

@@ -10,7 +10,7 @@ import torch
 import models
 from models.errors import InputError
 from models.files import saving as files
-from models.files.digest import digest
+from models.files.saving import digest
 from models.network import Network
 from tests.refusals import refused
 

@@ -12,16 +12,12 @@ from models.errors import InputError
 from models.files import saving as files
 from models.files.imagenet import load_encoder
 from models.registry import checked, restructured
-from utils import config as configs
-from utils.cli.arguments import CONFIGS
 from utils.cli.problems import config_command
 from utils.config.options import Config
 from utils.networks.cost import parameters
 from utils.networks.device import choose
 
 log = logging.getLogger(__name__)
-
-DATA_OPTIONS = ("data.root=", "data.dataset=", "data.backgrounds=", "device=")
 
 
 def network_class(config: Config) -> type[Network]:
@@ -71,10 +67,9 @@ def open_teacher(config: Config) -> Network:
     """
     path = _teacher_path(config)
     if not path.is_file():
-        raise InputError(
-            f"{path}: no teacher there; train one with {_training(path, config)}, or set "
-            "teacher=FILE"
-        )
+        own = path.parent == config.folder
+        command = config_command("train.py", config) if own else "train.py and its config"
+        raise InputError(f"{path}: no teacher there; train one with {command}, or set teacher=FILE")
     teacher = models.load(path).requires_grad_(False)
     layout = torch.channels_last if config.train.channels_last else torch.contiguous_format
     log.info("teacher: %s, %s parameters", path, f"{parameters(teacher):,}")
@@ -165,15 +160,3 @@ def named_networks(names: list[str]) -> dict[str, str]:
 
 def _teacher_path(config: Config) -> Path:
     return files.shipped_networks().get(str(config.teacher_path), config.teacher_path)
-
-
-def _training(path: Path, config: Config) -> str:
-    """The command that trains a config's teacher `path`: by itself, or by one of our configs."""
-    if path.parent == config.folder:
-        return config_command("train.py", config)
-    same = [word for word in config.words if word.startswith(DATA_OPTIONS)]
-    for file in sorted(CONFIGS.glob("*.yaml")):
-        other = configs.load(file, same)
-        if other.folder == path.parent:
-            return config_command("train.py", other)
-    return "python train.py and the config of this save_dir"

@@ -11,8 +11,7 @@ from models import Network
 from models.errors import InputError
 from models.network import unknown_region
 from utils.config.options import Config
-from utils.data.crops.crop_set import Sample
-from utils.data.sources import Sources
+from utils.data.crops.crop_set import Sample, Sources
 
 BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)  # the blur of a Laplacian pyramid (Burt and Adelson, 1983)
 
