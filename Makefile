@@ -45,7 +45,7 @@ lint: $(VENV)/.tests
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
-bench: $(VENV)/.runs
+bench: $(VENV)/.deploy
 	$(RUN) benchmarks/parts.py
 	$(RUN) benchmarks/distillation.py
 	$(RUN) benchmarks/networks.py
@@ -53,12 +53,15 @@ bench: $(VENV)/.runs
 	$(RUN) benchmarks/steps.py --batch 4
 	$(RUN) benchmarks/tiles.py
 	$(RUN) benchmarks/deployed.py
+	$(RUN) benchmarks/runtimes.py
 
 PORT ?= 8000
 RUNTIME = onnxruntime-web-1.30.0
+RUNTIME_FILES = ort.wasm.bundle.min.mjs ort-wasm-simd-threaded.wasm \
+    ort.webgpu.bundle.min.mjs ort-wasm-simd-threaded.asyncify.wasm
 RUNTIME_SHA256 = d2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71
 
-page-files: page/models/small.onnx page/models/large.onnx page/vendor/ort.wasm.bundle.min.mjs
+page-files: page/models/small.onnx page/models/large.onnx page/vendor/ort.webgpu.bundle.min.mjs
 
 page: page-files
 	@echo "http://localhost:$(PORT)"
@@ -69,11 +72,11 @@ page/models/%.onnx: pretrained/%.safetensors | $(VENV)/.deploy
 	$(RUN) export.py --network $* --out $@ --overwrite
 
 # onnxruntime-web from npm's registry, by version and hash.
-page/vendor/ort.wasm.bundle.min.mjs:
+page/vendor/ort.webgpu.bundle.min.mjs:
 	mkdir -p $(@D)
 	cd $(@D) && npm pack --silent $(subst web-,web@,$(RUNTIME)) > /dev/null
 	cd $(@D) && echo "$(RUNTIME_SHA256)  $(RUNTIME).tgz" | sha256sum --check --quiet
-	tar xzf $(@D)/$(RUNTIME).tgz -C $(@D) --strip-components=2 package/dist/ort-wasm-simd-threaded.wasm package/dist/$(@F)
+	tar xzf $(@D)/$(RUNTIME).tgz -C $(@D) --strip-components=2 $(addprefix package/dist/,$(RUNTIME_FILES))
 	rm $(@D)/$(RUNTIME).tgz
 	touch $@
 

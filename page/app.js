@@ -1,5 +1,5 @@
 // The page: a photograph, a trimap painted on it or made of a mask, the mattes of one or two networks.
-import { BACKGROUND, FOREGROUND, UNKNOWN, cutOut, trimapOfMask } from "./pixels.js";
+import { BACKGROUND, FOREGROUND, UNKNOWN, trimapOfMask } from "./pixels.js";
 
 const UNDO = 20; // strokes
 const $ = (id) => document.getElementById(id);
@@ -16,7 +16,10 @@ worker.onmessage = ({ data }) => {
   if (data.error) reject(new Error(data.error));
   else resolve(data);
 };
-worker.onerror = () => say("The runtime could not be loaded; run make page again.", true);
+worker.onerror = () => {
+  for (const { reject } of waiting.values()) reject(new Error("The worker failed; load this page again."));
+  waiting.clear();
+};
 
 function say(text, wrong = false) {
   $("status").textContent = text;
@@ -36,7 +39,7 @@ async function bitmapOf(file) {
   try {
     return await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
-    throw new Error(`${file.name || "This file"} is not a picture that this browser reads.`);
+    throw new Error(`${file.name || "This file"} is not a picture that this browser reads, or too large for it.`);
   }
 }
 
@@ -136,9 +139,8 @@ async function runNetworks() {
       say(`Matting with ${network} ...`);
       const id = crypto.randomUUID();
       const done = new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
-      worker.postMessage({ id, network, image: data.data, trimap, width, height });
-      const { matte, milliseconds } = await done;
-      mattes.push({ network, matte, milliseconds, cutout: cutOut(data.data, matte, width, height) });
+      worker.postMessage({ id, network, backend: $("backend").value, image: data.data, trimap, width, height });
+      mattes.push({ network, ...(await done) });
     }
     picture.mattes = mattes;
   } finally {

@@ -72,3 +72,20 @@ def test_what_is_quick_to_start_loads_no_heavy_package(code, heavy):
     command = [sys.executable, "-c", code]
     ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert not heavy & set(json.loads(ended.stdout))
+
+
+def test_metrics_need_numpy_scipy_and_opencv_alone():
+    code = """
+import sys
+from importlib.metadata import packages_distributions
+
+others = {*packages_distributions(), "models"} - {"numpy", "scipy", "cv2"}
+sys.modules.update(dict.fromkeys(others))  # importing one fails
+import numpy
+from utils.metrics import score
+half = numpy.full((2, 2), 128, numpy.uint8)
+print(score(half, half, half))
+"""
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert ended.stdout == "{'SAD': 0.0, 'MSE': 0.0, 'Grad': 0.0, 'Conn': 0.0}\n"

@@ -19,7 +19,7 @@ from utils.images.writing import write_image
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-READY = (REPOSITORY / "page/vendor/ort-wasm-simd-threaded.wasm").exists() and all(
+READY = (REPOSITORY / "page/vendor/ort.webgpu.bundle.min.mjs").exists() and all(
     (REPOSITORY / f"page/models/{name}.onnx").exists() for name in ("small", "large")
 )
 pytestmark = [
@@ -28,7 +28,9 @@ pytestmark = [
     pytest.mark.skipif(not READY, reason="make page has not collected the runtime and networks"),
 ]
 SIZE = (200, 300)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-sync"]
+NO_GPU = ["--disable-gpu"]
+SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -46,9 +48,10 @@ def address():
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser(request):
     with sync_api.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        flags = [*FLAGS, *getattr(request, "param", NO_GPU)]
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield opened
         opened.close()
 
@@ -76,7 +79,7 @@ def files(tmp_path_factory) -> Path:
 
 
 def status(page, text: str) -> None:
-    sync_api.expect(page.get_by_role("status")).to_contain_text(text, timeout=60_000)
+    sync_api.expect(page.get_by_role("status")).to_contain_text(text, timeout=300_000)
 
 
 def download(page, button: str, path: Path) -> Path:
@@ -142,6 +145,11 @@ def test_what_goes_wrong_is_a_sentence(page, files, tmp_path):
     write_image(tmp_path / "small.png", disc(20, 30))
     page.locator("#mask").set_input_files(tmp_path / "small.png")
     status(page, "The mask is 30 x 20, the photograph 300 x 200")
+    page.locator("#mask").set_input_files(files / "trimap.png")
+    status(page, "Trimap opened")
+    page.locator("#backend").select_option("webgpu")
+    page.get_by_role("button", name="Matte (Enter)").click()
+    status(page, "This browser offers no WebGPU; choose the processor.")
     write_image(tmp_path / "pixel.png", picture(1, 1, 1))
     page.locator("#photo").set_input_files(tmp_path / "pixel.png")
     status(page, "1 x 1 pixels")
@@ -154,3 +162,38 @@ def test_twelve_megapixels_are_reduced(page, tmp_path):
     Image.fromarray(picture(2, 3000, 4000)).save(tmp_path / "large.jpg")
     page.locator("#photo").set_input_files(tmp_path / "large.jpg")
     status(page, "1600 x 1200 pixels, reduced from 4000 x 3000")
+
+
+def test_too_little_memory_is_a_sentence(page, files):
+    """Where the memory of WebAssembly cannot grow."""
+    fails = "WebAssembly.Memory.prototype.grow = () => { throw new RangeError(); };"
+    source = fails + (REPOSITORY / "page/worker.js").read_text()
+    answer = {"body": source, "content_type": "text/javascript"}
+    page.context.route("**/worker.js", lambda route: route.fulfill(**answer))
+    page.reload()
+    page.locator("#photo").set_input_files(files / "photo.png")
+    status(page, "300 x 200 pixels")
+    page.locator("#mask").set_input_files(files / "trimap.png")
+    status(page, "Trimap opened")
+    page.locator("#first").select_option("large")
+    page.get_by_role("button", name="Matte (Enter)").click()
+    status(page, "Not enough memory; choose a smaller size.")
+    sync_api.expect(page.locator("#run")).to_be_enabled()
+
+
+@pytest.mark.parametrize("browser", [SOFTWARE_GPU], indirect=True)
+def test_webgpu_gives_the_matte_of_the_processor(page, tmp_path):
+    write_image(tmp_path / "photo.png", picture(1, 48, 64))
+    write_image(tmp_path / "trimap.png", make_trimap(disc(48, 64), 6))
+    page.locator("#photo").set_input_files(tmp_path / "photo.png")
+    status(page, "64 x 48 pixels")
+    mattes = []
+    for backend in ("wasm", "webgpu"):
+        page.locator("#mask").set_input_files(tmp_path / "trimap.png")
+        status(page, "Trimap opened")
+        page.locator("#backend").select_option(backend)
+        page.get_by_role("button", name="Matte (Enter)").click()
+        status(page, "small (1.1 MB)")
+        mattes.append(read_alpha(download(page, "Download matte", tmp_path / f"{backend}.png")))
+    assert mattes[0].std() > 0
+    np.testing.assert_allclose(*(matte.astype(int) for matte in mattes), atol=1)

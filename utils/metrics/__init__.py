@@ -5,7 +5,8 @@ Rhemann et al., "A Perceptually Motivated Online Benchmark for Image Matting", C
 All take `pred`, `alpha` and `trimap`, uint8 (H, W): the predicted matte, the true one, and a trimap
 of 0, 128 (unknown) and 255. They are plain floats, 0 for a perfect prediction and, but for
 MSE, 0 where no pixel is unknown; a `ValueError` says that an array is of another type or shape, or
-that the trimap holds other values.
+that the trimap holds other values. Needs NumPy and OpenCV alone; docs/metrics.md tells how other
+versions differ.
 """
 
 import cv2

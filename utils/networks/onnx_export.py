@@ -117,14 +117,32 @@ def export_onnx(
                 f"{path}: not written, since ONNX Runtime's alpha differs from PyTorch's by "
                 f"{difference:.1e}; {allowed:.1e} is allowed"
             )
-        scored = [_scored(compute, photograph, signature) for compute in (network, run)]
-        errors, times = zip(*scored, strict=True)
+        results = [scored(compute, photograph, signature) for compute in (network, run)]
+        errors, times = zip(*results, strict=True)
         if round(errors[0], 2) != round(errors[1], 2):
             raise InputError(
                 f"{path}: not written, since of a photograph ONNX Runtime's SAD is {errors[1]:.2f} "
                 f"and PyTorch's {errors[0]:.2f}"
             )
     return Report(difference, errors, times)
+
+
+def scored(
+    compute: Run, photograph: tuple[np.ndarray, np.ndarray, np.ndarray], signature: str = "matting"
+) -> tuple[float, float]:
+    """The SAD of a photograph, and the fewest milliseconds of three runs."""
+    image, trimap, truth = photograph
+    height, width = truth.shape
+    inputs = [torch.from_numpy(x.reshape(height, width, -1)) for x in (image, trimap)]
+    inputs = [x.permute(2, 0, 1)[None].float() / 255 for x in inputs]
+    if signature == "vitmatte":
+        inputs = [F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE)) for x in inputs]
+    times = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        alpha = np.asarray(compute(*inputs))[0, 0, :height, :width]
+        times.append(1000 * (time.perf_counter() - begin))
+    return sad((alpha * 255).round().astype(np.uint8), truth, trimap), min(times)
 
 
 def _packages() -> tuple:
@@ -177,21 +195,3 @@ def _inputs(image: Tensor, trimap: Tensor, signature: str) -> dict[str, Tensor]:
 def _difference(network: Network, run: Run, size: tuple[int, int, int]) -> float:
     image, trimap = _random(size)
     return float(np.abs(run(image, trimap) - network(image, trimap).numpy()).max())
-
-
-def _scored(
-    compute: Run, photograph: tuple[np.ndarray, np.ndarray, np.ndarray], signature: str
-) -> tuple[float, float]:
-    """The SAD of a photograph, and the fewest milliseconds of three runs."""
-    image, trimap, truth = photograph
-    height, width = truth.shape
-    inputs = [torch.from_numpy(x.reshape(height, width, -1)) for x in (image, trimap)]
-    inputs = [x.permute(2, 0, 1)[None].float() / 255 for x in inputs]
-    if signature == "vitmatte":
-        inputs = [F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE)) for x in inputs]
-    times = []
-    for _ in range(3):
-        begin = time.perf_counter()
-        alpha = np.asarray(compute(*inputs))[0, 0, :height, :width]
-        times.append(1000 * (time.perf_counter() - begin))
-    return sad((alpha * 255).round().astype(np.uint8), truth, trimap), min(times)
