@@ -3,12 +3,14 @@
     python tables.py --config configs/tables/dcp_dim.yaml
     python tables.py --config configs/tables/dcp_dim.yaml --list
     python tables.py --config configs/tables/equal_macs.yaml --jobs 4 --rows "half / * / none / *"
+    python tables.py --config configs/tables/equal_macs.yaml --slurm partition=gpu,gpus=1,hours=4
 
 Trains the teacher, prunes, trains and scores each row with each seed, by calling the other scripts.
 What is done is skipped, so that the same command goes on after an interruption. A row that goes
 wrong leaves its error in the table; the others go on, and the same command tries it again.
---list prints the rows and what is done of them, and runs nothing. --jobs does several rows side by
-side on one device, --rows those alone whose names are like a pattern.
+--list prints the rows and what is done of them, and runs nothing. --rows does those alone whose
+names are like a pattern. --jobs does several rows at once on this machine; with --slurm each row is
+a job of Slurm. Several such commands share the rows, also on several machines with this folder.
 
 Reads a table (docs/tables.md) and what the scripts read. Writes result/tables/NAME: NAME.md,
 NAME.csv, plots of the error against MACs, parameters and milliseconds, and a folder for each
@@ -27,9 +29,10 @@ from utils.cli.command import run  # first, since it says which packages are mis
 from models.errors import InputError
 from utils.cli.arguments import at_most, parser, path
 from utils.tables import rows
+from utils.tables.engine import Local, Slurm, slurm_options
+from utils.tables.options import SlurmOptions
 from utils.tables.report import states, write
 from utils.tables.running import fill
-from utils.tables.workers import Workers, share_of_threads
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -39,9 +42,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     options.add_argument(
         "--jobs",
         type=at_most("--jobs", 256),
-        default=1,
         metavar="N",
-        help="rows that go on side by side (1)",
+        help="rows at once (1; with --slurm as many as it has room for)",
+    )
+    options.add_argument(
+        "--slurm",
+        metavar="KEY=VALUE,...",
+        help=f"give the rows to Slurm; keys: {', '.join(SlurmOptions.model_fields)}",
     )
     options.add_argument(
         "--rows",
@@ -57,16 +64,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="in place of the table's, e.g. seeds=[0] options.train.epochs=2",
     )
     args = options.parse_intermixed_args(argv)
-    if args.jobs < 1:
+    if args.jobs is not None and args.jobs < 1:
         raise InputError(f"--jobs {args.jobs}: choose 1 or more")
+    slurm = args.slurm and slurm_options(args.slurm)
     table = rows.load(args.config, args.overrides)
     if args.list:
         print(states(table, args.rows))
         return
-    share = share_of_threads(args.jobs) if args.jobs > 1 else None
-    scorers = share and (share if share > 1 else 0)
-    with Workers(share) as call:
-        errors = fill(table, lambda: write(table), call, args.jobs, scorers, args.rows)
+    engine = Slurm(table.folder / "jobs", slurm) if slurm else Local(table.folder / "jobs")
+    errors = fill(table, engine, args.jobs, args.rows)
+    engine.close()
     for file in write(table):
         print(file.read_text(encoding="utf-8"))
         print(f"{file}; plots and CSV are beside it")

@@ -31,7 +31,8 @@ def tabled(tmp_path, monkeypatch) -> Path:
     from tests.tables import stub  # here, since it imports what few tests need
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("utils.tables.running.time", stub.timed)
+    for module in ("running", "work"):
+        monkeypatch.setattr(f"utils.tables.{module}.take_time", stub.timed)
     Path("config.yaml").write_text(yaml.safe_dump(stub.CONFIG))
     stub.put()
     return tmp_path

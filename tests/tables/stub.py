@@ -1,15 +1,16 @@
-"""A small table, and a stand-in for the scripts that would fill it."""
+"""A small table, and stand-ins for the scripts that would fill it and for the engine."""
 
 import json
 from pathlib import Path
 
 import yaml
 
+from models.errors import InputError
 from utils.score.scores import METRICS
-from utils.tables import rows, running
-from utils.tables.jobs import read_json
+from utils.tables import rows
 from utils.tables.report import write
 from utils.tables.running import fill
+from utils.tables.steps import LATENCY, read_json
 
 CONFIG = {"device": "cpu", "data": {"dataset": "tiny"}, "train": {"epochs": 1}}
 TABLE = {
@@ -61,23 +62,56 @@ class Scripts:
             out.write_text(json.dumps(scores | costs))
         return 0
 
-    def stop(self) -> None:
-        """Nothing runs."""
+
+class Engine:
+    """Stands for submitit: does one job whenever it is asked which have ended.
+
+    Args:
+        queues: as Slurm's.
+    """
+
+    poll = settle = 0.0
+
+    def __init__(self, queues: bool = False) -> None:
+        self.queues, self.most, self.stopped = queues, 0, []
+        self._work, self._failed = {}, set()
+
+    def submit(self, work, name: str, after: list[str]) -> str:
+        self._work[name] = work, set(after)
+        self.most = max(self.most, len(self._work))
+        return name
+
+    def ended(self, jobs: dict) -> list:
+        first = next(iter(self._work))
+        work, after = self._work.pop(first)
+        try:
+            if after & self._failed:
+                raise InputError("cancelled")
+            work()
+        except InputError:
+            self._failed.add(first)
+        return [key for key, name in jobs.items() if name == first]
+
+    def stop(self, jobs) -> None:
+        self.stopped = list(jobs)
+
+    def reason(self, job: str) -> str:
+        return "its process was killed"
 
 
-def timed(run, known: dict) -> None:
-    if run.network != run.teacher:
-        (run.folder / running.LATENCY).write_text('{"teacher": 40.0, "network": 10.0}')
+def timed(run) -> None:
+    if run.network != run.teacher and run.steps[-1].test:
+        (run.folder / LATENCY).write_text('{"teacher": 40.0, "network": 10.0}')
 
 
 def put(**changes: object) -> None:
     Path("table.yaml").write_text(yaml.safe_dump(TABLE | changes, sort_keys=False))
 
 
-def filled(stub: Scripts, *overrides: str, **how: object) -> list[str]:
+def filled(stub: Scripts, *overrides: str, engine: Engine | None = None, **how) -> list[str]:
     table = rows.load("table.yaml", overrides)
     try:
-        return fill(table, lambda: None, stub, **how)
+        return fill(table, engine or Engine(), call=stub, **how)
     finally:
         write(table)
 

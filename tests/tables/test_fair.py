@@ -7,8 +7,8 @@ import torch
 import yaml
 
 from tests import scripts
-from tests.tables.stub import Scripts, timed
-from utils.tables import rows, running
+from tests.tables.stub import Engine, Scripts, timed
+from utils.tables import rows
 from utils.tables.running import fill
 from utils.train.objective import Objective
 
@@ -27,7 +27,7 @@ TABLE = {
 def seen(data, tmp_path, monkeypatch) -> dict[str, list]:
     """By folder, what each training started from and the batches that it saw."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(running, "time", timed)
+    monkeypatch.setattr("utils.tables.work.take_time", timed)
     config = {
         "device": "cpu",
         "network": {"name": "dim", "width": 1 / 32},
@@ -59,7 +59,7 @@ def seen(data, tmp_path, monkeypatch) -> dict[str, list]:
         scripts.main(script, *words)
         return 0
 
-    assert fill(rows.load("table.yaml"), lambda: None, call) == []
+    assert fill(rows.load("table.yaml"), Engine(), call=call) == []
     return found
 
 

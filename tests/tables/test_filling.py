@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.tables.stub import TABLE, Scripts, filled, put, told
-from utils.tables import rows, running
+from tests.tables.stub import TABLE, Engine, Scripts, filled, put, told
+from tests.tables.stub import timed as note
+from utils.tables import rows
+from utils.tables.report import states
+from utils.tables.steps import ERROR, LATENCY, row_runs, teacher_runs
 
 
 def test_the_first_seed_of_each_row_comes_before_the_second_of_any(tabled):
@@ -104,18 +107,14 @@ def test_rows_of_a_pruning_that_failed_tell_it_and_call_it_once(tabled):
     assert "test.py rows/UNI/none/seed0" in stub.calls
 
 
-@pytest.mark.parametrize("validated", [False, True])
-def test_without_its_teacher_every_row_tells_why(tabled, validated):
-    """Also where a training that ended too early has left its best network."""
+@pytest.mark.parametrize("queues", [False, True])
+def test_without_its_teacher_every_row_tells_why(tabled, queues):
     stub = Scripts()
-    if validated:
-        best = Path("result/tables/table/teachers/teacher/BEST_checkpoint.tar")
-        best.parent.mkdir(parents=True)
-        best.touch()
     stub.fails["train.py teachers/teacher"] = "error: no data"
-    filled(stub, "seeds=[0]")
+    engine = Engine(queues)
+    assert len(filled(stub, "seeds=[0]", engine=engine)) == 4
     assert stub.calls == ["train.py teachers/teacher"]
-    assert "- NS / AT, seed 0: no teacher teacher: train.py: no data" in told()
+    assert "- NS / AT, seed 0: train.py: no data (see result/tables/table/teachers/" in told()
 
 
 def test_an_interrupted_table_goes_on_where_it_was(tabled):
@@ -164,7 +163,7 @@ def test_damaged_scores_and_notes_are_made_again(tabled, content):
     row = Path("result/tables/table/rows/NS/AT/seed0")
     before = told()
     (row / "tests/composed.json").write_text(content)
-    (row / running.LATENCY).write_text(content)
+    (row / LATENCY).write_text(content)
     stub = Scripts()
     assert filled(stub) == [] and stub.calls == ["test.py rows/NS/AT/seed0"]
     assert told() == before
@@ -180,3 +179,117 @@ def test_a_row_whose_network_is_gone_is_trained_anew(tabled):
     assert filled(stub) == []
     assert stub.calls[0] == "train_pruned.py rows/NS/AT/seed0"
     assert stub.words[0][-1] == "--overwrite"
+
+
+@pytest.mark.parametrize(
+    ("queues", "jobs", "most"), [(False, 3, 3), (True, None, 11), (True, 2, 2)]
+)
+def test_rows_at_once_are_the_rows_one_after_the_other(tabled, queues, jobs, most):
+    one, several, engine = Scripts(), Scripts(), Engine(queues)
+    filled(one)
+    table = Path("result/tables/table")
+    written = {path.name: path.read_bytes() for path in table.glob("*.*")}
+    table.rename("one")
+    assert filled(several, jobs=jobs, engine=engine) == []
+    assert engine.most == most
+    assert sorted(several.calls) == sorted(one.calls)  # a shared pruning once, too
+    assert {path.name: path.read_bytes() for path in table.glob("*.*")} == written
+
+
+def test_what_a_row_needs_is_made_before(tabled):
+    stub = Scripts()
+    filled(stub, jobs=8)
+    place = stub.calls.index
+    assert place("train.py teachers/teacher") == 0
+    for seed in (0, 1):
+        cut = place(f"train_prune.py pruned/teacher/NS/seed{seed}")
+        for kind in ("none", "AT"):
+            row = f"rows/NS/{kind}/seed{seed}"
+            assert cut < place(f"train_pruned.py {row}") < place(f"test.py {row}")
+
+
+def test_an_interruption_stops_all_rows_and_leaves_no_error(tabled):
+    parts, rest, engine = Scripts(), Scripts(), Engine()
+    parts.fails["train_pruned.py rows/NS/AT/seed0"] = SystemExit(143)
+    with pytest.raises(SystemExit):
+        filled(parts, jobs=3, engine=engine)
+    assert "NS / AT, seed 0" in engine.stopped and len(engine.stopped) == 3
+    assert not list(Path("result").rglob(ERROR)) and "Went wrong" not in told()
+    assert filled(rest, jobs=3) == []
+    assert set(parts.calls) & set(rest.calls) == set(parts.fails)
+
+
+def test_a_job_that_was_killed_is_told_and_the_others_go_on(tabled):
+    class Killing(Engine):
+        def submit(self, work, name, after):
+            return super().submit(
+                (lambda: None) if name == "UNI / none, seed 0" else work, name, after
+            )
+
+    assert filled(Scripts(), engine=Killing()) == ["its process was killed"]
+    assert "- UNI / none, seed 0: its process was killed" in told()
+    assert filled(Scripts()) == []
+
+
+def test_two_processes_do_each_row_once(tabled):
+    ours, theirs = Scripts(), Scripts()
+
+    class Late(Engine):
+        def ended(self, jobs):
+            if not theirs.calls:
+                assert filled(theirs) == []
+            return super().ended(jobs)
+
+    assert filled(ours, jobs=3, engine=Late()) == []
+    assert ours.calls == [] and len(theirs.calls) == len(set(theirs.calls)) > 0
+
+
+def test_a_row_that_another_process_does_is_waited_for(tabled):
+    table, stub = rows.load("table.yaml"), Scripts()
+    run = row_runs(table, teacher_runs(table))[0]
+    lock = run.lock()
+
+    class Beside(Engine):
+        def ended(self, jobs):
+            if jobs:
+                return super().ended(jobs)
+            assert [line for line in states(table).splitlines() if "running" in line]
+            lock.__exit__(None, None, None)  # the other one was killed
+            return []
+
+    lock.__enter__()
+    assert filled(stub, engine=Beside()) == []
+    assert stub.calls[-2:] == [f"{one}.py rows/UNI/none/seed0" for one in ("train_pruned", "test")]
+
+
+def test_networks_are_timed_when_nothing_else_runs(tabled, monkeypatch):
+    engine, beside = Engine(), []
+
+    def timed(run) -> None:
+        beside.append(len(engine._work))
+        note(run)
+
+    monkeypatch.setattr("utils.tables.running.take_time", timed)
+    filled(Scripts(), jobs=3, engine=engine)
+    assert len(beside) == 7 and not any(beside)
+    assert Path("result/tables/table/table-milliseconds.png").exists()
+
+
+def test_rows_alone_that_are_like_a_pattern_are_filled(tabled):
+    stub = Scripts()
+    filled(stub, "seeds=[0]", patterns=["*/AT", "UNI/*"])
+    trained = [call for call in stub.calls if call.startswith("train_pruned")]
+    assert trained == [f"train_pruned.py rows/{row}/seed0" for row in ("UNI/none", "NS/AT")]
+    assert "0 of 1" in told()  # the row that was left out stands in the table
+
+
+def test_at_once_tests_score_in_their_share_of_the_cores(tabled, monkeypatch):
+    monkeypatch.setattr("torch.get_num_threads", lambda: 6)
+    monkeypatch.setattr("torch.set_num_threads", lambda count: None)
+    stub = Scripts()
+    filled(stub, jobs=2)
+    tests = [words for words in stub.words if "--json" in words]
+    assert all(words[-2:] == ["--workers", "3"] for words in tests)
+    again = Scripts()
+    filled(again)  # which is no other option
+    assert again.calls == []

@@ -1,6 +1,5 @@
 """Tables that cannot be are refused in one line."""
 
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -9,9 +8,10 @@ import yaml
 from models.errors import InputError
 from tests import scripts
 from tests.refusals import refused
-from tests.tables.stub import TABLE, Scripts, filled, put
+from tests.tables.stub import TABLE, Engine, Scripts, filled, put
 from utils.tables import rows
 from utils.tables.rows import BETWEEN
+from utils.tables.running import fill
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,8 @@ def test_a_table_extends_another_key_by_key_but_has_its_own_teachers(tabled):
 def test_the_script_ends_with_the_errors_of_its_rows(tabled, monkeypatch):
     stub = Scripts()
     stub.fails["train_pruned.py rows/NS/none/seed0"] = "error: no"
-    monkeypatch.setattr(scripts.load("tables.py"), "Workers", lambda _: nullcontext(stub))
+    script = scripts.load("tables.py")
+    monkeypatch.setattr(script, "fill", lambda table, *_: fill(table, Engine(), call=stub))
     line = refused(scripts.main, "tables.py", "--config", "table.yaml")
     assert line.startswith("train_pruned.py: no (see ")
     assert line.endswith("; the same command tries again what went wrong")
@@ -145,3 +146,25 @@ def test_rows_side_by_side_have_no_budget_in_milliseconds(tabled):
         filled(stub, jobs=2)
     assert stub.calls == []
     assert filled(stub, jobs=2, patterns=["UNI / *"]) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("hours=4", "--slurm: no sbatch here; run this where Slurm is, or leave it out"),
+        ("partion=gpu", "--slurm: partion: unknown key; did you mean partition?"),
+        ("gpus=many", "--slurm: gpus: input should be a valid integer, not 'many'"),
+        ("hours=0", "--slurm: hours: input should be greater than 0, not 0.0"),
+        ("gpu", "'gpu' is no override; write section.key=value"),
+    ],
+)
+def test_a_slurm_that_cannot_be_is_refused(tabled, monkeypatch, given, message):
+    monkeypatch.setenv("PATH", "")
+    arguments = ("--config", "table.yaml", "--slurm", given)
+    assert refused(scripts.main, "tables.py", *arguments).startswith(message)
+    assert not list(Path("result").rglob("*"))
+
+
+def test_no_rows_at_once_are_refused(tabled):
+    line = refused(scripts.main, "tables.py", "--config", "table.yaml", "--jobs", 0)
+    assert line == "--jobs 0: choose 1 or more"

@@ -9,9 +9,10 @@ import pytest
 from tests import scripts
 from tests.scripts import REPOSITORY
 from tests.tables.stub import Scripts, filled, line_of, put, told
-from utils.tables import rows, running
+from utils.tables import rows
 from utils.tables.report import _number, _points
 from utils.tables.results import Line, Time, add_times, collect
+from utils.tables.steps import LATENCY
 
 
 def test_the_table_has_means_spreads_costs_and_what_is_published(tabled):
@@ -52,13 +53,13 @@ def test_a_mean_and_its_spread_have_one_unit(value, mean, spread, cell):
 
 
 def test_times_are_told_for_one_time_of_the_teacher(tabled, monkeypatch):
-    def loaded(run, known):
+    def loaded(run):
         factor = 2 if run.seed else 1  # the machine was busy in the second seed
         times = {"teacher": 40.0 * factor, "network": 10.0 * factor}
         if run.seed is not None:
-            (run.folder / running.LATENCY).write_text(json.dumps(times))
+            (run.folder / LATENCY).write_text(json.dumps(times))
 
-    monkeypatch.setattr(running, "time", loaded)
+    monkeypatch.setattr("utils.tables.work.take_time", loaded)
     filled(Scripts())
     assert line_of("UNI")[-3:-2] == ["10.00"] and line_of("teacher")[-3:-2] == ["40.00"]
 
@@ -99,7 +100,7 @@ def test_the_list_tells_what_is_done(tabled, capsys):
     lines = [
         line for line in capsys.readouterr().out.splitlines() if "seed0" in line or "seed1" in line
     ]
-    states = ["done", "failed", "begun", "to do", "to do", "to do"]
+    states = ["done", "done", "done", "failed", "begun", *["to do"] * 5]
     assert all(f" {state} |" in line for state, line in zip(states, lines, strict=True))
 
 

@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # What is imported of requirements.txt; torchvision is not always needed.
 NEEDED = (
     "torch", "numpy", "PIL", "scipy", "cv2", "yaml", "pydantic", "safetensors", "tensorboard",
-    "tqdm", "filelock", "simplejpeg", "tifffile", "imagecodecs",
+    "tqdm", "filelock", "simplejpeg", "tifffile", "imagecodecs", "submitit",
 )  # fmt: skip
 
 

@@ -82,24 +82,27 @@ def _require_writable(option: str, path: Path, folder: Path) -> None:
 
 
 @contextmanager
-def folder_lock(folder: Path | str, doing: str) -> Iterator[None]:
+def folder_lock(
+    folder: Path | str, doing: str, name: str = NAME, wait: bool = False
+) -> Iterator[None]:
     """Inside, no other process is inside for the same folder, on this machine or another.
 
-    Locks the hidden file `NAME` in it, which the system releases also when the process dies.
+    Locks the hidden file `name` in it, which the system releases also when the process dies.
     Folders that are not there yet are made, and removed again if nothing comes into them.
 
     Args:
         doing: what is done inside, for the process that is refused: "scoring".
+        wait: until nobody else is inside, instead of being refused.
 
     Raises:
         InputError: another process is inside, or the folder cannot be written.
     """
     folder = Path(folder)
     missing = [path for path in (folder, *folder.parents) if not os.path.exists(path)]  # noqa: PTH110
-    lock, file = FileLock(folder / NAME), folder / NAME
+    lock, file = FileLock(folder / name, poll_interval=0.2), folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(blocking=False)
+        lock.acquire(blocking=wait)
     except Timeout:
         with suppress(OSError):
             doing = file.read_text(encoding="utf-8")

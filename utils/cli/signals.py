@@ -86,7 +86,8 @@ def withheld_from_workers() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, CODES)
+    # Slurm's warning of a time limit, SIGUSR2, goes to all processes of a job.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (*CODES, signal.SIGUSR2))
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from utils.config.options import Config, File, KeysOf, Name, Section, Weight
+from utils.config.options import Config, File, KeysOf, Name, Positive, Section, Weight
 
 Arm = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$", max_length=60)]
 # As in a config, sections and their keys; an arm without keys has no options.
@@ -83,3 +83,16 @@ class TableConfig(Section):
         """Those of the teachers, where there are several, of the pruning and of the training."""
         several = {"teacher": self.teachers} if len(self.teachers) > 1 else {}
         return several | self.pruning | self.training
+
+
+class SlurmOptions(Section):
+    """What each row asks Slurm for: `--slurm partition=gpu,gpus=1,hours=4`."""
+
+    partition: Name | None = None
+    account: Name | None = None
+    qos: Name | None = None
+    constraint: Name | None = None
+    gpus: Annotated[int, Field(ge=0)] | None = None
+    cpus: Annotated[int, Field(ge=1)] | None = None
+    memory: Positive | None = None  # GB
+    hours: Positive = 4.0  # after which a row goes back into the queue, and then goes on

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from models.errors import InputError
 from models.files.atomic import atomic
+from utils.cli.files import folder_lock
 from utils.cli.table import table as aligned
 from utils.score.scores import METRICS
-from utils.tables.jobs import Run, row_runs, teacher_runs
 from utils.tables.options import PublishedRow
 from utils.tables.plot import Point, write_dots, write_plot
 from utils.tables.results import Line, collect, write_csv, write_seeds
 from utils.tables.rows import Table, matching
-from utils.tables.running import ERROR
+from utils.tables.steps import ERROR, Run, row_runs, teacher_runs, with_needs
 
 PLOTS = {
     "MACs": ("MACs at 224, G", 1e9),
@@ -29,28 +29,30 @@ def write(table: Table) -> list[Path]:
     Raises:
         InputError: a file cannot be written.
     """
+    with folder_lock(table.folder, "writing the table", wait=True):  # or an older state may win
+        return [_write_test(table, test) for test in table.config.tests]
+
+
+def _write_test(table: Table, test: str) -> Path:
     several = len(table.config.tests) > 1
-    files = []
-    for test in table.config.tests:
-        stem = f"{table.name}-{test}" if several else table.name
-        lines, floor = collect(table, test)
-        path = table.folder / f"{stem}.md"
-        with atomic(path) as temporary:
-            temporary.write_text(markdown(table, lines, floor), encoding="utf-8")
-        write_csv(path.with_suffix(".csv"), table, lines)
-        write_seeds(table.folder / f"{stem}-seeds.csv", lines)
-        for value, (head, unit) in PLOTS.items():
-            points = _points(table, lines, value, unit)
-            if points:
-                write_plot(table.folder / f"{stem}-{value}.png", points, head, "SAD")
-        if points := _points(table, lines, "SAD", 1.0):
-            write_dots(table.folder / f"{stem}-SAD.png", points, "SAD")
-        files.append(path)
-    return files
+    stem = f"{table.name}-{test}" if several else table.name
+    lines, floor = collect(table, test)
+    path = table.folder / f"{stem}.md"
+    with atomic(path) as temporary:
+        temporary.write_text(markdown(table, lines, floor), encoding="utf-8")
+    write_csv(path.with_suffix(".csv"), table, lines)
+    write_seeds(table.folder / f"{stem}-seeds.csv", lines)
+    for value, (head, unit) in PLOTS.items():
+        points = _points(table, lines, value, unit)
+        if points:
+            write_plot(table.folder / f"{stem}-{value}.png", points, head, "SAD")
+    if points := _points(table, lines, "SAD", 1.0):
+        write_dots(table.folder / f"{stem}-SAD.png", points, "SAD")
+    return path
 
 
 def states(table: Table, patterns: Sequence[str] = ()) -> str:
-    """A line for each teacher and for each row and seed: its state, its folder.
+    """A line for each teacher, pruning and row with its seed: its state, its folder.
 
     Args:
         patterns: of the names of rows; the others are left out.
@@ -60,21 +62,23 @@ def states(table: Table, patterns: Sequence[str] = ()) -> str:
     rows = [run for run in row_runs(table, teachers) if run.name in names]
     cells = [
         (run.name, "" if run.seed is None else run.seed, _state(run), run.folder)
-        for run in (*teachers.values(), *rows)
+        for run in with_needs([*teachers.values(), *rows])
     ]
     return aligned(("row", "seed", "state", "folder"), cells)
 
 
 def _state(run: Run) -> str:
     try:
-        done = [job.done() for job in run.jobs]
+        done = [step.done() for step in run.steps]
     except InputError:
         return "other options"
+    if run.taken():
+        return "running"
     if (run.folder / ERROR).is_file():
         return "failed"
     if all(done):
         return "done"
-    begun = any(done) or any(job.last and (job.folder / job.last).exists() for job in run.jobs)
+    begun = any(done) or any(one.last and (one.folder / one.last).exists() for one in run.steps)
     return "begun" if begun else "to do"
 
 

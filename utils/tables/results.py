@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 from models.files.atomic import atomic
 from utils.score.scores import METRICS
-from utils.tables.jobs import read_json, row_runs, teacher_runs
 from utils.tables.options import PublishedRow
 from utils.tables.rows import BETWEEN, Table
-from utils.tables.running import ERROR, LATENCY
+from utils.tables.steps import ERROR, LATENCY, read_json, row_runs, teacher_runs
 
 SIDE = 224  # of the picture for which MACs are told
 COSTS = ("parameters", "MACs", "milliseconds")

@@ -1,68 +1,78 @@
-"""Fill a table: call its scripts, for one row after the other or for several side by side."""
+"""Fill a table: what is not done becomes jobs of an engine, and is waited for."""
 
 import logging
 import os
-import shlex
-import shutil
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
+
+import torch
+from submitit import Job
 
 import models
 from models.errors import InputError
 from models.files.atomic import atomic
 from utils import config as configs
-from utils.cli.files import folder_lock
 from utils.config.options import Config
 from utils.networks.loading import network_class
-from utils.tables.jobs import Job, Run, read_json, row_runs, teacher_runs
-from utils.tables.pending import Pending
+from utils.tables.engine import Local
+from utils.tables.report import write
 from utils.tables.rows import Row, Table, matching
-from utils.tables.timing import Known, note_times
-from utils.tables.workers import Workers
+from utils.tables.steps import ERROR, Run, row_runs, teacher_runs, with_needs
+from utils.tables.work import Call, Work, call_script, take_time
 
 log = logging.getLogger(__name__)
 
-ERROR, LOG, LATENCY, FILE = "error.txt", "log.txt", "latency.json", "table.txt"
+FILE = "table.txt"
 
 
 def fill(
     table: Table,
-    after: Callable[[], None],
-    call: Workers,
-    jobs: int = 1,
-    scorers: int | None = None,
+    engine: Local,
+    jobs: int | None = None,
     patterns: Sequence[str] = (),
+    call: Call = call_script,
 ) -> list[str]:
     """Do what is not done yet; a row that goes wrong leaves its error, and the others go on.
 
+    Several processes may fill a table, also on several machines: each run is done once.
+
     Args:
-        after: called after each row, to write what is known.
-        call: runs scripts.
-        jobs: so many rows go on side by side; networks are timed at the end then.
-        scorers: processes in which each test scores; None leaves the choice to test.py.
+        jobs: so many runs at once, on this machine with equal shares of its threads; networks are
+            timed at the end then. None: one, or all that Slurm has room for.
         patterns: of the names of rows; the others are left as they are.
+        call: runs a script.
 
     Returns:
         The errors of the rows, a line each.
 
     Raises:
-        InputError: another process fills this table, a teacher's file is not there, no row has
-            such a name, or rows side by side would change what is measured.
+        InputError: a teacher's file is not there, no row has such a name, Slurm refuses a job, or
+            rows at once would change what is measured.
     """
     every = teacher_runs(table)
     rows = matching(table, patterns)
     teachers = {row.teacher: every[row.teacher] for row in rows}
-    _check(table, rows, teachers, jobs)
     names = {row.name for row in rows}
     runs = [*teachers.values(), *(run for run in row_runs(table, every) if run.name in names)]
-    filling = _Filling(runs, after, call, scorers, table.config.keep_mattes)
-    with folder_lock(table.folder, "filling a table"):
-        _require_own(table)
-        filling.all(jobs)
-    return [filling.errors[run.folder] for run in runs if run.folder in filling.errors]
+    needed = with_needs(runs)
+    most = jobs or (len(needed) if engine.queues else 1)
+    _check(table, rows, teachers, most)
+    _require_own(table)
+    threads = scorers = None
+    timed = engine.queues or most == 1
+    if not timed:
+        threads = max(1, torch.get_num_threads() // most)
+        scorers = threads if threads > 1 else 0
+    work = [Work(table, run, call, threads, scorers, timed) for run in needed]
+    errors = _Filling(work, engine, most).all()
+    if not timed:
+        log.info("timing the networks, now that nothing else runs")
+        for run in (run for run in runs if not errors[run.folder]):
+            with suppress(InputError), run.noting():
+                take_time(run)
+    return [error for run in runs if (error := errors[run.folder] or run.end())]
 
 
 def _check(table: Table, rows: Sequence[Row], teachers: Mapping[str, Run], jobs: int) -> None:
@@ -85,7 +95,7 @@ def _check(table: Table, rows: Sequence[Row], teachers: Mapping[str, Run], jobs:
         if "milliseconds" in (prune.budget.unit, prune.per_cost):
             raise InputError(
                 f"--jobs {jobs}: {row.name} is cut by milliseconds, and what runs beside it "
-                "would change them; leave out --jobs, or this row with --rows"
+                "would change them; give --jobs 1, or leave out this row with --rows"
             )
 
 
@@ -102,141 +112,70 @@ def _require_own(table: Table) -> None:
 
 
 class _Filling:
-    """A table that is being filled by several threads, each of which waits for a script."""
+    """Work on its way through an engine, `most` at once."""
 
-    def __init__(
-        self,
-        runs: Sequence[Run],
-        after: Callable[[], None],
-        call: Workers,
-        scorers: int | None,
-        keep_mattes: bool,
-    ) -> None:
-        self.errors: dict[Path, str] = {}  # by folder: several rows need what was not made
-        self._runs, self._pending = runs, Pending(runs)
-        self._after, self._call = after, call
-        self._scorers, self._keep_mattes = scorers, keep_mattes
-        self._writing, self._unwritten = Lock(), False
-        self._times: Known = {}
+    def __init__(self, work: Sequence[Work], engine: Local, most: int) -> None:
+        self._work = {one.run.folder: one for one in work}
+        self._engine, self._most = engine, most
+        self._waiting = dict(self._work)
+        self._jobs: dict[Path, Job] = {}
+        self._gone: dict[Path, float] = {}  # when a job was first seen to have ended
+        self._errors: dict[Path, str] = {}  # of what has ended; empty where it is done
 
-    def all(self, jobs: int) -> None:
-        """Do all runs, `jobs` of them side by side.
-
-        A signal reaches the main thread, which waits here: it has the scripts save and end.
-        """
-        step = self._make_and_time if jobs == 1 else self._make
-        with ThreadPoolExecutor(jobs) as pool:
-            threads = [pool.submit(self._work, step) for _ in range(jobs)]
-            try:
-                for thread in as_completed(threads):
-                    thread.result()
-            except BaseException:
-                self._pending.stop()
-                while not all(thread.done() for thread in threads):
-                    self._call.stop()
-                    with suppress(KeyboardInterrupt, SystemExit):
-                        wait(threads)
-                raise
-        if jobs > 1:
-            log.info("timing the networks, now that nothing else runs")
-            for run in self._runs:
-                if run.folder not in self.errors:
-                    self._take(run, self._time)
-            self._after()
-
-    def _work(self, step: Callable[[Run], None]) -> None:
-        while run := self._pending.next():
-            log.info("%d of %d: %s", self._runs.index(run) + 1, len(self._runs), run.title)
-            try:
-                self._take(run, step)
-            finally:
-                self._pending.finish(*run.jobs)
-            if not self._pending.stopped:
-                self._write()
-
-    def _write(self) -> None:
-        """Write what is known; a thread that comes while another writes leaves it to that one."""
-        self._unwritten = True
-        while self._unwritten and self._writing.acquire(blocking=False):
-            try:
-                self._unwritten = False
-                self._after()
-            finally:
-                self._writing.release()
-
-    def _take(self, run: Run, step: Callable[[Run], None]) -> None:
-        """Take a step of a run; what goes wrong is the error of its row alone."""
+    def all(self) -> dict[Path, str]:
+        """Do all; the errors, by the folder of the run."""
+        for work in self._work.values():
+            if not work.run.taken():
+                (work.run.folder / ERROR).unlink(missing_ok=True)  # it is tried again
         try:
-            step(run)
-        except InputError as error:
-            if self._pending.stopped:  # its script was asked to end
-                return
-            self.errors[run.folder] = str(error)
-            log.error("%s: %s", run.title, error)
-            with atomic(run.folder / ERROR) as temporary:
-                temporary.write_text(f"{error}\n", encoding="utf-8")
-        else:
-            (run.folder / ERROR).unlink(missing_ok=True)
+            while True:
+                for work in list(self._waiting.values()):
+                    self._advance(work)
+                if not self._waiting and not self._jobs:
+                    return self._errors
+                time.sleep(self._engine.poll)
+                for folder in self._engine.ended(self._jobs):
+                    self._look(self._work[folder].run)
+        except BaseException:
+            self._engine.stop(self._jobs.values())
+            raise
 
-    def _make_and_time(self, run: Run) -> None:
-        self._make(run)
-        self._time(run)
-
-    def _make(self, run: Run) -> None:
-        needed = next(one for one in self._runs if one.network == run.teacher)
-        if needed is not run and not needed.ready():
-            raise InputError(f"no teacher {needed.name}: {self.errors[needed.folder]}")
-        for job in run.jobs:
-            try:
-                self._do(job, run.title)
-            finally:
-                self._pending.finish(job)
-
-    def _do(self, job: Job, title: str) -> None:
-        if job.folder in self.errors:
-            raise InputError(self.errors[job.folder])
-        if job.done():
+    def _advance(self, work: Work) -> None:
+        """Submit what has what it needs, unless there is no room, or another process does it."""
+        run, needs = work.run, [need.folder for need in work.run.needs]
+        if error := self._error_of_needs(run):
+            self._end(run, error)
             return
-        job.prepare()
-        words, file = job.command(self._scorers), job.folder / LOG
-        with file.open("a", encoding="utf-8") as said:
-            said.write(f"$ python {shlex.join([job.script, *words])}\n")
-            start = said.tell()
-        log.info("  %s: %s", title, job.script)
-        code = self._call(job.script, words, file)
-        if code or not job.outcome.is_file():
-            line = f"{job.script}: {_last_word(file, start, code)} (see {file})"
-            if not self._pending.stopped:
-                self.errors[job.folder] = line
-            raise InputError(line)
-        job.note()
-        if job.script == "test.py" and not self._keep_mattes:
-            for folder in job.outcome.with_suffix("").iterdir():
-                if folder.is_dir():
-                    shutil.rmtree(folder)
+        ready = all(need in self._errors for need in needs)
+        queues = self._engine.queues and all(n in self._errors or n in self._jobs for n in needs)
+        if not (ready or queues) or len(self._jobs) >= self._most or run.taken():
+            return
+        if ready and (error := run.end()) is not None:
+            self._end(run, error)
+            return
+        log.info("%d of %d: %s", [*self._work].index(run.folder) + 1, len(self._work), run.title)
+        after = [self._jobs[need] for need in needs if need in self._jobs]
+        self._jobs[run.folder] = self._engine.submit(work, run.title, after)
+        del self._waiting[run.folder]
 
-    def _time(self, run: Run) -> None:
-        time(run, self._times)
+    def _look(self, run: Run) -> None:
+        """What has come of a job that has ended; other machines' files may be seen later."""
+        error = self._error_of_needs(run) or run.end()
+        since = self._gone.setdefault(run.folder, time.monotonic())
+        if error is None and time.monotonic() >= since + self._engine.settle:
+            error = self._engine.reason(self._jobs[run.folder])
+        if error is not None:
+            self._end(run, error)
 
+    def _error_of_needs(self, run: Run) -> str:
+        return next(filter(None, (self._errors.get(need.folder) for need in run.needs)), "")
 
-def time(run: Run, known: Known) -> None:
-    """Note the milliseconds of a network and of its teacher, unless that is done.
-
-    Args:
-        known: what was measured of networks with the same widths.
-    """
-    file = run.folder / LATENCY
-    if run.network != run.teacher and "network" not in read_json(file):
-        device = run.jobs[-1].content.get("device", "auto")
-        note_times(file, run.network, run.teacher, device, known)
-
-
-def _last_word(file: Path, start: int, code: int) -> str:
-    """What a script that failed said last."""
-    with file.open("rb") as said:
-        said.seek(start)
-        lines = said.read().decode(errors="replace").splitlines()
-    if code < 0 or code > 128:
-        return f"ended by signal {-code if code < 0 else code - 128}"
-    last = [line for line in lines if line.startswith("error: ")] or list(filter(str.strip, lines))
-    return last[-1].removeprefix("error: ").strip()[:300] if last else f"exit code {code}"
+    def _end(self, run: Run, error: str) -> None:
+        self._errors[run.folder] = error
+        self._waiting.pop(run.folder, None)
+        self._jobs.pop(run.folder, None)
+        log.info("%s: %s", run.title, error or "done")
+        if error and not (run.folder / ERROR).is_file():
+            with suppress(InputError), run.noting():
+                raise InputError(error)
+            write(self._work[run.folder].table)

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,19 +16,20 @@ from models.errors import InputError
 from models.files.atomic import atomic
 from models.files.saving import shipped_networks
 from utils import config as configs
-from utils.cli.files import record
+from utils.cli.files import folder_lock, record
 from utils.config.options import Config
 from utils.score.scores import METRICS
-from utils.tables.rows import Row, Table
+from utils.tables.rows import BETWEEN, Row, Table
 
-DONE, CONFIG = "done.json", "config.yaml"
+DONE, CONFIG, LOG = "done.json", "config.yaml", "log.txt"
+ERROR, LATENCY, TAKEN = "error.txt", "latency.json", ".row.lock"
 # What changes neither weights nor scores; inputs are noted by their content, not their place.
 FREE = ("save_dir", "teacher", "device", "data.root", "data.workers", "data.cache_mb")
 LOGGING = (".print_every", ".save_every", ".picture_every")
 
 
 @dataclass(frozen=True)
-class Job:
+class Step:
     """One call of a script.
 
     Args:
@@ -125,14 +127,20 @@ class Job:
 
 @dataclass(frozen=True)
 class Run:
-    """One seed of a row, or a teacher: jobs that come one after the other, and the network."""
+    """A teacher, a cut network, or one seed of a row: steps that come one after the other.
+
+    Args:
+        network: that the steps make or test.
+        needs: what must be done before.
+    """
 
     name: str
     seed: int | None
     folder: Path
-    jobs: tuple[Job, ...]
+    steps: tuple[Step, ...]
     network: Path
     teacher: Path
+    needs: tuple["Run", ...] = ()
 
     @property
     def title(self) -> str:
@@ -141,13 +149,55 @@ class Run:
 
     @property
     def trained(self) -> bool:
-        """Whether its jobs make the network."""
-        return any(job.outcome == self.network for job in self.jobs)
+        """Whether its steps make the network."""
+        return any(step.outcome == self.network for step in self.steps)
 
-    def ready(self) -> bool:
-        """Whether its network is there and no training of it is left; raises as `Job.done`."""
-        training = [job for job in self.jobs if job.outcome == self.network]
-        return self.network.is_file() and all(job.done() for job in training)
+    def done(self) -> bool:
+        """Whether nothing of it is left to do; raises as `Step.done`."""
+        return all(step.done() for step in self.steps)
+
+    def end(self) -> str | None:
+        """Its error, "" where it is done; None where it has not come to an end."""
+        with suppress(OSError):
+            return (self.folder / ERROR).read_text(encoding="utf-8").strip()
+        try:
+            return "" if self.done() else None
+        except InputError as error:
+            return str(error)
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Note an `InputError` that is raised inside as its error, or that it has none."""
+        try:
+            yield
+        except InputError as error:
+            with atomic(self.folder / ERROR) as temporary:
+                temporary.write_text(f"{error}\n", encoding="utf-8")
+            raise
+        (self.folder / ERROR).unlink(missing_ok=True)
+
+    def lock(self, wait: bool = False) -> AbstractContextManager[None]:
+        """Inside, no other process does it, here or on another machine."""
+        return folder_lock(self.folder, f"filling {self.title}", TAKEN, wait)
+
+    def taken(self) -> bool:
+        """Whether a process does it."""
+        if not (self.folder / TAKEN).exists():
+            return False
+        try:
+            with self.lock():
+                return False
+        except InputError:
+            return True
+
+
+def with_needs(runs: Iterable[Run]) -> list[Run]:
+    """The runs, and before each what it needs; what several need is there once."""
+    every: dict[Path, Run] = {}
+    for run in runs:
+        for one in (*with_needs(run.needs), run):
+            every.setdefault(one.folder, one)
+    return list(every.values())
 
 
 def teacher_runs(table: Table) -> dict[str, Run]:
@@ -156,14 +206,14 @@ def teacher_runs(table: Table) -> dict[str, Run]:
     for name in dict.fromkeys(row.teacher for row in table.rows):
         folder = table.folder / "teachers" / name
         content = table.options(table.config.teachers[name], save_dir=_save_dir(folder))
-        jobs = []
+        steps = []
         if file := content.get("teacher"):
             network = shipped_networks().get(file, Path(file).expanduser())
         else:
             network = folder / "BEST_checkpoint.tar"
-            jobs = [Job("train.py", folder, content, network, {}, "checkpoint.tar")]
-        jobs += _tests(table, folder, content, network)
-        runs[name] = Run(name, None, folder, tuple(jobs), network, network)
+            steps = [Step("train.py", folder, content, network, {}, "checkpoint.tar")]
+        steps += _tests(table, folder, content, network)
+        runs[name] = Run(name, None, folder, tuple(steps), network, network)
     return runs
 
 
@@ -178,25 +228,25 @@ def _row(table: Table, row: Row, seed: int, teachers: Mapping[str, Run]) -> Run:
     shared = {"teacher": str(teacher), "seed": seed}
     content = table.options(row.training, save_dir=_save_dir(folder), **shared)
     inputs = {"teacher": teacher}
+    need = teachers[row.teacher]
     if not table.config.pruning:
         network = folder / "BEST_checkpoint.tar"
-        jobs = [Job("train.py", folder, content, network, inputs, "checkpoint.tar")]
+        steps = [Step("train.py", folder, content, network, inputs, "checkpoint.tar")]
     else:
-        arms = [row.teacher, *(row.arms[axis] for axis in table.config.pruning)]
-        cut = table.folder.joinpath("pruned", *arms, f"seed{seed}")
+        arms = [row.arms[axis] for axis in table.config.pruning]
+        cut = table.folder.joinpath("pruned", row.teacher, *arms, f"seed{seed}")
         pruning = table.options(row.pruning, save_dir=_save_dir(cut), **shared)
         pruned, network = cut / "pruned.tar", folder / "BEST_pruned.tar"
+        step = Step("train_prune.py", cut, pruning, pruned, inputs, "checkpoint_prune.tar")
+        need = Run(f"pruning {BETWEEN.join(arms)}", seed, cut, (step,), pruned, teacher, (need,))
         both, last = inputs | {"pruned": pruned}, "checkpoint_pruned.tar"
-        jobs = [
-            Job("train_prune.py", cut, pruning, pruned, inputs, "checkpoint_prune.tar"),
-            Job("train_pruned.py", folder, content, network, both, last, copied=pruned),
-        ]
-    jobs += _tests(table, folder, content, network)
-    return Run(row.name, seed, folder, tuple(jobs), network, teacher)
+        steps = [Step("train_pruned.py", folder, content, network, both, last, copied=pruned)]
+    steps += _tests(table, folder, content, network)
+    return Run(row.name, seed, folder, tuple(steps), network, teacher, (need,))
 
 
-def _tests(table: Table, folder: Path, content: Mapping[str, Any], network: Path) -> list[Job]:
-    jobs = []
+def _tests(table: Table, folder: Path, content: Mapping[str, Any], network: Path) -> list[Step]:
+    steps = []
     for name, pictures in table.config.tests.items():
         scores, out = folder / "tests" / f"{name}.json", folder / "tests" / name
         words = ["--network", str(network), "--json", str(scores), "--out", str(out), "--resume"]
@@ -204,8 +254,8 @@ def _tests(table: Table, folder: Path, content: Mapping[str, Any], network: Path
             words += [f"--{key}", place]
         inputs = {"network": network}
         options = {"words": tuple(words), "test": name}
-        jobs.append(Job("test.py", folder, content, scores, inputs, **options))
-    return jobs
+        steps.append(Step("test.py", folder, content, scores, inputs, **options))
+    return steps
 
 
 def _save_dir(folder: Path) -> str:
