@@ -72,7 +72,7 @@ def test_a_job_that_is_stopped_saves_and_does_not_come_back(engine):
 def test_a_job_that_was_killed_says_what_slurm_says(engine):
     job = engine.submit(die, "row", [])
     wait_for(lambda: ended(engine, job))
-    assert engine.reason(job).startswith("its process was killed (srun: error: ")
+    assert engine.reason(job).startswith("its job ended early: srun: error: ")
 
 
 def test_what_slurm_refuses_is_one_line(slurm):

@@ -67,7 +67,7 @@ def test_ctrl_c_does_not_reach_a_job_and_a_stopped_one_saves(engine):
 
 def test_a_job_that_was_killed_has_ended(engine):
     job = done(engine, die)
-    assert engine.reason(job) == "its process was killed (perhaps for want of memory)"
+    assert engine.reason(job) == "its job ended early: killed, perhaps for want of memory"
 
 
 def test_what_a_script_says_is_in_its_log_and_how_it_ended_is_told(engine):

@@ -87,9 +87,8 @@ class Local:
 
     def reason(self, job: submitit.Job) -> str:
         """Why a job has ended that could not say why itself."""
-        lines = (job.stderr() or "").splitlines()
-        known = [line for line in lines if line.startswith(("slurmstepd", "srun: error"))]
-        return f"its process was killed ({known[-1] if known else 'perhaps for want of memory'})"
+        said = [line for line in (job.stderr() or "").splitlines() if line.strip()]
+        return f"its job ended early: {said[-1] if said else 'killed, perhaps for want of memory'}"
 
     def close(self) -> None:
         """Remove what submitit has written; all jobs have ended."""
