@@ -47,7 +47,6 @@ lint: $(VENV)/.tests
 
 bench: $(VENV)/.deploy
 	$(RUN) benchmarks/parts.py
-	$(RUN) benchmarks/distillation.py
 	$(RUN) benchmarks/networks.py
 	$(RUN) benchmarks/loader.py
 	$(RUN) benchmarks/steps.py --batch 4

@@ -5,17 +5,13 @@ r"""Draw the figures of a paper: saved mattes side by side, or what a pruning ha
     python figure.py --widths result/SPKD/pruned.tar --out widths.pdf
 
 The second shows for each pruned.tar the channels that are kept of each group beside the full
-network, and how its gates moved in the pruning stage: time to the right, size upwards, the darker
-the more gates.
+network, and how its gates moved: time to the right, size upwards, the darker the more gates.
 
-The rows of the first are the images in which the mattes differ most, or those of --picture. The
-enlarged squares are where they differ most in the image, or those of --inset. The choice is printed
-as options, so that you can change it and give it by hand. Leave out --alpha where there is no
-ground truth.
+The rows of the first are the images in which the mattes differ most, the enlarged squares where
+they do, by --alpha or among each other. The choice is printed as the options --picture and --inset.
 
 Reads folders of pictures, whose files have the same names, and mattes that test.py has saved.
-Writes --out. A single method without truth tells no place to look at: give --insets 0, and rows
-are spread over the pictures, or --picture and --inset.
+Writes --out.
 """
 
 import argparse

@@ -7,22 +7,14 @@
     python test.py --network FILE --set DIR          (or --pred DIR --set DIR --out DIR)
     python test.py --config configs/voc_pspnet.yaml  (or --network FILE --label DIR)
 
-The first scores the teacher and the pruned network of a config on its composed test set. Without
---alpha, photographs are only matted. --set takes a test set as it is distributed: Composition-1k,
-Distinctions-646, Transparent-460, alphamatting.com, AIM-500, P3M-500, PPM-100, RWP-636, RefMatte.
-The last three have no trimaps: these are made from the truth, unknown is all within --trimap-radius
-of a change. The metrics are those of alphamatting.com's Matlab code. Above the networks, a table
-shows the floor: the score of the trimap alone, its unknown region filled by distance.
-
-Networks for segmentation are scored on the val list of the config's data set: intersection over
-union of each class, their mean, pixel accuracy. --label labels the pictures of a folder.
+The first scores the teacher and the pruned network of a config on its composed test set; without
+--alpha, photographs are only matted. --set takes a test set as it is distributed (docs/testing.md
+has the list). Networks for segmentation are scored on the val list of the config's data set.
 
 Reads networks and pictures; files that belong together have the same name. Writes mattes or label
-maps, a sheet of pictures, JSON and CSV into --out. By default this is result/<save_dir>/test, on a
-test set of your own result/<save_dir>/test-SET-TRIMAP, or result/test/SET-TRIMAP for a named
-network: SET is the folder that holds it, TRIMAP that of its trimaps. A test replaces what an
-earlier one wrote there; --resume keeps its mattes and scores them again. With --pred, nothing is
-written without --out.
+maps, sheets, JSON and CSV into --out, by default result/<save_dir>/test, for a test set of your own
+result/<save_dir>/test-SET-TRIMAP, for a named network result/test/SET-TRIMAP; with --pred only if
+--out is given. A test replaces what an earlier one wrote there; --resume keeps its mattes.
 """
 
 import argparse
