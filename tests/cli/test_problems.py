@@ -53,7 +53,7 @@ def _raise_named(error: Exception) -> None:
     ("cause", "line"),
     [
         (InputError("b.png is 2 x 3"), "a.png: b.png is 2 x 3"),
-        (MemoryError(), "a.png: out of memory; take smaller pictures, a smaller network, or "),
+        (MemoryError(), "a.png: out of memory; take smaller pictures, a smaller network, "),
         (RuntimeError("can't allocate memory: you tried to allocate 4000 bytes"), "4 kB at once"),
     ],
 )

@@ -15,6 +15,7 @@ from models.network import pad_to_multiple
 from tests import scripts
 from tests.inference import CPU, Echo, noisy_picture, random_trimap, whole
 from tests.sets import picture
+from utils.cli.problems import warn_once
 from utils.images.reading import read_image, read_trimap
 from utils.infer import inference
 from utils.infer.context import whole_picture_means
@@ -85,7 +86,7 @@ def test_a_picture_that_fits_a_tile_is_taken_whole_by_a_network_that_sees_all_of
 
 
 def test_that_tiles_give_another_matte_is_said_once_a_run_not_once_a_picture(caplog):
-    inference._warn_of_tiles.cache_clear()
+    warn_once.cache_clear()
     trimap = np.zeros((130, 170), np.uint8)
     trimap[60, 50:100] = 128
     for index in range(3):

@@ -10,8 +10,9 @@ from models.network import Network
 from tests.inference import CPU, Echo, noisy_picture, varied_dim, whole
 from tests.refusals import refused
 from tests.sets import disc, picture
+from utils.cli.problems import warn_once
 from utils.images.trimap import make_trimap
-from utils.infer import inference, memory
+from utils.infer import memory
 from utils.infer.inference import Inference
 from utils.networks.device import without_tf32
 
@@ -60,7 +61,7 @@ def test_auto_takes_tiles_when_the_whole_does_not_fit(dim, monkeypatch):
 def test_auto_keeps_networks_that_see_everything_whole_unless_memory_forces_tiles(
     caplog, monkeypatch
 ):
-    inference._warn_of_tiles.cache_clear()
+    warn_once.cache_clear()
     network = Echo(radius=None)
     trimap = np.zeros((900, 900), np.uint8)
     trimap[3, 3] = 128
@@ -182,16 +183,6 @@ def test_a_full_halo_needs_a_network_with_a_radius():
     make = Inference("tile", halo="full").matte
     line = refused(make, Echo(None), picture(0, 40, 40), trimap, CPU)
     assert "echo sees the whole picture at once" in line
-
-
-def test_a_want_of_memory_names_the_cure():
-    class Greedy(Echo):
-        def compute(self, image: Tensor, trimap: Tensor, stages: None) -> Tensor:
-            return torch.empty(1 << 60)
-
-    trimap = np.full((40, 50), 128, np.uint8)
-    with pytest.raises(InputError, match=r"1 x 50 x 40 pixels at once take more memory than there"):
-        Inference("whole").matte(Greedy(), picture(0, 40, 50), trimap, CPU)
 
 
 @pytest.mark.parametrize("mode", ["whole", "tile"])

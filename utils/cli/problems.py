@@ -23,7 +23,7 @@ OUT_OF_MEMORY = re.compile(
     r"can't allocate memory.*?(\d+) bytes|Failed to allocate (\d+) bytes"
     r"|out of memory.*?allocate ([\d.]+ \w+)|Storage size calculation overflowed"
 )
-CURE = "take smaller pictures, a smaller network, or smaller batches and fewer workers"
+CURE = "take smaller pictures, a smaller network, smaller batches, fewer workers, or --mode tile"
 BAD_SHARE = 0.01  # so many of thousands of pictures may be bad
 
 

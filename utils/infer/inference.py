@@ -1,9 +1,8 @@
 """Matte one picture of any size with a network."""
 
-import logging
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from functools import cache, partial
+from functools import partial
 
 import cv2
 import numpy as np
@@ -14,6 +13,7 @@ from models import Network
 from models.arrays import check_arrays, matte_of
 from models.errors import InputError
 from models.network import evaluating, forward_arrays
+from utils.cli.problems import warn_once
 from utils.images.reading import to_8_bits
 from utils.images.trimap import UNKNOWN
 from utils.infer import memory
@@ -21,8 +21,6 @@ from utils.infer.context import ReplicatePadding, whole_picture_means
 from utils.infer.options import MAX_SIZE, TILED, check_options
 from utils.infer.tiles import Forward, Sides, Tile, matte_tiles, plan_tiles
 from utils.networks.device import autocast, choose, without_tf32
-
-log = logging.getLogger(__name__)
 
 HALO = 128  # px; with DIM 99.9 % of the unknown pixels of a photograph are then within 1.3/255
 WORTHWHILE = 0.9  # each tile costs more than its pixels, so tiles have to save a tenth of them
@@ -100,8 +98,8 @@ class Inference:
 
         Raises:
             InputError: other arrays, or the two differ in size; the network is none for matting, or
-                elsewhere; the network or the memory does not allow the mode, the precision is none
-                of the device's, or the matte is not finite.
+                elsewhere; the network does not allow the mode, the precision is none of the
+                device's, or the matte is not finite.
         """
         if isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
             network = network.module
@@ -170,7 +168,10 @@ class Inference:
         if network.radius is not None:
             exact = self.halo_of(network) >= network.radius
             return matte_tiles(forward, image, trimap, tiles, self.batch, exact)
-        _warn_of_tiles(network.name)
+        warn_once(
+            f"{network.name} sees the whole picture at once: in tiles its matte is another one, "
+            "see docs/testing.md"
+        )
         with whole_picture_means(network, forward, image, trimap, self.tile):
             return matte_tiles(forward, image, trimap, tiles, self.batch, exact=False)
 
@@ -204,18 +205,8 @@ def compute_alphas(
         sides: of tiles, those on which their picture goes on.
     """
     borders = ReplicatePadding(sides) if sides else nullcontext()
-    try:
-        with autocast(network.mean.device, precision), without_tf32(), borders:
-            return forward_arrays(network, images, trimaps)
-    except RuntimeError as error:
-        # What the CPU raises has no class of its own.
-        if not isinstance(error, torch.cuda.OutOfMemoryError) and "alloc" not in str(error):
-            raise
-        count, height, width = trimaps.shape
-        raise InputError(
-            f"{count} x {width} x {height} pixels at once take more memory than there is; "
-            "use mode tile, a smaller tile or batch"
-        ) from error
+    with autocast(network.mean.device, precision), without_tf32(), borders:
+        return forward_arrays(network, images, trimaps)
 
 
 def _flipped_pass(
@@ -224,15 +215,6 @@ def _flipped_pass(
     """The alpha of a flipped picture, clamped and flipped back."""
     flipped = (np.flip(one, axes)[None].copy() for one in (image, trimap))
     return np.flip(forward(*flipped)[0], axes)
-
-
-@cache
-def _warn_of_tiles(name: str) -> None:
-    """Once a run, not once a picture."""
-    log.warning(
-        "%s sees the whole picture at once: in tiles its matte is another one, see docs/testing.md",
-        name,
-    )
 
 
 # --- what others published: resized, in windows, at half resolution ------------------------------

@@ -111,8 +111,9 @@ def find_sets(config: Config, folders: Folders) -> Sets:
             )
         return saved_in(sets, folders.pred) if folders.pred else sets
     if folders.pred or folders.image:
-        rest = folders.alpha, folders.trimap, False, radius, folders.pred is not None
-        return {"": match(folders.pred or folders.image, *rest)}
+        options = {"radius": radius, "saved": folders.pred is not None}
+        images = folders.pred or folders.image
+        return {"": match(images, folders.alpha, folders.trimap, **options)}
     composed = config.data.folder / "test" / "composed"
     if not composed.is_dir():
         command = dataset_command("pre_process.py", config.data.folder)
