@@ -68,6 +68,13 @@ def test_a_uniform_network_meets_a_budget_with_all_widths_alike():
     assert max(shares) - min(shares) < 1 / min(network.plan.values())
 
 
+def test_groups_that_no_gate_writes_count_as_wide_as_they_stay():
+    network = models.build("indexnet", models.scaled_plan("indexnet", 1 / 8), index="holistic")
+    small, budget = chosen(network, options("parameters", 0.6, min_channels=2))
+    assert small.plan["index0"] == network.plan["index0"]
+    assert cost.parameters(small) == pytest.approx(budget.amount, rel=0.02)
+
+
 @pytest.mark.parametrize("share", [0.35, 0.6])
 def test_steps_too_coarse_for_a_budget_leave_room_for_smaller_ones(share):
     network = gated_dim(5, 1 / 8)

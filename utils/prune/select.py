@@ -51,10 +51,11 @@ def select(
         keep: groups that stay whole.
         round_to: widths are multiples of it (but for a group that stays whole). `joint` rounds up
             and down, so that the rate holds to half of it for each part; `max_count` rounds up.
-        ranked: scores of the channels; None takes those of the gates.
+        ranked: scores of the channels, a group without stays whole; None takes those of the gates.
         budget: what the cut network costs, in place of `rate`.
     """
     ranked = scores(network) if ranked is None else ranked
+    keep = {*keep, *(network.plan.keys() - ranked.keys())}
     least = floors(network.plan, min_channels, round_to, min_share, keep)
 
     def at(rate: float) -> Plan:

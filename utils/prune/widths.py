@@ -178,9 +178,12 @@ class Budget:
 
         Args:
             at: the plan at a rate.
-            ranked: scores of the channels.
+            ranked: scores of the channels; a group without stays whole.
         """
         plans = []
+        if whole := self._plan.keys() - ranked.keys():
+            least = self._ends[0].plan | {group: self._plan[group] for group in whole}
+            self._ends = _Tried(least, self._cost(least)), self._ends[1]
         for _ in range(self._repeats):
             self._best = min(self._ends, key=self._off)
             self._search(at, ranked)
