@@ -1,6 +1,5 @@
 """Batches and loaders: every order can be repeated, from any place, with any number of workers."""
 
-import errno
 import multiprocessing
 import os
 import signal
@@ -167,15 +166,6 @@ def test_full_shared_memory_is_told_and_changes_no_batch(data, monkeypatch, capl
     assert same(found, wanted) and len(found) == 2
     (told,) = [record.message for record in caplog.records]
     assert all(word in told for word in ("/dev/shm", "--shm-size", "data.workers"))
-
-
-def test_workers_that_cannot_start_are_one_line(data, monkeypatch):
-    def fail(*_, **__):
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-
-    monkeypatch.setattr("multiprocessing.queues.Queue.__init__", fail)
-    loader = training_loader(sources(data, "data.workers=1"), 5, epochs=1, pin=False)
-    assert "data.workers: one ended or could not start" in refused(list, loader)
 
 
 @pytest.mark.parametrize(

@@ -176,14 +176,6 @@ def test_arrays_of_one_channel_are_taken_and_others_refused(tmp_path):
             read_matte(tmp_path / f"{name}.npy")
 
 
-def test_sixteen_bits_in_colour_are_refused_only_where_they_would_be_rounded(tmp_path):
-    grey = np.rint(VALUES * 65535).astype(np.uint16)
-    cv2.imwrite(str(tmp_path / "m.png"), np.dstack([grey] * 3))
-    assert read_matte(tmp_path / "m.png").dtype == np.uint8
-    with pytest.raises(InputError, match=r"several channels; save it as 16-bit grey"):
-        read_matte(tmp_path / "m.png", exact=True)
-
-
 def test_arrays_and_pictures_are_listed_together_by_name(tmp_path):
     for name in ("b.npy", "a.png", "c.tif"):
         save(tmp_path / name, VALUES)

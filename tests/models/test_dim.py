@@ -166,6 +166,18 @@ def test_the_pruned_network_is_half_as_wide_and_has_no_scales(place):
     assert cut.plan == student.plan
 
 
+def test_the_configs_hold_the_recipe_of_the_release():
+    terms = ("alpha", "composition", "coarse_alpha", "coarse_composition")
+    published = [(1, 0, 0, 0), (0.5, 0.5, 0, 0), (1, 0, 0, 0), (1, 0, 0.5, 0.5)]
+    for stage, weights in zip(STAGES, published, strict=True):
+        config = load(CONFIGS / f"{stage}.yaml")
+        train = config.train
+        assert tuple(getattr(config.loss, term) for term in terms) == weights
+        assert (train.optimizer, train.lr, train.batch_size, train.epochs) == ("adam", 1e-5, 1, 12)
+        assert (train.schedule, train.decay, train.clip) == ("step", 0.1, None)
+        assert round(train.milestones[0] * train.epochs) == 10
+
+
 def test_stage_3_adds_the_loss_of_stage_1_before_the_refinement_to_that_of_stage_2_after_it():
     network, coarse = with_and_without_refinement()
     nn.init.kaiming_normal_(network.refined.weight)
