@@ -94,20 +94,13 @@ def _downloaded(classifier: str) -> dict[str, Tensor]:
             "network.pretrained: imagenet needs torchvision; pip install it"
         ) from error
     weights = getattr(classifiers, WEIGHTS[classifier]).IMAGENET1K_V1
-    folder = Path(torch.hub.get_dir(), "checkpoints")
-    file = folder / weights.url.rsplit("/", 1)[1]
-    there = file.is_file()
+    file = Path(torch.hub.get_dir(), "checkpoints", weights.url.rsplit("/", 1)[1])
     try:
         return weights.get_state_dict(progress=True, check_hash=True)
     except Exception as error:  # of the network, the disk, or bytes that make no sense
-        if there:
-            raise InputError(
-                f"network.pretrained: {file}: damaged, or no weights of a {classifier}; remove it "
-                "and run again, which downloads it"
-            ) from error
         raise InputError(
-            f"network.pretrained: {classifier} could not be downloaded ({error}); put {file.name} "
-            f"into {folder}, give its path as network.pretrained, or {CURE}"
+            f"network.pretrained: {file} could not be downloaded or read ({error}); remove it if "
+            f"it is damaged, put it there, give its path as network.pretrained, or {CURE}"
         ) from error
 
 

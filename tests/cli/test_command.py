@@ -98,8 +98,7 @@ def test_messages_hold_the_whole_command(tmp_path, monkeypatch):
     given = ("data.root=my data", "data.dataset=set", "train.lr=0.1")
     words = "'data.root=my data' data.dataset=set"
     student = configs.load(CONFIGS / "student_SPKD.yaml", given)
-    told = f"train one with python train.py --config {CONFIGS}/train_SPKD.yaml {words}, or set"
-    assert told in refused(open_teacher, student)
+    assert "train one with train.py and its config, or set" in refused(open_teacher, student)
     told = f"with python train.py --config {CONFIGS}/student_SPKD.yaml {words} train.lr=0.1, or"
     assert told in refused(trained_networks, student)
     Path("own.yaml").write_text("save_dir: own")
@@ -107,8 +106,6 @@ def test_messages_hold_the_whole_command(tmp_path, monkeypatch):
     words = f"--config own.yaml {words} train.lr=0.1"
     assert f"train one with python train.py {words}, or set teacher" in refused(open_teacher, own)
     assert f"run python train_prune.py {words} first" in refused(open_pruned, own)
-    other = configs.load(None, ["teacher=elsewhere/a.tar"])
-    assert "with python train.py and the config of this save_dir" in refused(open_teacher, other)
 
 
 def test_the_scripts_of_one_path_have_one_config_and_train_says_how_to_score_its_own():
@@ -137,11 +134,11 @@ def raising(function):
     ("function", "words"),
     [
         (lambda: Path("/none").stat(), "/none: No such file or directory; check the path"),
-        (lambda: np.empty(10**15), "out of memory (Unable to allocate 7.11 PiB"),
-        (lambda: torch.empty(10**15), "out of memory (4000 TB at once); take smaller"),
+        (lambda: np.empty(10**15), "out of memory; take smaller"),
+        (lambda: torch.empty(10**15), "out of memory; take smaller"),
         (
             lambda: cv2.resize(np.zeros((9, 9), np.uint8), (2**23, 2**23)),
-            "out of memory (70.37 TB at once); take smaller",
+            "out of memory; take smaller",
         ),
     ],
     ids=["missing", "numpy", "torch", "opencv"],

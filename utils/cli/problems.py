@@ -1,7 +1,6 @@
 """What is said of problems: one is raised, many are listed, a few are tolerated; what to run."""
 
 import logging
-import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,9 +18,11 @@ log = logging.getLogger(__name__)
 once = log.getChild("once")
 
 # What PyTorch and OpenCV say, in errors of no kind of their own, where memory cannot be had.
-OUT_OF_MEMORY = re.compile(
-    r"can't allocate memory.*?(\d+) bytes|Failed to allocate (\d+) bytes"
-    r"|out of memory.*?allocate ([\d.]+ \w+)|Storage size calculation overflowed"
+NO_MEMORY = (
+    "allocate memory",
+    "Failed to allocate",
+    "out of memory",
+    "size calculation overflowed",
 )
 CURE = "take smaller pictures, a smaller network, smaller batches, fewer workers, or --mode tile"
 BAD_SHARE = 0.01  # so many of thousands of pictures may be bad
@@ -53,14 +54,8 @@ def naming(culprit: Path | str) -> Iterator[None]:
 
 def memory_message(error: BaseException) -> str | None:
     """The line for an error that tells of memory which cannot be had; None for any other."""
-    message = " ".join(str(error).split())
-    if isinstance(error, MemoryError):  # NumPy's says of what size the array would be
-        return f"out of memory{message and f' ({message})'}; {CURE}"
-    if match := OUT_OF_MEMORY.search(message):
-        count = match[1] or match[2]
-        size = format_bytes(int(count)) if count else match[3] or "more than any machine has"
-        return f"out of memory ({size} at once); {CURE}"
-    return None
+    lacking = isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY)
+    return f"out of memory; {CURE}" if lacking else None
 
 
 @cache  # a file may be read for its scores, for a sheet and for another network

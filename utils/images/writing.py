@@ -1,6 +1,5 @@
 """Saving pictures: whole under their name, or not at all."""
 
-import os
 from pathlib import Path
 
 import cv2
@@ -10,14 +9,11 @@ from models.errors import InputError
 from models.files.atomic import atomic
 
 
-def write_image(
-    path: Path | str, array: np.ndarray, quality: int | None = None, time: int | None = None
-) -> None:
+def write_image(path: Path | str, array: np.ndarray, quality: int | None = None) -> None:
     """Save uint8 (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA as PNG or JPEG, by the suffix.
 
     Args:
         quality: of a JPEG, 0 to 100; None is 95.
-        time: of its last change, in nanoseconds; None is now.
 
     Raises:
         InputError: another suffix, a full disk, a folder that cannot be written; the final name
@@ -37,5 +33,3 @@ def write_image(
     _, data = cv2.imencode(suffix, array, options)
     with atomic(path) as temporary:
         temporary.write_bytes(data.tobytes())
-        if time is not None:
-            os.utime(temporary, ns=(time, time))

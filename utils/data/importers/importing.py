@@ -7,6 +7,7 @@ import re
 import shutil
 import tarfile
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -329,15 +330,10 @@ def _check_pictures(folders: Folders, workers: int) -> list[str]:
             jobs += [[path] for path in files.values()]
         elif place.endswith("fg"):
             part = place.removesuffix("fg")
-            trimaps = by_owner(folders.get(f"{part}trimap", {}), files)
-            jobs += [
-                [
-                    path,
-                    folders[f"{part}alpha"][name],
-                    *(t for (n, _), t in trimaps.items() if n == name),
-                ]
-                for name, path in files.items()
-            ]
+            alphas, trimaps = folders[f"{part}alpha"], defaultdict(list)
+            for (name, _), path in by_owner(folders.get(f"{part}trimap", {}), files).items():
+                trimaps[name].append(path)
+            jobs += [[path, alphas[name], *trimaps[name]] for name, path in files.items()]
     found: list[str] = []
     with progress_bar(total=len(jobs), desc="reading", unit="image") as bar:
         for problems in run(_check, jobs, workers, "the import"):
