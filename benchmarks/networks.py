@@ -158,7 +158,7 @@ def peak(network: Network, size: tuple[int, int], precision: str) -> int:
     if device.type == "cpu":
         described = precision, network.name, network.plan, network.structure
         calls = [(*described, *sides) for sides in (size, SMALL)]
-        return peak_above_inputs(run, described_inputs, *calls, mapped=True)
+        return peak_above_inputs(run, described_inputs, *calls)
     inputs = noise(network, *size)
     run(precision, network, *inputs)
     torch.cuda.reset_peak_memory_stats(device)

@@ -5,6 +5,7 @@ import ctypes
 import json
 import mmap
 import multiprocessing
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -71,8 +72,6 @@ def peak_above_inputs(
     inputs: Callable[..., tuple],
     size: Sequence[int],
     small: Sequence[int],
-    *,
-    mapped: bool = False,
 ) -> int:
     """Bytes that `function(*inputs(*size))` takes at its peak beyond what stood before the call.
 
@@ -80,14 +79,10 @@ def peak_above_inputs(
     by a first call do not count, builds the inputs, has the kernel reset its high-water mark, makes
     the call and reads the mark (Linux, CPU). Both functions must be importable, not lambdas. At
     least a page, so that a call which takes none can be divided by.
-
-    Args:
-        mapped: give large blocks back when they are freed. Else the C library keeps some, so that
-            the same call takes 53 MB in one process and 105 in another.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(sender, function, inputs, size, small, mapped))
+    process = context.Process(target=_measure, args=(sender, function, inputs, size, small))
     process.start()
     sender.close()  # so that a child that dies ends the wait with EOFError
     peak = receiver.recv()
@@ -101,9 +96,10 @@ def _seconds(function: Callable[[], object], clock: Callable[[], float]) -> floa
     return clock() - start
 
 
-def _measure(sender, function, inputs, size, small, mapped) -> None:
-    if mapped:
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MAPPED)
+def _measure(sender, function, inputs, size, small) -> None:
+    # Large blocks are given back when they are freed. Else the C library keeps some, so that the
+    # same call takes 53 MB in one process and 105 in another.
+    ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MAPPED)
     torch.set_num_threads(1)
     function(*inputs(*small))
     arguments = inputs(*size)
@@ -115,8 +111,5 @@ def _measure(sender, function, inputs, size, small, mapped) -> None:
 
 
 def _status_bytes(key: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        name, _, value = line.partition(":")
-        if name == key:
-            return int(value.split()[0]) * 1024
-    raise OSError(f"/proc/self/status has no {key}")
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(rf"{key}:\s*(\d+) kB", status)[1]) * 1024
