@@ -66,6 +66,7 @@ def path(place) -> dict[str, list[str]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.setattr("utils.networks.cost.milliseconds", lambda nets, _: [1.0] * len(nets))
+        patch.setattr("utils.networks.cost.macs", lambda *_: 10**9)
         for script in ("train.py", "train_prune.py", "train_pruned.py", "test.py"):
             patch.setattr(sys, "argv", [str(REPOSITORY / script)])
             with redirect_stdout(io.StringIO()) as out:
@@ -185,5 +186,5 @@ def test_what_cannot_be_trained_is_refused_in_one_line(here, path, script, argum
 
 
 def test_bad_input_ends_in_one_line_and_exit_code_2(place):
-    line = refused(place, "train.py", "--config", "none.yaml")
-    assert line.startswith("error: none.yaml: no such config")
+    line = refused(place, "data_gen.py", "--dataset", "gone")
+    assert line.startswith("error: data/gone")

@@ -33,6 +33,7 @@ CONFIG = {
     "train_prune": {"epochs": 1},
     "train_pruned": {"epochs": 1},
 }
+pytestmark = pytest.mark.usefixtures("costless")
 TRAINED = ("train.py", "train_prune.py", "train_pruned.py")
 
 

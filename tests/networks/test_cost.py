@@ -40,7 +40,9 @@ def test_a_deployed_copy_computes_the_same_and_leaves_the_network(name):
     assert all(one.is_contiguous(memory_format=torch.channels_last) for one in weights)
 
 
-def test_a_test_times_and_mattes_with_the_deployed_and_counts_the_network(tmp_path, monkeypatch):
+def test_a_test_times_and_mattes_with_the_deployed_and_counts_the_network(
+    tmp_path, monkeypatch, costless
+):
     folders = write_test_set(tmp_path)
     pictures = match(folders["image"], folders["alpha"], folders["trimap"])[:1]
     used = []

@@ -6,7 +6,6 @@ import math
 import numpy as np
 import pytest
 
-from tests.reference import SHARED, needs_shared
 from tests.scripts import main
 from tests.sets import disc, write_test_set
 from utils.images.reading import read_alpha, read_trimap
@@ -14,8 +13,7 @@ from utils.images.trimap import make_trimap
 from utils.images.writing import write_image
 from utils.metrics import sad
 from utils.score.scores import Scores, summary
-from utils.score.scoring import fill_by_distance, run_saved
-from utils.score.sets import match
+from utils.score.scoring import fill_by_distance
 
 
 @pytest.mark.parametrize(
@@ -42,14 +40,6 @@ def test_it_is_exact_wherever_the_trimap_lies_in_memory():
         moved = memory[offset : offset + trimap.size].reshape(trimap.shape)
         moved[:] = trimap
         assert (fill_by_distance(moved) == expected).all()
-
-
-@needs_shared
-def test_on_the_photographs_it_is_what_was_measured():
-    data = SHARED / "data" / "alphamatting"
-    pictures = match(data / "gt", data / "gt", data / "trimap1", saved=True)
-    floor = run_saved(pictures, "truth").floor
-    assert floor.means()["SAD"] == pytest.approx(15.28, abs=0.005)
 
 
 def test_every_table_of_scores_has_it_and_says_what_does_not_beat_it(tmp_path, capsys):

@@ -59,11 +59,9 @@ class Counting:
         return trimap
 
 
-def test_several_processes_score_the_same_rows_in_the_same_order(saved, pictures, tmp_path):
-    rows = run_saved(saved, "ours").images
-    assert run_saved(saved, "ours", scoring=Scoring(workers=2)).images == rows
+def test_several_processes_score_the_same_rows_in_the_same_order(pictures, tmp_path):
     results = []
-    for workers in (0, 1):
+    for workers in (0, 2):
         folder = tmp_path / f"mattes{workers}"
         results.append(score_matting("ours", pictures, Counting(), folder, Scoring(workers)))
         assert sorted(file.stem for file in folder.iterdir()) == NAMES
