@@ -141,7 +141,7 @@ KNOWN = (
     ),
     Known(
         "each degradation is applied twice",
-        "utils/data/augment/degrade.py",
+        "utils/data/augment.py",
         "image = degrade(image, rng)",
         "image = degrade(degrade(image, rng), rng)",
         "data/test_crops",

@@ -9,19 +9,24 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from tests.sets import disc, picture
-from utils.data.augment.colour import jitter, jitter_foreground
-from utils.data.augment.degrade import (
+from utils.data.augment import (
     BLUR,
     DEFOCUS,
     JPEG_QUALITY,
     NOISE,
     blur,
     defocus,
+    fuse,
+    fuse_exactly,
     gamma,
+    hide,
+    hide_foreground,
+    jitter,
+    jitter_foreground,
     jpeg,
     noise,
+    thin,
 )
-from utils.data.augment.layers import fuse, fuse_exactly, hide, hide_foreground, thin
 
 
 class Drawn:

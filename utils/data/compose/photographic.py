@@ -7,7 +7,7 @@ so that large, medium and small are as far apart on these as on photographs that
 import cv2
 import numpy as np
 
-from utils.data.augment.degrade import jpeg_of_quality
+from utils.data.augment import jpeg_of_quality
 from utils.data.compose.arithmetic import fit_background
 from utils.images.trimap import UNKNOWN, make_trimap
 

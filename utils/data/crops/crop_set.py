@@ -13,9 +13,17 @@ from torch.utils.data import Dataset, get_worker_info
 
 from utils.cli.problems import tolerate
 from utils.config.options import AugmentConfig, Config, DataConfig
-from utils.data.augment.colour import jitter, jitter_foreground
-from utils.data.augment.degrade import defocus, degraded
-from utils.data.augment.layers import fuse, fuse_exactly, hide, hide_foreground, thin
+from utils.data.augment import (
+    defocus,
+    degraded,
+    fuse,
+    fuse_exactly,
+    hide,
+    hide_foreground,
+    jitter,
+    jitter_foreground,
+    thin,
+)
 from utils.data.compose.arithmetic import compose, compose_light
 from utils.data.crops import view as views
 from utils.data.crops.background import Backgrounds

@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from utils.config.options import AugmentConfig, Config
-from utils.data.augment.colour import jitter
-from utils.data.augment.degrade import degraded
+from utils.data.augment import degraded, jitter
 from utils.data.crops.view import View, sample_view
 from utils.data.samples import Failures, SampleResult, Subset, first_usable, planes, short
 from utils.data.voc.folders import Labelled, class_names, labelled, read_labelled
