@@ -27,12 +27,13 @@ def costless(monkeypatch) -> None:
 
 @pytest.fixture
 def tabled(tmp_path, monkeypatch) -> Path:
-    """A working folder with the config and the table of `tests.tables.stub`; nothing is timed."""
+    """A working folder with `tests.tables.stub`'s config and table; nothing is timed."""
     from tests.tables import stub  # here, since it imports what few tests need
 
     monkeypatch.chdir(tmp_path)
     for module in ("running", "work"):
         monkeypatch.setattr(f"utils.tables.{module}.take_time", stub.timed)
+    monkeypatch.setattr("utils.tables.work.write", lambda table: None)
     Path("config.yaml").write_text(yaml.safe_dump(stub.CONFIG))
     stub.put()
     return tmp_path

@@ -5,19 +5,16 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests import scripts
 from tests.sets import write_test_set
-from tests.tables.stub import Engine
+from tests.tables.stub import Engine, put_real
 from utils.tables import rows
 from utils.tables.engine import Slurm
 from utils.tables.report import write
 from utils.tables.running import fill
 
 TABLE = {
-    "config": "config.yaml",
-    "seeds": [0],
     "pruning": {"criterion": {"NS": {"prune": {"criterion": "ns"}}}},
     "training": {"kind": {"none": {"loss": {"kd": 0.0}}, "CWD": {"distill": {"types": ["cwd"]}}}},
 }
@@ -32,19 +29,9 @@ def numbers() -> list[dict[str, str]]:
 def expected(data, tmp_path, monkeypatch) -> list[dict[str, str]]:
     """The numbers of a table whose scripts are called in this process."""
     monkeypatch.chdir(tmp_path)
-    config = {
-        "device": "cpu",
-        "network": {"name": "dim", "width": 1 / 32},
-        "data": {"root": str(data.parent), "dataset": data.name, "crop": 32, "workers": 0},
-        "distill": {"stages": ["encoder2"]},
-        "prune": {"min_channels": 2},
-        "train": {"epochs": 1, "batch_size": 3, "picture_every": 9},
-    }
-    config["data"] |= {"backgrounds_per_foreground": 2, "valid_backgrounds": 1}
     sets = {key: str(path) for key, path in write_test_set(tmp_path / "test").items()}
     del sets["pred"]
-    Path("config.yaml").write_text(yaml.safe_dump(config))
-    Path("table.yaml").write_text(yaml.safe_dump(TABLE | {"tests": {"three": sets}}))
+    put_real(data, TABLE | {"tests": {"three": sets}})
 
     def call(script: str, words: list[str], _: Path) -> int:
         scripts.main(script, *words)

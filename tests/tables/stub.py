@@ -104,6 +104,21 @@ def timed(run) -> None:
         (run.folder / LATENCY).write_text('{"teacher": 40.0, "network": 10.0}')
 
 
+def put_real(data: Path, table: dict[str, object]) -> None:
+    """A config that the scripts themselves can train with, on a tiny data set, and a table."""
+    crops = {"crop": 32, "workers": 0, "backgrounds_per_foreground": 2, "valid_backgrounds": 1}
+    config = {
+        "device": "cpu",
+        "network": {"name": "dim", "width": 1 / 32},
+        "data": {"root": str(data.parent), "dataset": data.name, **crops},
+        "distill": {"types": ["channel"], "stages": ["encoder2"]},
+        "prune": {"min_channels": 2},
+        "train": {"epochs": 1, "batch_size": 3, "picture_every": 9},
+    }
+    Path("config.yaml").write_text(yaml.safe_dump(config))
+    Path("table.yaml").write_text(yaml.safe_dump({"config": "config.yaml", "seeds": [0], **table}))
+
+
 def put(**changes: object) -> None:
     Path("table.yaml").write_text(yaml.safe_dump(TABLE | changes, sort_keys=False))
 

@@ -4,17 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 
 from tests import scripts
-from tests.tables.stub import Engine, Scripts, timed
+from tests.tables.stub import Engine, Scripts, put_real, timed
 from utils.tables import rows
 from utils.tables.running import fill
 from utils.train.objective import Objective
 
 TABLE = {
-    "config": "config.yaml",
-    "seeds": [0],
     "pruning": {"criterion": {"NS": {"prune": {"criterion": "ns"}}, "SPKD": None}},
     "training": {
         "kind": {"none": {"loss": {"alpha_teacher": 0.0, "kd": 0.0}}, "SPKD": None},
@@ -28,17 +25,7 @@ def seen(data, tmp_path, monkeypatch) -> dict[str, list]:
     """By folder, what each training started from and the batches that it saw."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("utils.tables.work.take_time", timed)
-    config = {
-        "device": "cpu",
-        "network": {"name": "dim", "width": 1 / 32},
-        "data": {"root": str(data.parent), "dataset": data.name, "crop": 32, "workers": 0},
-        "distill": {"types": ["channel"], "stages": ["encoder2"]},
-        "prune": {"min_channels": 2},
-        "train": {"epochs": 1, "batch_size": 3, "picture_every": 9},
-    }
-    config["data"] |= {"backgrounds_per_foreground": 2, "valid_backgrounds": 1}
-    Path("config.yaml").write_text(yaml.safe_dump(config))
-    Path("table.yaml").write_text(yaml.safe_dump(TABLE))
+    put_real(data, TABLE)
     found: dict[str, list] = {}
     stub = Scripts()
     forward = Objective.forward

@@ -8,7 +8,7 @@ import yaml
 from tests.tables.stub import TABLE, Engine, Scripts, filled, put, told
 from tests.tables.stub import timed as note
 from utils.tables import rows
-from utils.tables.report import states
+from utils.tables.report import states, write
 from utils.tables.steps import ERROR, LATENCY, row_runs, teacher_runs
 
 
@@ -97,39 +97,21 @@ def test_a_row_that_crashes_is_that_rows_alone_and_is_tried_again(tabled):
     assert "Went wrong" not in told()
 
 
-def test_rows_of_a_pruning_that_failed_tell_it_and_call_it_once(tabled):
-    stub = Scripts()
-    stub.fails["train_prune.py pruned/teacher/NS/seed0"] = "ValueError: odd"
-    errors = filled(stub, "seeds=[0]")
-    assert len(errors) == 2 and len(set(errors)) == 1
-    assert stub.calls.count("train_prune.py pruned/teacher/NS/seed0") == 1
-    assert "- NS / AT, seed 0: train_prune.py: ValueError: odd (see" in told()
-    assert "test.py rows/UNI/none/seed0" in stub.calls
-
-
 @pytest.mark.parametrize("queues", [False, True])
-def test_without_its_teacher_every_row_tells_why(tabled, queues):
+@pytest.mark.parametrize(
+    ("failed", "errors", "calls"),
+    [("train.py teachers/teacher", 4, 1), ("train_prune.py pruned/teacher/NS/seed0", 2, 6)],
+)
+def test_rows_whose_need_failed_tell_it_and_it_is_called_once(
+    tabled, queues, failed, errors, calls
+):
     stub = Scripts()
-    stub.fails["train.py teachers/teacher"] = "error: no data"
-    engine = Engine(queues)
-    assert len(filled(stub, "seeds=[0]", engine=engine)) == 4
-    assert stub.calls == ["train.py teachers/teacher"]
-    assert "- NS / AT, seed 0: train.py: no data (see result/tables/table/teachers/" in told()
-
-
-def test_an_interrupted_table_goes_on_where_it_was(tabled):
-    whole, parts = Scripts(), Scripts()
-    parts.fails["train_pruned.py rows/NS/AT/seed0"] = SystemExit(143)
-    with pytest.raises(SystemExit):
-        filled(parts)
-    before = list(parts.calls)
-    parts.fails.clear()
-    filled(parts)
-    assert parts.words[len(before)][-1] == "--resume"
-    assert not Path("result/tables/table/rows/NS/AT/seed0/error.txt").exists()
-    filled(whole, "config=config.yaml")
-    assert whole.calls == []
-    assert parts.calls[len(before)] == before[-1]
+    stub.fails[failed] = "ValueError: odd"
+    told_errors = filled(stub, "seeds=[0]", jobs=4, engine=Engine(queues))
+    script, folder = failed.split()
+    error = f"{script}: ValueError: odd (see result/tables/table/{folder}/log.txt)"
+    assert told_errors == [error] * errors and len(stub.calls) == calls
+    assert stub.calls.count(failed) == 1 and f"- NS / AT, seed 0: {error}" in told()
 
 
 def test_other_options_are_told_and_nothing_is_replaced(tabled):
@@ -193,30 +175,28 @@ def test_rows_at_once_are_the_rows_one_after_the_other(tabled, queues, jobs, mos
     assert filled(several, jobs=jobs, engine=engine) == []
     assert engine.most == most
     assert sorted(several.calls) == sorted(one.calls)  # a shared pruning once, too
+    place = several.calls.index
+    assert place("train.py teachers/teacher") == 0
+    assert place("train_prune.py pruned/teacher/NS/seed1") < min(
+        place(f"train_pruned.py rows/NS/{kind}/seed1") for kind in ("none", "AT")
+    )
     assert {path.name: path.read_bytes() for path in table.glob("*.*")} == written
 
 
-def test_what_a_row_needs_is_made_before(tabled):
-    stub = Scripts()
-    filled(stub, jobs=8)
-    place = stub.calls.index
-    assert place("train.py teachers/teacher") == 0
-    for seed in (0, 1):
-        cut = place(f"train_prune.py pruned/teacher/NS/seed{seed}")
-        for kind in ("none", "AT"):
-            row = f"rows/NS/{kind}/seed{seed}"
-            assert cut < place(f"train_pruned.py {row}") < place(f"test.py {row}")
-
-
-def test_an_interruption_stops_all_rows_and_leaves_no_error(tabled):
-    parts, rest, engine = Scripts(), Scripts(), Engine()
-    parts.fails["train_pruned.py rows/NS/AT/seed0"] = SystemExit(143)
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_an_interrupted_table_leaves_no_error_and_goes_on_where_it_was(tabled, jobs):
+    stopped = "train_pruned.py rows/NS/AT/seed0"
+    parts, rest, whole, engine = Scripts(), Scripts(), Scripts(), Engine()
+    parts.fails[stopped] = SystemExit(143)
     with pytest.raises(SystemExit):
-        filled(parts, jobs=3, engine=engine)
-    assert "NS / AT, seed 0" in engine.stopped and len(engine.stopped) == 3
+        filled(parts, jobs=jobs, engine=engine)
+    assert len(engine.stopped) == jobs
     assert not list(Path("result").rglob(ERROR)) and "Went wrong" not in told()
-    assert filled(rest, jobs=3) == []
-    assert set(parts.calls) & set(rest.calls) == set(parts.fails)
+    assert filled(rest, jobs=jobs) == []
+    assert set(parts.calls) & set(rest.calls) == {stopped}
+    assert rest.words[rest.calls.index(stopped)][-1] == "--resume"
+    filled(whole, "config=config.yaml")
+    assert whole.calls == []
 
 
 def test_a_job_that_was_killed_is_told_and_the_others_go_on(tabled):
@@ -229,6 +209,20 @@ def test_a_job_that_was_killed_is_told_and_the_others_go_on(tabled):
     assert filled(Scripts(), engine=Killing()) == ["its process was killed"]
     assert "- UNI / none, seed 0: its process was killed" in told()
     assert filled(Scripts()) == []
+
+
+def test_the_table_is_written_as_rows_end(tabled, monkeypatch):
+    monkeypatch.setattr("utils.tables.work.write", write)
+    seen = []
+
+    class Watched(Engine):
+        def ended(self, jobs):
+            done = super().ended(jobs)
+            seen.append(sum("1 of 2" in line for line in told().splitlines()))
+            return done
+
+    filled(Scripts(), engine=Watched())
+    assert seen == [0, 0, 1, 1, 2, 3, 3, 2, 2, 1, 0]
 
 
 def test_two_processes_do_each_row_once(tabled):
