@@ -34,7 +34,7 @@ def engine(tmp_path, monkeypatch):
     made = Local(tmp_path / "jobs")
     yield made
     made.close()
-    assert not made.folder.exists()
+    assert not made.folder.parent.exists()
 
 
 def done(engine: Local, work: Callable[[], None]) -> object:

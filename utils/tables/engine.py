@@ -84,6 +84,7 @@ class Local:
             with suppress(KeyboardInterrupt, SystemExit):
                 while not all(job.done() for job in left):
                     time.sleep(0.1)
+        self.close()
 
     def reason(self, job: submitit.Job) -> str:
         """Why a job has ended that could not say why itself."""
