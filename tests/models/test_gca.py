@@ -1,7 +1,6 @@
-"""GCA: guided contextual attention, the vectors of its spectral norms, and its whole path."""
+"""GCA: guided contextual attention, and the vectors of its spectral norms."""
 
 import itertools
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,8 +10,6 @@ from torch.nn import functional
 import models
 from models.layers.attention import GuidedAttention, attend
 from tests.models.small import small, small_plan
-from tests.scripts import main
-from utils.cli.arguments import CONFIGS
 from utils.prune import open_gates
 
 PLAN = small_plan("gca")
@@ -53,26 +50,6 @@ def test_a_training_step_moves_the_vectors_of_a_spectral_norm_and_evaluation_doe
     for _ in range(50):
         conv.weight.sum()  # asks for the weight
     assert torch.linalg.matrix_norm(conv.weight.flatten(1), 2).item() == pytest.approx(1, rel=1e-3)
-
-
-def test_its_configs_train_prune_and_test_it(data, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    sizes = (
-        *(f"data.root={data.parent}", f"data.dataset={data.name}", "data.crop=32"),
-        *("data.backgrounds_per_foreground=1", "data.valid_backgrounds=1", "data.workers=0"),
-        *("train.batch_size=2", "train.precision=bfloat16", "device=cpu", "prune.min_channels=2"),
-        *(f"{section}.epochs=1" for section in ("train", "train_prune", "train_pruned")),
-    )
-    teach, prune = (("--config", CONFIGS / f"{name}.yaml") for name in ("gca", "prune_gca"))
-    main("train.py", *teach, *sizes, "network.width=0.0625")
-    main("train_prune.py", *prune, *sizes)
-    main("train_pruned.py", *prune, *sizes)
-    files = [Path("result", name) for name in ("gca/BEST_checkpoint.tar", "prune_gca/pruned.tar")]
-    teacher, cut = map(models.load, files)
-    student = models.load("result/prune_gca/BEST_pruned.tar")
-    assert teacher.structure == student.structure == {"spectral": True}
-    assert cut.structure == {"spectral": False} and cut.plan == student.plan
-    assert sum(cut.plan.values()) < 0.6 * sum(teacher.plan.values())
 
 
 # --- attention ------------------------------------------------------------------------------------
