@@ -1,4 +1,4 @@
-"""DIM's encoder from ImageNet's VGG-16: the right tensors, or a line that says what to do."""
+"""Encoders from ImageNet's classifiers: the right tensors, or a line that says what to do."""
 
 import argparse
 import urllib.error
@@ -14,31 +14,36 @@ from tests.refusals import refused
 torchvision = pytest.importorskip("torchvision")
 
 
-@pytest.fixture
-def vgg(monkeypatch):
-    """torchvision's own loading code over a state dict made here instead of a download."""
-    torch.manual_seed(0)
-    features = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["D"], True)
-    state = {f"features.{k}": torch.rand_like(v.float()) for k, v in features.state_dict().items()}
-    monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", lambda url, **_: state)
-    return state
-
-
 @pytest.mark.slow
-def test_the_encoder_takes_weights_and_statistics_of_a_download_or_a_wrapped_file(tmp_path, vgg):
-    network, other = models.build("dim"), models.build("dim")
+@pytest.mark.parametrize(
+    ("name", "classifier"),
+    [
+        *(("dim", "vgg16_bn"), ("dim_vgg", "vgg16")),
+        *((name, "mobilenet_v2") for name in ("indexnet", "mobile_unet")),
+    ],
+)
+def test_the_encoder_takes_a_download_or_a_wrapped_file_layer_by_layer(
+    tmp_path, monkeypatch, name, classifier
+):
+    torch.manual_seed(0)
+    with torch.device("meta"):
+        features = torchvision.models.get_model(classifier).features.state_dict()
+    state = {f"features.{entry}": torch.rand(like.shape) for entry, like in features.items()}
+    monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", lambda url, **_: state)
+    network, other = models.build(name), models.build(name)
     load_encoder(network)
-    first, last = network.encoder1.units[0], network.encoder5.units[2]
-    assert torch.equal(first.conv.weight[:, :3], vgg["features.0.weight"])
-    assert not first.conv.weight[:, 3:].any()  # the trimap is ignored at first
-    assert torch.equal(last.conv.weight, vgg["features.40.weight"])
-    assert torch.equal(last.norm.running_var, vgg["features.41.running_var"])
-    assert torch.equal(network.encoder3.units[1].norm.weight, vgg["features.18.weight"])
-    state = {f"module.{name}": value for name, value in vgg.items()}
-    torch.save({"epoch": 3, "model": state, "args": argparse.Namespace(lr=1)}, tmp_path / "a.pth")
+    theirs = [value for entry, value in state.items() if "num_batches" not in entry]
+    encoder = network.encoder().entries
+    ours = [value for entry, value in network.state_dict().items() if entry in encoder]
+    assert len(ours) > 20 and all(map(torch.equal, ours[1:], theirs[1:]))
+    assert torch.equal(ours[0][:, :3], theirs[0]) and not ours[0][:, 3:].any()  # the trimap
+
+    wrapped = {f"module.{entry}": value for entry, value in state.items()}
+    content = {"epoch": 3, "model": wrapped, "args": argparse.Namespace(lr=1)}
+    torch.save(content, tmp_path / "a.pth")
     load_encoder(other, str(tmp_path / "a.pth"))
-    kept = other.encoder1.state_dict()
-    assert all(torch.equal(v, kept[k]) for k, v in network.encoder1.state_dict().items())
+    kept = other.state_dict()
+    assert all(torch.equal(network.state_dict()[entry], kept[entry]) for entry in encoder)
 
 
 def test_another_width_is_refused():
@@ -84,25 +89,6 @@ def test_where_nothing_can_be_downloaded_it_says_which_file_goes_where(monkeypat
         InputError, match=r"checkpoints/vgg16_bn-\w+\.pth could not be .* put it there"
     ):
         load_encoder(models.build("dim"))
-
-
-def test_the_encoder_is_torchvisions_vgg16_and_ignores_the_trimap_at_first(tmp_path):
-    vgg = torchvision.models.vgg
-    torch.manual_seed(0)
-    features = vgg.make_layers(vgg.cfgs["D"])
-    for layer in features:
-        if isinstance(layer, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(layer.weight)
-    state = {f"features.{key}": value for key, value in features.state_dict().items()}
-    torch.save(state, tmp_path / "vgg16.pth")
-    network = models.build("dim_vgg").eval()
-    load_encoder(network, str(tmp_path / "vgg16.pth"))
-    image, trimap = torch.rand(1, 3, 32, 64), torch.rand(1, 1, 32, 64)
-    with torch.no_grad():
-        _, stages = network.forward_features(image, trimap)
-        expected = features(network.normalise(image))
-    torch.testing.assert_close(stages["encoder5"].activation, expected)
-    assert not network.encoder1.units[0].conv.weight[:, 3].any()
 
 
 def test_the_wide_conv6_is_the_classifiers_first_layer(tmp_path, monkeypatch):

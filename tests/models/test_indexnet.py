@@ -1,4 +1,4 @@
-"""IndexNet: index blocks window by window, an encoder of ImageNet's, what votes."""
+"""IndexNet: index blocks window by window, and what votes."""
 
 import itertools
 
@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 import models
 from models.channels import Channels
-from models.files.imagenet import load_encoder
 from models.layers.index_blocks import KINDS, IndexBlock
 from tests.models.small import small
 from tests.silencing import randomised
@@ -96,23 +95,3 @@ def test_index_blocks_do_not_vote_and_a_group_without_a_vote_stays_whole():
     assert keep.keys() == voted.keys() == scores(network).keys()
     depthwise = gates(small("indexnet"))
     assert len(depthwise["layer0"]) == 3  # the stem, a depthwise convolution, decoder1
-
-
-def test_the_encoder_starts_from_torchvisions_weights_layer_by_layer(tmp_path):
-    torchvision = pytest.importorskip("torchvision")
-    torch.manual_seed(0)
-    theirs = torchvision.models.mobilenet_v2()
-    for entry, value in theirs.state_dict().items():
-        if not entry.endswith("num_batches_tracked"):
-            value.uniform_()
-    torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
-    network = models.build("indexnet")
-    load_encoder(network, str(tmp_path / "theirs.pth"))
-    layers = [getattr(network, f"layer{k}") for k in range(8)]
-    ours = [p for layer in layers for p in layer.parameters()]
-    expected = [*theirs.features[:18].parameters()]
-    assert torch.equal(ours[0][:, :3], expected[0]) and not ours[0][:, 3:].any()  # the trimap
-    assert len(ours) == len(expected) and all(map(torch.equal, ours[1:], expected[1:]))
-    first, last = network.layer0.norm, theirs.features[17].conv[-1]
-    assert torch.equal(first.running_var, theirs.features[0][1].running_var)
-    assert torch.equal(layers[-1][-1].project.norm.running_mean, last.running_mean)
