@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +31,7 @@ from utils.images.writing import write_image
 
 log = logging.getLogger(__name__)
 
+KINDS = ("trimap", "alpha", "image")  # of a test composite
 NOTES = "settings.json"  # what composites are made of and how
 BATCH = 20  # composites of one job, so that a set of few foregrounds keeps many workers busy
 
@@ -49,7 +50,25 @@ class Composite(NamedTuple):
         return [path for path in files if path]
 
 
-Write = Callable[[Composite, np.ndarray, np.ndarray, np.ndarray], None]
+class _Settings(NamedTuple):
+    """What composites are, other than training ones also their mattes and trimaps."""
+
+    folder: Path
+    suffix: str = ".png"
+    radius: tuple[int, int] | None = None  # None: of training composites, which have no trimap
+    seed: int = 0
+    photographic: bool = False
+
+    def noted(self) -> dict:
+        """What is noted of them beside their sources."""
+        if self.radius is None:
+            return {"suffix": self.suffix}
+        photographic = {"photographic": True} if self.photographic else {}
+        return {"radius": list(self.radius), "seed": self.seed, **photographic}
+
+    def target(self, name: str, kind: str = "image") -> Path:
+        place = self.folder if self.radius is None else self.folder / kind
+        return place / f"{name}{self.suffix}"
 
 
 def compose_test_set(
@@ -94,12 +113,8 @@ def compose_test_set(
             name, k = one.foreground.name, place % per_foreground
             trimap = given.get((name, k)) or given.get((name, None))
             planned[place] = one._replace(trimap=trimap)
-    settings = {"radius": list(radius), "seed": seed}
-    settings |= {"photographic": True} if photographic else {}
-    folder = root / "test" / "composed"
-    write = partial(_write_test, folder, radius, seed, photographic)
-    targets = [f"{kind}/{{}}.png" for kind in ("image", "alpha", "trimap")]
-    return _compose(root, folder, planned, targets, settings, write, workers)
+    settings = _Settings(root / "test" / "composed", ".png", radius, seed, photographic)
+    return _compose(root, planned, settings, workers)
 
 
 def compose_training_set(
@@ -128,10 +143,7 @@ def compose_training_set(
     """
     root = Path(root)
     planned = compositions(root, "train", backgrounds, per_foreground)
-    folder = root / "train" / "merged"
-    write = partial(_write_training, folder, suffix)
-    settings = {"suffix": suffix}
-    return _compose(root, folder, planned, [f"{{}}{suffix}"], settings, write, workers)
+    return _compose(root, planned, _Settings(root / "train" / "merged", suffix), workers)
 
 
 def compositions(
@@ -161,30 +173,25 @@ def compositions(
     ]
 
 
-def _compose(
-    root: Path,
-    folder: Path,
-    planned: Sequence[Composite],
-    targets: Sequence[str],
-    settings: dict,
-    write: Write,
-    workers: int,
-) -> Path:
+def _compose(root: Path, planned: Sequence[Composite], settings: _Settings, workers: int) -> Path:
     """Make those of the `planned` composites that are not there as they would be made now.
 
     Pictures that belong to no composite, or were made otherwise or of other files, are removed.
 
     Args:
         root: the data set; files in it are noted by where they are in it, so that it can be moved.
-        targets: where in the folder a composite is written, by its name.
-        settings: what else decides all of them; plain data.
     """
+    folder = settings.folder
     with folder_lock(folder, "composing"):
-        notes = {**settings, "composites": {one.name: _sources(root, one) for one in planned}}
+        notes = {
+            **settings.noted(),
+            "composites": {one.name: _sources(root, one) for one in planned},
+        }
         current = _remove_outdated(folder, notes)
         jobs: list[list[Composite]] = []
         for one in planned:
-            if one.name in current and all((folder / t.format(one.name)).exists() for t in targets):
+            made = (settings.target(one.name, kind).exists() for kind in KINDS)
+            if one.name in current and all(made):
                 continue
             if not jobs or jobs[-1][0].foreground != one.foreground or len(jobs[-1]) == BATCH:
                 jobs.append([])
@@ -196,7 +203,7 @@ def _compose(
             there = len(planned) - total
             log.info("%s: %d composites to make, %d are there already", folder, total, there)
         with progress_bar(total=total, desc="composing", unit="image", disable=not total) as bar:
-            for count in run(partial(_compose_some, write), jobs, workers, folder):
+            for count in run(partial(_compose_some, settings), jobs, workers, folder):
                 bar.update(count)
     return folder
 
@@ -239,40 +246,24 @@ def _remove_outdated(folder: Path, notes: dict) -> set[str]:
     return current
 
 
-def _compose_some(write: Write, composites: list[Composite]) -> int:
+def _compose_some(settings: _Settings, composites: list[Composite]) -> int:
     """Compose a few over one foreground."""
     foreground = composites[0].foreground
     fg, alpha = read_image(foreground.fg), read_alpha(foreground.alpha)
     check_same_size(foreground.fg, fg, foreground.alpha, alpha)
     for one in composites:
-        write(one, fg, alpha, read_image(one.background))
+        _write(settings, one, fg, alpha)
     return len(composites)
 
 
-def _write_training(
-    folder: Path,
-    suffix: str,
-    one: Composite,
-    fg: np.ndarray,
-    alpha: np.ndarray,
-    background: np.ndarray,
-) -> None:
-    image = compose(fg, alpha, fit_background(background, *alpha.shape))
-    write_image(folder / f"{one.name}{suffix}", image)
-
-
-def _write_test(
-    folder: Path,
-    radius: tuple[int, int],
-    seed: int,
-    photographic: bool,
-    one: Composite,
-    fg: np.ndarray,
-    alpha: np.ndarray,
-    background: np.ndarray,
-) -> None:
-    rng = np.random.default_rng((seed, crc32(one.name.encode())))
-    if photographic:
+def _write(settings: _Settings, one: Composite, fg: np.ndarray, alpha: np.ndarray) -> None:
+    background = read_image(one.background)
+    if settings.radius is None:
+        image = compose(fg, alpha, fit_background(background, *alpha.shape))
+        write_image(settings.target(one.name), image)
+        return
+    rng = np.random.default_rng((settings.seed, crc32(one.name.encode())))
+    if settings.photographic:
         image, alpha = photograph(fg, alpha, background, rng)
     else:
         image = compose(fg, alpha, fit_background(background, *alpha.shape))
@@ -282,12 +273,13 @@ def _write_test(
         require_unknown(one.trimap, trimap)
         require_agreement(one.trimap, trimap, one.foreground.alpha, alpha)
     else:
-        width = draw_radius(rng, *radius)
-        trimap = painted_trimap(alpha, width, rng) if photographic else make_trimap(alpha, width)
+        width = draw_radius(rng, *settings.radius)
+        painted = settings.photographic
+        trimap = painted_trimap(alpha, width, rng) if painted else make_trimap(alpha, width)
         if not np.any(trimap == UNKNOWN):
             raise InputError(
                 f"{one.foreground.alpha}: this matte has nothing unknown at radius {width}; "
                 "remove the foreground, or choose a larger radius"
             )
-    for kind, picture in (("trimap", trimap), ("alpha", alpha), ("image", image)):
-        write_image(folder / kind / f"{one.name}.png", picture)
+    for kind, picture in zip(KINDS, (trimap, alpha, image), strict=True):
+        write_image(settings.target(one.name, kind), picture)
