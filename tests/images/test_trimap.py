@@ -45,7 +45,6 @@ def matte() -> np.ndarray:
 def test_the_radius_counts_pixels_from_the_soft_border_euclidean_and_rounded_up():
     soft, hard = np.array([[0, 0, 7, 255, 255]], np.uint8), np.array([[0, 0, 255, 255]], np.uint8)
     assert unknown_radius(soft).tolist() == [[2, 1, 0, 1, 2]]
-    assert unknown_radius(soft, limit=1).tolist() == [[1, 1, 0, 1, 1]]
     assert unknown_radius(hard).tolist() == [[2, 1, 1, 2]]
     alpha = np.zeros((5, 6), np.uint8)
     alpha[0, 0] = 128

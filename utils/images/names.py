@@ -1,7 +1,7 @@
 """Pictures by name: those of a folder, those of a list, and which of them belong together."""
 
 import unicodedata
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from models.errors import InputError
@@ -41,16 +41,10 @@ def composite_names(foreground: str, per_foreground: int) -> list[str]:
     return [f"{foreground}_{k}" for k in range(per_foreground)]
 
 
-def parse_composite(text: str, foregrounds: Container[str] | None = None) -> tuple[str, int] | None:
-    """(NAME, k) of NAME_k; None of anything else.
-
-    Args:
-        foregrounds: NAME must be one of these, where they are given.
-    """
+def parse_composite(text: str) -> tuple[str, int] | None:
+    """(NAME, k) of NAME_k; None of anything else."""
     name, _, number = text.rpartition("_")
     if not (name and len(number) < 10 and number.isascii() and number.isdigit()):
-        return None
-    if foregrounds is not None and name not in foregrounds:
         return None
     k = int(number)
     return (name, k) if str(k) == number else None  # cat_07 would be a second name of cat_7

@@ -32,7 +32,7 @@ def make_trimap(alpha: np.ndarray, radius: int) -> np.ndarray:
     return trimap_from_radius(alpha, unknown_radius(alpha), radius)
 
 
-def unknown_radius(alpha: np.ndarray, limit: int = 255) -> np.ndarray:
+def unknown_radius(alpha: np.ndarray) -> np.ndarray:
     """The smallest radius at which each pixel of a matte becomes unknown.
 
     It does not depend on the radius, so it is computed once for a matte and thresholded for each
@@ -40,23 +40,21 @@ def unknown_radius(alpha: np.ndarray, limit: int = 255) -> np.ndarray:
 
     Args:
         alpha: uint8 (H, W).
-        limit: distances are clipped to it; at most 255, and more than any radius to be used.
 
     Returns:
         uint8 (H, W): 0 where 0 < alpha < 255, else the Euclidean distance in pixels, rounded up, to
         the nearest pixel of another kind: with alpha > 0 for background, < 255 for foreground.
     """
-    _check_radius(limit - 1)
     result = np.zeros(alpha.shape, np.uint8)
     for inside in (alpha == 0, alpha == 255):
         if inside.all():  # nothing to measure a distance to
-            return np.full(alpha.shape, limit, np.uint8)
+            return np.full(alpha.shape, 255, np.uint8)
         distance = cv2.distanceTransform(
             inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
         )
         # The distances are roots of integers in float32: a whole number may come out slightly above
         # itself, and the next root is further away than this.
-        result += np.ceil(np.clip(distance - 1e-3, 0, limit)).astype(np.uint8)
+        result += np.ceil(np.clip(distance - 1e-3, 0, 255)).astype(np.uint8)
     return result
 
 
