@@ -62,7 +62,7 @@ def test_the_checks_see_what_they_look_for():
 @pytest.mark.parametrize(
     ("code", "heavy"),
     [
-        ("import utils.config", {"cv2", "torch"}),
+        ("import utils.config", {"torch"}),
         # Scoring processes import test.py anew, each of them.
         ("[runpy.run_path(f'{s}.py') for s in ('test', 'pre_process', 'data_gen')]", {"torch"}),
     ],

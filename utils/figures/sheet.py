@@ -1,12 +1,15 @@
 """Sheets of pictures: one row a picture, one column a thing to compare."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from utils.images.writing import write_image
-from utils.tasks import Task
+
+if TYPE_CHECKING:  # test.py's processes draw sheets without PyTorch
+    from utils.tasks import Task
 
 HEIGHT = 240
 WIDEST = 10 * HEIGHT  # a picture of 20,000 x 1 becomes no wider
@@ -20,7 +23,7 @@ def write_sheet(path: Path, columns: dict[str, list[np.ndarray]]) -> None:
     write_image(path, sheet(columns))
 
 
-def write_samples(path: Path, task: Task) -> None:
+def write_samples(path: Path, task: "Task") -> None:
     """Draw training samples spread over the whole set, each as the task shows it."""
     sources = task.sources()
     samples = sources.samples("train")
