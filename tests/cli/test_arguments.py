@@ -1,6 +1,5 @@
 """Options are refused before the work: too large, idle in a task, or a place that cannot be."""
 
-import shlex
 import shutil
 from pathlib import Path
 
@@ -122,15 +121,6 @@ def test_home_is_expanded_where_no_shell_does_it(tmp_path, monkeypatch, capsys, 
     figure = [one for one in folders if "alpha" not in one]
     main("figure.py", *figure, "--pred=a=~/T/pred", "--pred=b=~/T/alpha", "--out=~/f.png")
     assert Path("home/small.safetensors").exists() and Path("home/f.png").exists()
-
-
-def test_what_was_chosen_is_printed_as_options_that_a_shell_takes(capsys):
-    for folder in Path("T").iterdir():
-        for file in folder.iterdir():
-            file.rename(file.with_name(f"a b {file.name}"))
-    main(*FIGURE.split(), "--out", "f.png", "--rows", "1")
-    words = shlex.split(capsys.readouterr().out.splitlines()[0])
-    main(*FIGURE.split(), "--out", "f.png", *words)
 
 
 def test_advised_commands_name_the_data_root_and_the_set(tmp_path, capsys):

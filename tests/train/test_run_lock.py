@@ -3,11 +3,7 @@
 import re
 
 import pytest
-import torch
 
-import models
-import train_prune
-from models.files import saving as files
 from tests.refusals import refused
 from tests.scripts import refusal
 from utils import config as configs
@@ -70,20 +66,3 @@ def test_two_trainings_never_share_a_folder(config):
     with folder_lock(config.folder, "training"):
         assert "result/here: another process is training" in refused(claim, config)
     claim(config)
-
-
-def test_the_cut_is_made_while_the_folder_is_held(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    torch.manual_seed(0)
-    teacher = models.build("dim", models.scaled_plan("dim", 1 / 32))
-    files.save_network("teacher.tar", teacher)
-    held = []
-
-    def save(path, content):
-        with run_lock(configs.load(None, ["save_dir=here"]), ()):
-            held.append(path.name)
-
-    monkeypatch.setattr(train_prune, "fit", lambda *_, **__: None)
-    monkeypatch.setattr(files, "save", save)
-    line = refused(train_prune.main, ["save_dir=here", "teacher=teacher.tar", "device=cpu"])
-    assert "another process is training" in line and not held
