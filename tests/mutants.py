@@ -36,6 +36,7 @@ TESTS = {  # the quick ones first
     "utils/distill": (
         "distill/test_losses",
         "distill/test_kinds",
+        "train/test_grad_norms",
         "train/test_method",
         "train/test_loop",
     ),

@@ -30,14 +30,11 @@ RESULTS = ("BEST_checkpoint.tar", "pruned.tar", "BEST_pruned.tar")
 
 
 @pytest.fixture
-def counted(monkeypatch) -> list:
+def counted(monkeypatch, costless) -> list:
     """One entry for each step of a training; the sample is small, and nothing takes the time."""
     sizes = {"foregrounds": (4, 1), "backgrounds": (2, 1), "size": 64, "progress": False}
     small = functools.partial(utils.render.render, **sizes)
     monkeypatch.setattr(scripts.load("pre_process.py"), "render", small)
-    monkeypatch.setattr(
-        "utils.networks.cost.milliseconds", lambda networks, _: [1.0] * len(networks)
-    )
     forward, steps = Objective.forward, []
     monkeypatch.setattr(
         Objective, "forward", lambda self, batch: steps.append(None) or forward(self, batch)
