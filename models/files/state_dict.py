@@ -55,25 +55,15 @@ def _find(content: object, source: Path | str, depth: int) -> dict[str, Tensor]:
     raw = next((key for key in WRAPPERS if key in found), None)
     averaged = next((key for key in found if AVERAGED.fullmatch(key)), None)
     if averaged and raw:
-        return _preferred(found, averaged, raw, source)
+        whole = found[averaged].keys() >= found[raw].keys()
+        taken, reason = (averaged, "") if whole else (raw, ", since the averaged ones lack entries")
+        text = "%s: holds %r, averaged weights, beside %r; took %r%s"
+        log.warning(text, source, averaged, raw, taken, reason)
+        return found[taken]
     if averaged or raw:
         return found[averaged or raw]
     state = _layers(content, source, depth)
     return next(iter(found.values())) if len(found) == 1 and not state else state
-
-
-def _preferred(
-    found: Mapping[str, dict[str, Tensor]], averaged: str, raw: str, source: Path | str
-) -> dict[str, Tensor]:
-    """The averaged weights, where they are of all entries, else the others."""
-    whole = found[averaged].keys() >= found[raw].keys()
-    taken = averaged if whole else raw
-    reason = "" if whole else ", since the averaged ones lack entries"
-    log.warning(
-        "%s: holds %r, averaged weights, beside %r; took %r%s",
-        *(source, averaged, raw, taken, reason),
-    )
-    return found[taken]
 
 
 def _layers(entries: Mapping, source: Path | str, depth: int) -> dict[str, Tensor]:
