@@ -93,7 +93,7 @@ def test_lists_written_by_hand_find_their_foregrounds(tmp_path):
     [
         ("a_0\nb_1\n", "a_1\nb_1\n", "b_1 is in train_names.txt too"),
         ("a\nz\n", "b\n", "lists z"),
-        ("a\n", "\n", "valid_names.txt: the split is empty"),
+        ("a\n", "\n", "valid_names.txt: holds no names"),
     ],
 )
 def test_lists_that_cannot_be_are_refused(tmp_path, train, valid, words):

@@ -15,7 +15,6 @@ from utils.cli.files import folder_lock
 from utils.cli.problems import complain, dataset_command
 from utils.data.folders import foregrounds
 from utils.images.names import (
-    EMPTY,
     Lookup,
     composite_names,
     last_part,
@@ -167,13 +166,8 @@ def _chosen(
 
 
 def _lines(path: Path, problems: list[str]) -> list[str]:
-    again = dataset_command("data_gen.py", path.parent)
     if not path.exists():
+        again = dataset_command("data_gen.py", path.parent)
         problems.append(f"{path}: no such file; run {again} first")
         return []
-    wrong: list[str] = []
-    names = [last_part(line) for line in read_names(path, wrong)]
-    problems += [
-        f"{path}: the split is empty; run {again} again" if EMPTY in one else one for one in wrong
-    ]
-    return names
+    return [last_part(line) for line in read_names(path, problems)]

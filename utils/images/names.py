@@ -15,7 +15,6 @@ UNREAD_SUFFIXES = (
     *(".npy", ".npz"),
 )
 SYSTEM_FOLDERS = ("__MACOSX", "$RECYCLE.BIN", "@eaDir", "@Recycle", "#recycle")
-EMPTY = "holds no names"
 
 
 def is_visible(name: str) -> bool:
@@ -123,7 +122,7 @@ def read_names(path: Path, problems: list[str] | None = None) -> list[str]:
         return []
     names = [line.strip() for line in lines if line.strip()]
     if not names:
-        complain(f"{path}: {EMPTY}; write one to a line, or remove the file", problems)
+        complain(f"{path}: holds no names; write one to a line, or remove the file", problems)
     return names
 
 
