@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.sets import disc, picture
 from tests.sources import refused, text
-from utils.data.importers.cutouts import colour_warning, hidden_colours
+from utils.data.importers.colours import colour_warning, hidden_colours
 from utils.data.importers.importing import import_set
 from utils.images.reading import read_alpha, read_image
 from utils.images.writing import write_image

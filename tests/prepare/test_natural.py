@@ -8,7 +8,7 @@ import pytest
 from tests.scripts import main, refusal
 from tests.sets import disc, picture
 from tests.sources import fg, files, pack, refused
-from utils.data.importers import natural
+from utils.data.importers import colours as natural
 from utils.data.importers.importing import COLOURS, import_set
 from utils.images.reading import read_alpha, read_image
 from utils.images.writing import write_image

@@ -19,8 +19,7 @@ from utils.cli.problems import refuse
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
 from utils.data.folders import Part
-from utils.data.importers.cutouts import split_cutouts
-from utils.data.importers.natural import foreground_colours
+from utils.data.importers.colours import foreground_colours, split_cutouts
 from utils.images.layouts import children, folder_key
 from utils.images.names import (
     Lookup,
@@ -154,7 +153,11 @@ def import_set(
         else:
             folders = {f"{part}/bg": _all_pictures(kind, found, part, faults)}
         if kind == "cutouts":
-            folders = _cutouts(folders[f"{part}/bg"], found, part, scratch, workers, faults)
+            files, made = folders[f"{part}/bg"], [scratch / "fg", scratch / "alpha"]
+            faults += split_cutouts(files, *made, workers)
+            folders = {
+                f"{part}/{one.name}": {name: one / f"{name}.png" for name in files} for one in made
+            }
         else:
             faults += _check_pictures(folders, workers)
         if kind in PUBLISHED:
@@ -259,25 +262,6 @@ def _all_pictures(kind: str, source: _Source, part: Part, faults: list[str]) -> 
     if not (files or faults):
         raise source.nothing("pictures")
     return files
-
-
-def _cutouts(
-    files: dict[str, Path],
-    source: _Source,
-    part: Part,
-    scratch: Path,
-    workers: int,
-    faults: list[str],
-) -> Folders:
-    made = {kind: scratch / kind for kind in ("fg", "alpha")}
-    wrong, warnings = split_cutouts(files, made["fg"], made["alpha"], workers)
-    faults += wrong
-    for line in warnings:
-        log.warning("%s", line.replace(f"{source.folder}{os.sep}", ""))
-    return {
-        f"{part}/{kind}": {name: folder / f"{name}.png" for name in files}
-        for kind, folder in made.items()
-    }
 
 
 def _match(places: list[list[Path | None]], part: Part, faults: list[str]) -> Folders:

@@ -1,5 +1,7 @@
-"""RGBA cut-outs become a foreground and a matte: the colours that their transparency hides."""
+"""The colours of foregrounds: those that a cut-out hides, those of a photograph and its matte."""
 
+import hashlib
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,9 +11,11 @@ import numpy as np
 from models.errors import InputError
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
-from utils.images.foreground import require_pymatting
-from utils.images.reading import read_cutout
+from utils.images.foreground import estimate_foreground, require_pymatting
+from utils.images.reading import read_alpha, read_cutout, read_image
 from utils.images.writing import write_image
+
+log = logging.getLogger(__name__)
 
 # Most programs keep colour times alpha in 8 bits: divided by a smaller alpha, the rounding of half
 # a level has become more than 8.
@@ -20,16 +24,14 @@ FAR = 8  # pixels from what is visible, where no program smears colours to hide 
 TEXTURE = 1.0  # levels between neighbours, on average; smooth fillings have less
 
 
-def split_cutouts(
-    files: Mapping[str, Path], fg: Path, alpha: Path, workers: int
-) -> tuple[list[str], list[str]]:
+def split_cutouts(files: Mapping[str, Path], fg: Path, alpha: Path, workers: int) -> list[str]:
     """Make the colours and the matte of each cut-out, NAME.png in the folders `fg` and `alpha`.
 
     Args:
         files: cut-outs by name.
 
     Returns:
-        What is wrong with files, of which nothing is made, and what is odd about others.
+        What is wrong with files, of which nothing is made; what is odd about others is logged.
 
     Raises:
         InputError: pymatting is not installed; the disk is full.
@@ -37,13 +39,13 @@ def split_cutouts(
     require_pymatting("--kind cutouts")
     jobs = [(file, fg / f"{name}.png", alpha / f"{name}.png") for name, file in files.items()]
     faults: list[str] = []
-    warnings: list[str] = []
     with progress_bar(total=len(jobs), desc="colours", unit="image") as bar:
         for fault, warning in run(_split, jobs, workers, "the import"):
             faults += [fault] if fault else []
-            warnings += [warning] if warning else []
+            if warning:
+                log.warning("%s", warning)
             bar.update()
-    return sorted(faults), warnings
+    return sorted(faults)
 
 
 def hidden_colours(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -120,3 +122,36 @@ def _split(job: tuple[Path, Path, Path]) -> tuple[str | None, str | None]:
     write_image(matte, alpha)
     odd = colour_warning(rgb, alpha)
     return None, odd and f"{file}: {odd}"
+
+
+def foreground_colours(
+    images: Mapping[str, Path], mattes: Mapping[str, Path], folder: Path, workers: int
+) -> dict[str, Path]:
+    """Estimate the foreground of each photograph, as PNG in `folder`; {name: file}.
+
+    What an earlier call left there of the same two files is taken as it is.
+
+    Args:
+        images: photographs by name, whose mattes have the same names and sizes.
+
+    Raises:
+        InputError: pymatting is not installed; a file cannot be read or written.
+    """
+    require_pymatting("--kind natural")
+    jobs = [(images[name], mattes[name], folder) for name in images]
+    made: dict[Path, Path] = {}
+    with progress_bar(total=len(jobs), desc="colours", unit="image") as bar:
+        for image, file in run(_estimate, jobs, workers, "the import"):
+            made[image] = file
+            bar.update()
+    return {name: made[image] for name, image in images.items()}
+
+
+def _estimate(job: tuple[Path, Path, Path]) -> tuple[Path, Path]:
+    """Of a photograph, its matte and the folder: the photograph, and the file of its foreground."""
+    image, matte, folder = job
+    content = hashlib.sha256(image.read_bytes() + matte.read_bytes()).hexdigest()
+    file = folder / f"{content}.png"
+    if not file.exists():
+        write_image(file, estimate_foreground(read_image(image), read_alpha(matte)))
+    return image, file
