@@ -281,7 +281,13 @@ document.onpaste = (event) => {
   if (file) attempt(() => openPhotograph(file));
 };
 
-const opened = (id, open) => { $(id).onchange = () => { const [file] = $(id).files; $(id).value && file && attempt(() => open(file)); }; };
+const opened = (id, open) => {
+  $(id).onchange = () => {
+    const [file] = $(id).files;
+    $(id).value = ""; // so that the same file can be opened again
+    if (file) attempt(() => open(file));
+  };
+};
 opened("photo", openPhotograph);
 opened("mask", openMask);
 opened("backdrop", async (file) => { backdrop = await bitmapOf(file); if (picture?.mattes.length) show("composite"); });

@@ -79,7 +79,7 @@ def files(tmp_path_factory) -> Path:
 
 
 def status(page, text: str) -> None:
-    sync_api.expect(page.get_by_role("status")).to_contain_text(text, timeout=300_000)
+    sync_api.expect(page.get_by_role("status")).to_contain_text(text, timeout=120_000)
 
 
 def download(page, button: str, path: Path) -> Path:
