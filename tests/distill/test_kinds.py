@@ -98,6 +98,15 @@ def test_fsp_agrees_with_its_plain_form(sizes):
         torch.testing.assert_close(ours, theirs)
 
 
+def test_fsp_is_accurate_near_the_teacher():
+    torch.manual_seed(0)
+    teacher = [torch.rand(2, 8, 24, 24) for _ in range(2)]
+    student = [x + 1e-4 * torch.randn(x.shape) for x in teacher]
+    exact = F.mse_loss(*(plain_fsp(*(x.double() for x in maps)) for maps in (student, teacher)))
+    value = fsp_loss(tuple(student), tuple(teacher)).item()
+    assert value == pytest.approx(exact.item(), rel=1e-5, abs=0)
+
+
 # OFD
 
 

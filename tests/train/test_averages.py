@@ -60,6 +60,14 @@ def test_the_average_of_a_short_training_is_not_its_start():
         assert copied.mean().item() == pytest.approx(-expected, rel=1e-5)
 
 
+def test_an_average_that_a_resumed_training_begins_is_of_the_trained_network():
+    network = tiny_network()
+    average = WeightAverage(network, 0.9)
+    network.decoder1.conv.weight.data.fill_(3)  # as it is loaded
+    average.load_state_dict({})
+    assert same(average.network, network)
+
+
 def test_what_is_validated_last_is_what_the_network_ends_as(data, tmp_path, monkeypatch):
     """train_prune.py cuts it, and shows how its gates moved."""
     training = tiny_training(tiny_config(data, "train.ema=0.9", "train.lr=0.05"), tmp_path)
