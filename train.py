@@ -29,6 +29,7 @@ from utils.cli.command import run  # first, since it says which packages are mis
 
 # isort: split
 from models.errors import InputError
+from utils import distributed
 from utils.cli import arguments
 from utils.cli.files import require_target
 from utils.cli.problems import config_command
@@ -42,6 +43,7 @@ from utils.train.loop import fit
 from utils.train.objective import Objective
 
 
+@distributed.ranks()
 def main(argv: Sequence[str] | None = None) -> None:
     parser = arguments.training_parser(__doc__, "student_SPKD.yaml")
     parser.add_argument(
@@ -61,21 +63,22 @@ def main(argv: Sequence[str] | None = None) -> None:
         arguments.refuse_distillation(args)
     task = TASKS[network_class(config).task](config)
     if args.sheet:
+        distributed.require_one("--sheet")
         write_samples(args.sheet, task)
         print(f"{args.sheet}: what the network will see")
         return
 
-    def objective() -> Objective:
+    def objective(resume: bool = False) -> Objective:
         task.sources()  # a data set that is not there is told before weights are downloaded
         teacher = open_teacher(config) if config.teacher else None
-        return Objective(new_network(config, args.resume), config, teacher)
+        return Objective(new_network(config, resume), config, teacher)
 
     if args.pull:
         print(grad_norms_message(grad_norms(objective(), config, "train")))
         return
-    last, best, resume = "checkpoint.tar", "BEST_checkpoint.tar", args.resume
-    with run_lock(config, (last, best), resume=resume, overwrite=args.overwrite):
-        fit(objective(), config, "train", last=last, best=best, resume=resume)
+    names = last, best = "checkpoint.tar", "BEST_checkpoint.tar"
+    with run_lock(config, names, resume=args.resume, overwrite=args.overwrite) as resume:
+        fit(objective(resume), config, "train", last=last, best=best, resume=resume)
     score = config_command("test.py", config)
     print(f"the best network is {config.folder / best}; score it with {score}")
 

@@ -39,6 +39,7 @@ from utils.cli.command import run  # first, since it says which packages are mis
 import models
 from models.errors import InputError
 from models.files import saving as files
+from utils import distributed
 from utils.cli import arguments
 from utils.cli.problems import config_command
 from utils.cli.table import table
@@ -93,6 +94,7 @@ def objective_and_sparsity(config: Config, teacher: models.Network) -> tuple[Obj
     return Objective(network, config, imitated, watch=sparsity.watch), sparsity
 
 
+@distributed.ranks()
 def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.training_parser(__doc__, "train_SPKD.yaml").parse_intermixed_args(argv)
     config = load(args.config, args.overrides)
@@ -107,8 +109,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     last, pruned = "checkpoint_prune.tar", config.folder / "pruned.tar"
     lasts = [last, *(f"checkpoint_prune{k}.tar" for k in range(2, prune.steps))]
     tried = [f"checkpoint_candidate{k + 1}.tar" for k in range(len(prune.candidates))]
-    resume, names = args.resume, (*lasts, *tried, pruned.name)
-    with run_lock(config, names, resume=resume, overwrite=args.overwrite):
+    names = (*lasts, *tried, pruned.name)
+    with run_lock(config, names, resume=args.resume, overwrite=args.overwrite) as resume:
         teacher = open_teacher(config)
         check_keep(teacher.plan, prune.keep)
         prunes = [
@@ -138,11 +140,18 @@ def main(argv: Sequence[str] | None = None) -> None:
             network.eval()
             cuts = []
             for one, budget in zip(prunes, budgets, strict=True):
-                keep = select(network, one.rate, **options_of(one), ranked=ranked, budget=budget)
+                keep = None
+                if not distributed.rank():
+                    keep = select(
+                        network, one.rate, **options_of(one), ranked=ranked, budget=budget
+                    )
+                keep = distributed.from_first(keep)
                 cuts.append((cut(network, keep), keep, ranked))
         smalls = [small for small, *_ in cuts]
         best = best_candidate(smalls, teacher, config, tried, resume) if tried else 0
         (small, keep, ranked), budget, options = cuts[best], budgets[best], options_of(prunes[best])
+        if distributed.rank():
+            return
         if budget:
             print(budget.message())
         elif line := rate_message(network, keep, prune.rate, **options):

@@ -24,6 +24,7 @@ from utils.cli.command import run  # first, since it says which packages are mis
 import models
 from models.errors import InputError
 from models.files import saving as files
+from utils import distributed
 from utils.cli import arguments
 from utils.cli.problems import config_command
 from utils.config import load
@@ -41,6 +42,7 @@ def structure_before_cut(teacher: models.Network, network: models.Network) -> di
     return teacher.structure if same else network.structure
 
 
+@distributed.ranks()
 def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.training_parser(__doc__, "train_SPKD.yaml").parse_intermixed_args(argv)
     config = load(args.config, args.overrides)
@@ -65,8 +67,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         objective, _ = objective_and_origin()
         print(grad_norms_message(grad_norms(objective, config, "train_pruned")))
         return
-    last, best, resume = "checkpoint_pruned.tar", "BEST_pruned.tar", args.resume
-    with run_lock(config, (last, best), resume=resume, overwrite=args.overwrite):
+    names = last, best = "checkpoint_pruned.tar", "BEST_pruned.tar"
+    with run_lock(config, names, resume=args.resume, overwrite=args.overwrite) as resume:
         objective, origin = objective_and_origin()
         fit(objective, config, "train_pruned", last=last, best=best, origin=origin, resume=resume)
     score = config_command("test.py", config)

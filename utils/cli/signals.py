@@ -18,11 +18,16 @@ class StopRequest:
 
     A second one ends the process at once, as the system does: also where it hangs. Inside
     `defer_signals`, and after it, it is ignored.
+
+    Args:
+        patient: a second one is ignored always: torchrun and Slurm both send one, and torchrun
+            ends what hangs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patient: bool = False) -> None:
         self.signal: signal.Signals | None = None
         self._before: dict = {}
+        self._patient = patient
         self._saves = False
 
     def __enter__(self) -> "StopRequest":
@@ -56,7 +61,7 @@ class StopRequest:
         if code == getattr(signal, "SIGHUP", None):
             _leave_terminal()
         self.signal = self.signal or signal.Signals(code)
-        if not self._saves:
+        if not (self._saves or self._patient):
             self._set(signal.SIG_DFL)
 
     def _set(self, handler: Callable | signal.Handlers) -> None:

@@ -298,6 +298,8 @@ class TrainConfig(Section):
     freeze_norms: bool = False  # the BatchNorms of these layers keep their statistics
     # those that are frozen take them from so many batches of this training first
     estimate_norms: Annotated[int, Field(ge=0, le=100_000)] = 0
+    # of several processes: BatchNorms normalise over the whole batch, not over each one's share
+    sync_batchnorm: bool = False
     frozen: tuple[Name, ...] = ()  # layers whose names begin so are not trained
     betas: tuple[Share, Share] = (0.9, 0.999)  # decay of the means of adam and adamw
     momentum: Share = 0.9  # of sgd

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, get_worker_info
 
 from models.errors import InputError
+from utils import distributed
 from utils.cli.signals import withheld_from_workers
 from utils.data.samples import Failures, SampleResult, Samples, TrainingData
 
@@ -34,7 +35,7 @@ class Batches(Sampler):
     """All batches of all epochs as lists of (epoch, index), shuffled anew in each epoch.
 
     Set `start` to begin at that batch. One pass over everything, so that workers never idle
-    between epochs.
+    between epochs. Of several processes each gets its share of every batch.
     """
 
     def __init__(self, samples: int, batch_size: int, epochs: int, seed: int) -> None:
@@ -48,12 +49,13 @@ class Batches(Sampler):
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         first_epoch, skip = divmod(self.start, self.per_epoch)
+        share = distributed.share(self._batch_size)
         for epoch in range(first_epoch, self._epochs):
             rng = np.random.default_rng([ORDER, self._seed, epoch])
             order = rng.permutation(self._samples).tolist()
             for batch in range(skip, self.per_epoch):
-                indices = order[batch * self._batch_size : (batch + 1) * self._batch_size]
-                yield [(epoch, index) for index in indices]
+                first = batch * self._batch_size
+                yield [(epoch, order[first + place]) for place in share]
             skip = 0
 
 
@@ -133,7 +135,7 @@ class _Stopped(Exception):
 
 
 def _refuse_stopped(stop: object) -> None:
-    if stop:
+    if stop and distributed.size() == 1:  # several processes stop together, after a step
         raise _Stopped
 
 
@@ -163,8 +165,14 @@ def training_loader(sources: TrainingData, batch_size: int, epochs: int, pin: bo
     """The samples that train; its `batch_sampler` is a `Batches`.
 
     Raises:
-        InputError: fewer samples in an epoch than in a batch.
+        InputError: fewer samples in an epoch than in a batch, or no equal shares of a batch.
     """
+    ranks = distributed.size()
+    if batch_size % ranks:
+        raise InputError(
+            f"train.batch_size: {batch_size} cannot be shared evenly by {ranks} processes; set a "
+            f"multiple, such as {-(-batch_size // ranks) * ranks}, or start another number of them"
+        )
     samples = sources.samples("train")
     if len(samples) < batch_size:
         raise InputError(
@@ -182,11 +190,12 @@ def training_loader(sources: TrainingData, batch_size: int, epochs: int, pin: bo
 
 
 def validation_loader(sources: TrainingData, batch_size: int, pin: bool) -> Loader:
-    """The samples that validate, the same each time."""
+    """The samples that validate, the same each time; of several processes this one's share."""
     samples = sources.samples("valid")
-    keys = [(0, index) for index in range(len(samples))]
+    keys = [(0, index) for index in distributed.share(len(samples))]
+    size = len(distributed.share(batch_size))
     # In the main process, which keeps what it has decoded from one validation to the next.
-    return Loader(samples, sources.failures, sampler=keys, batch_size=batch_size, pin_memory=pin)
+    return Loader(samples, sources.failures, sampler=keys, batch_size=size, pin_memory=pin)
 
 
 def prepare_process() -> None:

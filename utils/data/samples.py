@@ -48,7 +48,7 @@ class Failures:
 
     def __init__(self, total: int) -> None:
         self._total = total
-        self._problems: list[str] = []
+        self.problems: list[str] = []
 
     def add(self, problems: Iterable[str]) -> None:
         """Note `problems`, which may be known already.
@@ -56,14 +56,14 @@ class Failures:
         Raises:
             InputError: more than 1 % of the pictures have one.
         """
-        known = self._problems
+        known = self.problems
         new = [problem for problem in dict.fromkeys(problems) if problem not in known]
-        self._problems = [*known, *new]
+        self.problems = [*known, *new]
         tolerate(new, self._total, "pictures", known)
 
     def __str__(self) -> str:
         """The count for the end of an epoch; empty without problems."""
-        count = len(self._problems)
+        count = len(self.problems)
         return f"{count} of {self._total} pictures left out" if count else ""
 
 

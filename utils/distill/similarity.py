@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 
+from utils import distributed
 from utils.distill.maps import (
     attach,
     check_maps,
@@ -100,7 +101,8 @@ def batch_similarity_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
         loss = (similarity(student) - similarity(teacher)).square().mean()
 
-    In [0, 4 / N]; zero for a batch of one. The teacher may have any width.
+    In [0, 4 / N]; zero for a batch of one. The teacher may have any width. Of several processes the
+    batch is that of all of them.
 
     Paper: Tung and Mori, "Similarity-Preserving Knowledge Distillation", ICCV 2019.
     """
@@ -109,7 +111,7 @@ def batch_similarity_loss(student: Tensor, teacher: Tensor) -> Tensor:
     with full_precision(student.device):
         rows, target_rows = (
             functional.normalize(_PictureGram.apply(features), dim=1, eps=LEAST_LENGTH)
-            for features in (student, teacher)
+            for features in map(distributed.gathered, (student, teacher))
         )
         return functional.mse_loss(rows, target_rows).to(student.dtype)
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from models import Network
 from models.channels import Plan
 from models.errors import InputError
+from utils import distributed
 from utils.prune.gates import gates
 from utils.prune.scores import Scores
 from utils.prune.select import Keep, options_of, select
@@ -88,10 +89,13 @@ def cut_in_steps(
 
     def selected(part: float, ranked: Scores) -> Keep:
         """What stays after a part of all cuts, up to 1."""
+        if distributed.rank():
+            return distributed.from_first()
         if budget:
             budget.amount = budget.full * goal**part
         rate = prune.rate if budget or part == 1 else 1 - (1 - prune.rate) ** part
-        return select(network, rate, **options, ranked=ranked, budget=budget)
+        keep = select(network, rate, **options, ranked=ranked, budget=budget)
+        return distributed.from_first(keep)
 
     small, kept = network, {group: list(range(network.plan[group])) for group in gates(network)}
     for k in range(1, prune.steps + 1):

@@ -9,6 +9,7 @@ from torch import Tensor
 from models import Network
 from models.channels import Conv, Norm, Scale, TransposedConv
 from models.layers.folding import fold
+from utils import distributed
 from utils.prune.gates import by_part, gates
 
 Scores = dict[str, Tensor]
@@ -82,7 +83,8 @@ def taylor(network: Network, losses: Iterable[Tensor]) -> Scores:
         gradients = torch.autograd.grad(loss, values, materialize_grads=True)
         for (group, value), gradient in zip(entries, gradients, strict=True):
             changes[group] = changes[group] + value.detach() * gradient
-        total = {group: total[group] + each.abs() for group, each in changes.items()}
+        means = {group: distributed.average(each) for group, each in changes.items()}
+        total = {group: total[group] + each.abs() for group, each in means.items()}
         count += 1
     return {group: each / count for group, each in total.items()}
 

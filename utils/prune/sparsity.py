@@ -11,6 +11,7 @@ from models import Network
 from models.channels import Norm
 from models.errors import InputError
 from models.network import Stages
+from utils import distributed
 from utils.prune.gates import all_gates
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def context(features: Tensor) -> Tensor:
     The row sums are F times the sum of F's rows; where they are all equal, beta is 0.
     """
     maps = features.flatten(2).to(torch.promote_types(features.dtype, torch.float32))
-    sums = (maps * maps.sum(1, keepdim=True)).sum((0, 2))
+    sums = distributed.average((maps * maps.sum(1, keepdim=True)).sum((0, 2)))
     span = sums.max() - sums.min()
     return (sums - sums.min()) / span.clamp_min(torch.finfo(span.dtype).tiny)
 

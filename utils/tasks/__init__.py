@@ -44,6 +44,9 @@ class Task(Protocol):
     def batch(self, sample: NamedTuple, device: torch.device, layout: torch.memory_format) -> Batch:
         """A loader's batch on the device."""
 
+    def count(self, batch: Batch) -> Tensor:
+        """How many pixels the loss terms are means over, a scalar."""
+
     def truth_terms(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Weighted loss terms, scalars by name: how far the output is from the truth."""
 

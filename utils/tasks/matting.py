@@ -60,6 +60,9 @@ class Matting:
         image, trimap, alpha, *layers = (moved(part) for part in sample)
         return MattingBatch(image, trimap, alpha, unknown_region(trimap), *layers)
 
+    def count(self, batch: MattingBatch) -> Tensor:
+        return batch.unknown.sum()
+
     def truth_terms(self, output: Tensor, batch: MattingBatch) -> dict[str, Tensor]:
         others = [name for name in LOSSES if name != "alpha" and getattr(self._config.loss, name)]
         return {name: self._term(name, output, batch) for name in ("alpha", *others)}

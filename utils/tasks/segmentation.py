@@ -47,6 +47,9 @@ class Segmentation:
         image = image.float().div_(255).contiguous(memory_format=layout)
         return LabelBatch(image, labels[:, 0].long())
 
+    def count(self, batch: LabelBatch) -> Tensor:
+        return (batch.labels != NO_LABEL).sum()
+
     def truth_terms(self, output: Tensor, batch: LabelBatch) -> dict[str, Tensor]:
         weight = self._config.loss.cross_entropy
         return {"cross_entropy": weight * cross_entropy(output, batch.labels)}

@@ -9,12 +9,15 @@ from torch.optim.swa_utils import AveragedModel
 
 from models import Network
 from models.errors import InputError
+from utils import distributed
 
 WARMUP = 10  # steps; see `WeightAverage`
 
 
 class LossAverage:
-    """Means of the loss terms; looks at a step's values one step later, so that no GPU waits.
+    """Means of the loss terms over steps and processes.
+
+    Looks at a step's values one step later, so that no GPU waits.
 
     Raises:
         InputError: by all methods, where a term of the last step is not finite.
@@ -28,7 +31,8 @@ class LossAverage:
     def add(self, step: int, terms: Mapping[str, Tensor]) -> None:
         """Add the scalar terms of a step."""
         self.settle()
-        self._last = step, list(terms), torch.stack([t.detach().float() for t in terms.values()])
+        values = torch.stack([term.detach().float() for term in terms.values()])
+        self._last = step, list(terms), distributed.average(values)
 
     def settle(self) -> None:
         """Take in the last step."""

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor
 from models import Network
 from models.errors import InputError
 from models.files import saving as files
+from utils import distributed
 from utils.cli.files import folder_lock
 from utils.config.options import Config
 from utils.train.optimizer import restore_optimizer
@@ -24,12 +26,16 @@ log = logging.getLogger(__name__)
 @contextmanager
 def run_lock(
     config: Config, names: Sequence[str], *, resume: bool = False, overwrite: bool = False
-) -> Iterator[None]:
-    """Inside, `names` in `config.folder` are this process's to write; checked before any work.
+) -> Iterator[bool]:
+    """Inside, `names` in `config.folder` are this training's to write; checked before any work.
 
     Args:
+        names: the checkpoint to resume from first.
         resume: a training that is there goes on.
         overwrite: a training that is there is lost.
+
+    Yields:
+        `resume`; also True where torchrun started a training again that has saved a checkpoint.
 
     Raises:
         InputError: one of them is read, too, or is there already; another process trains there.
@@ -40,14 +46,32 @@ def run_lock(
     for key, read in reads.items():
         if read and Path(read).resolve() in [path.resolve() for path in paths]:
             raise InputError(f"{key}: {read} would be overwritten; choose another save_dir")
+    if distributed.rank():
+        yield distributed.from_first()
+        return
+    attempt, last = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)), paths[0]
+    # The first attempt notes what was there before, so that the next ones know their own; one that
+    # was refused notes nothing and stays refused.
+    note = last.with_name(f".{last.name}.before")
     with folder_lock(config.folder, "training"):
+        if again := attempt > 0 and note.exists():
+            resume, overwrite = resume or _stamp(last) != note.read_text(), True
+        else:
+            note.unlink(missing_ok=True)
         there = next((path for path in paths if path.exists()), None)
         if there and not (resume or overwrite):
             raise InputError(
                 f"{there}: is there already; go on with --resume, begin anew with --overwrite, or "
                 "choose another save_dir"
             )
-        yield
+        if not again and os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") != "0":
+            note.write_text(_stamp(last))
+        yield distributed.from_first(resume)
+        note.unlink(missing_ok=True)
+
+
+def _stamp(path: Path) -> str:
+    return str(path.stat().st_mtime_ns) if path.exists() else ""
 
 
 State = Mapping[str, Any]  # optimiser, scaler, average, distillation: with a `state_dict`
@@ -65,6 +89,8 @@ class Progress(NamedTuple):
 
 def save(path: Path, network: Network, config: Config, training: Mapping[str, object]) -> None:
     """Save a network, and in the entry `training` its config and plain data."""
+    if distributed.rank():
+        return
     training = {**training, "config": config.model_dump(exclude_unset=True)}
     files.save(path, files.record(network) | {"training": training})
 
@@ -79,9 +105,11 @@ def save_training(
 ) -> None:
     """Save all that continues a training exactly."""
     training = {name: part.state_dict() for name, part in state.items()}
+    random_state, *others = distributed.gathered_objects(_random_state())
     training |= {
         **identity,
-        "random_state": _random_state(),
+        "random_state": random_state,
+        **({"random_states_of_others": others} if others else {}),
         **dict(zip(PROGRESS, progress, strict=True)),
     }
     save(path, network, config, training | {"threads": torch.get_num_threads()})
@@ -126,7 +154,9 @@ def resume(path: Path, network: Network, identity: Identity, state: State, total
             restore_optimizer(part, training[name])
         elif name != "scaler" or training[name]:  # empty unless it was trained in float16
             part.load_state_dict(training[name])
-    _set_random_state(training["random_state"])
+    states = [training["random_state"], *training.get("random_states_of_others", ())]
+    if distributed.rank() < len(states):
+        _set_random_state(states[distributed.rank()])
     if (threads := training["threads"]) != torch.get_num_threads():
         log.info("goes on with %d threads, as before, for the same numbers", threads)
         torch.set_num_threads(threads)  # another number of them sums in another order

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.errors import InputError
+from utils import distributed
 from utils.cli.progress import progress_bar
 from utils.cli.signals import StopRequest
 from utils.cli.table import table
@@ -57,6 +58,7 @@ def grad_norms(objective: Objective, config: Config, script: Script) -> GradNorm
             gradient of the truth's terms.
         SystemExit: a signal asked to stop.
     """
+    distributed.require_one("--pull")
     options = config.loop(script).model_copy(update={"precision": "float32"})
     setup = Setup(objective, config, options, LONGEST + BATCHES)
     with StopRequest() as stop, setup.loader.batches(stop) as samples:

@@ -2,12 +2,16 @@
 
 import logging
 import math
+import signal
 from collections.abc import Mapping
+from contextlib import nullcontext
+from itertools import chain
 from typing import Literal, NamedTuple
 
 import torch
 
 from models.errors import InputError
+from utils import distributed
 from utils.cli.progress import progress_bar
 from utils.cli.signals import StopRequest
 from utils.config.options import Config
@@ -49,7 +53,8 @@ def fit(
 ) -> None:
     """Train `objective.network` in place for the epochs of the script's options.
 
-    Where weights are averaged (`train.ema`), the network ends with the average.
+    Where weights are averaged (`train.ema`), the network ends with the average. Several processes
+    end with the same network, and rank 0 writes.
 
     Args:
         last: the file in `config.folder` from which `resume` continues.
@@ -64,9 +69,10 @@ def fit(
         SystemExit: a signal asked to stop; the state is saved and `resume` continues from it.
     """
     run = Run(objective, config, script, last, best, sparsity, history, origin, resume)
+    board = config.folder / "board" / script
     with (
-        StopRequest() as stop,
-        Board(config.folder / "board" / script, purge_step=run.step + 1) as run.board,
+        StopRequest(patient=distributed.size() > 1) as stop,
+        nullcontext() if distributed.rank() else Board(board, purge_step=run.step + 1) as run.board,
         progress_bar(total=run.total, initial=run.step, unit="step", dynamic_ncols=True) as run.bar,
         run.loader.batches(stop) as samples,
     ):
@@ -79,17 +85,16 @@ def fit(
                     break
                 run.train_step(sample)
                 run.report()
-            # Asked once: a signal may come between two questions.
-            if saves := run.end_epoch() or stop:
+            if run.end_epoch() or distributed.asked(stop):
                 run.save()
-            if saves and stop:
-                break
-    if stop:
+                if distributed.asked(stop):
+                    break
+    if code := distributed.asked(stop):
         log.info(
-            f"{stop.signal.name} after step {run.step} of {run.total}; saved {run.last}, "
+            f"{signal.Signals(code).name} after step {run.step} of {run.total}; saved {run.last}, "
             "from which --resume continues"
         )
-        raise SystemExit(128 + stop.signal)
+        raise SystemExit(128 + code)
     objective.network.load_state_dict(run.average.network.state_dict())
 
 
@@ -135,7 +140,10 @@ class Run:
         self.state = {"optimizer": self.optimizer, "scaler": self.scaler, "average": self.average}
         self.state |= {"distillation": objective.distillation} if objective.distillation else {}
         self.state |= {"gates": history} if history else {}
+        if distributed.rank():  # or what is dropped would be the same in all shares
+            torch.manual_seed(config.seed + distributed.rank())
         self.step, self.best_score, self.pending, self.rate = self._start(resume)
+        self.model = distributed.parallel(objective)
         self.loader.batch_sampler.start = self.step
         log.info(
             "%s: %s parameters, %d epochs of %d steps, on %s in %s",
@@ -161,9 +169,10 @@ class Run:
         self.rate = scheduled_rate(self.options, self.step, self.total)
         set_rate(self.optimizer, self.rate)
         with self.setup.autocast():
-            terms, _ = self.objective(self.setup.batch(sample))
+            terms, _ = self.model(self.setup.batch(sample))
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(sum(terms.values())).backward()
+        distributed.average_statistics(self.objective)
         self.scaler.unscale_(self.optimizer)
         if self.sparsity:
             self.sparsity.add_gradient()
@@ -181,7 +190,8 @@ class Run:
 
     def report(self) -> None:
         """Show the means of the losses, every few steps and at the end of an epoch."""
-        if self.step % self.options.print_every and self.step % self.per_epoch:
+        seldom = self.step % self.options.print_every and self.step % self.per_epoch
+        if seldom or distributed.rank():
             return
         means = self.losses.means()
         means |= {"sparsity": self.sparsity.value().item()} if self.sparsity else {}
@@ -203,7 +213,9 @@ class Run:
             self.validate(epoch)
         if self.history and self.history.rows[-1]["step"] < self.step:
             self.history.add(self.average.network, self.step)
-        if left_out := str(self.loader.failures):
+        failures = self.loader.failures
+        failures.add(chain(*distributed.gathered_objects(failures.problems)))
+        if left_out := str(failures):
             self.bar.write(f"epoch {epoch}: {left_out}")
         return ends or epoch % self.options.save_every == 0
 
@@ -217,21 +229,22 @@ class Run:
         self.pending = False
         for name, value in result.scores.items():
             check_finite(f"the validation {name}", value, self.step)
+        score = result.scores[self.task.metric]
+        is_best = score < self.best_score
+        self.best_score = score if is_best else self.best_score
+        if distributed.rank():
+            return
         self.board.add_values("valid", result.scores, self.step)
         if epoch % self.options.picture_every == 0:
             self.board.add_pictures(result.pictures, self.step)
             self.board.add_network(network, self.step)
-        score = result.scores[self.task.metric]
-        is_best = score < self.best_score
         scores = ", ".join(f"{name} {value:.4f}" for name, value in result.scores.items())
         best = f", the best {self.task.metric} so far" if is_best else ""
         self.bar.write(f"epoch {epoch}: validation {scores}{best}")
-        if is_best:
-            self.best_score = score
-            if self.best:
-                training = {**self.identity, "epoch": epoch, "scores": result.scores}
-                with self.stop.defer_signals():
-                    checkpoint.save(self.best, network, self.config, training)
+        if is_best and self.best:
+            training = {**self.identity, "epoch": epoch, "scores": result.scores}
+            with self.stop.defer_signals():
+                checkpoint.save(self.best, network, self.config, training)
 
     def save(self) -> None:
         """Save all that continues this training, as it is now."""

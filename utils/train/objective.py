@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from models import Network
 from models.errors import InputError
 from models.network import Stages
+from utils import distributed
 from utils.config.options import Config
 from utils.distill import Distillation
 from utils.tasks import TASKS, Batch
@@ -74,13 +75,16 @@ class Objective(nn.Module):
         terms = self.task.truth_terms(output, batch)
         if self._auxiliary and stages.auxiliary is not None:
             terms |= self.task.auxiliary_terms(stages.auxiliary, batch)
-        if self.teacher is None or not (self.task.imitates or self.distillation):
-            return terms, output  # a teacher whose terms weigh nothing is not run
-        with torch.no_grad():
-            target, teacher_stages = self._run(self.teacher, batch)
-        if self.task.imitates:
-            terms |= self.task.teacher_terms(output, target, batch)
-        if self.distillation is not None:
+        taught = self.teacher is not None and (self.task.imitates or self.distillation)
+        if taught:  # a teacher whose terms weigh nothing is not run
+            with torch.no_grad():
+                target, teacher_stages = self._run(self.teacher, batch)
+            if self.task.imitates:
+                terms |= self.task.teacher_terms(output, target, batch)
+        if distributed.size() > 1:
+            share = distributed.weight(self.task.count(batch))
+            terms = {name: value * share.to(value.dtype) for name, value in terms.items()}
+        if taught and self.distillation is not None:
             for kind, value in self.distillation(stages, teacher_stages).items():
                 terms[kind] = self._kd * value
         return terms, output

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from models import Network
 from models.errors import InputError
 from models.files import saving as files
+from utils import distributed
 from utils.cli.table import table
 from utils.config.options import Config, PruneConfig
 from utils.networks.loading import set_seed
@@ -79,7 +80,8 @@ def best_candidate(
     for network, last in zip(networks, checkpoints, strict=True):
         file = config.folder / last
         _train(network, teacher, config, 1, last, resume and file.is_file())
-        results.append(files.read(file)["training"]["best"])
+        best = None if distributed.rank() else files.read(file)["training"]["best"]
+        results.append(distributed.from_first(best))
     pairs = zip(config.prune.candidates, results, strict=True)
     rows = [(f"{share:g}", f"{result:.4f}") for share, result in pairs]
     log.info("%s", table(("prune.min_share", "validation"), rows))

@@ -1,21 +1,25 @@
 """What a training begins with: the device, what is frozen, the data."""
 
 import logging
+import signal
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models import Network
 from models.channels import Norm
 from models.errors import InputError
+from models.files.saving import fingerprint
+from utils import distributed
 from utils.cli.progress import progress_bar
 from utils.cli.signals import StopRequest
 from utils.config.options import Config, TrainConfig
 from utils.data.loader import training_loader
+from utils.data.samples import TrainingData
 from utils.networks.device import autocast, choose, training_precision
 from utils.tasks import Batch
 from utils.train.objective import Objective
@@ -46,6 +50,7 @@ class Setup:
     ) -> None:
         self._task, network = objective.task, objective.network
         self.device = choose(config.device)
+        distributed.require_device(self.device)
         self.precision = training_precision(options.precision, self.device)
         self.autocast()  # refuses what cannot be, before any work
         self.layout = torch.channels_last if options.channels_last else torch.contiguous_format
@@ -61,9 +66,13 @@ class Setup:
         freeze(network, options.frozen)
 
         self.sources, self.pin = self._task.sources(), self.device.type == "cuda"
+        if distributed.size() > 1:
+            distributed.require_same(_shared(config, objective, self.sources))
         for one in filter(None, (objective.teacher, network)):
             self._task.check(one, self.sources)
         self.loader = training_loader(self.sources, options.batch_size, epochs, self.pin)
+        if options.sync_batchnorm:
+            distributed.synchronise_norms(objective)
         if norms and options.estimate_norms and estimate:
             self._estimate(network, norms, options.estimate_norms)
 
@@ -74,13 +83,31 @@ class Setup:
         return autocast(self.device, self.precision)
 
     def _estimate(self, network: Network, norms: list[Norm], count: int) -> None:
-        with StopRequest() as stop, self.loader.batches(stop) as samples:
-            inputs = (self.batch(one).inputs for one in islice(samples, count) if not stop)
+        with StopRequest(distributed.size() > 1) as stop, self.loader.batches(stop) as samples:
+            inputs = (
+                self.batch(one).inputs
+                for one in islice(samples, count)
+                if not distributed.asked(stop)
+            )
+            distributed.synchronise_norms(nn.ModuleList(norms))  # frozen after it
             with self.autocast():
                 estimate_statistics(network, norms, inputs)
-        if stop:
-            log.info("%s before the first step; nothing to save", stop.signal.name)
-            raise SystemExit(128 + stop.signal)
+        if code := distributed.asked(stop):
+            log.info("%s before the first step; nothing to save", signal.Signals(code).name)
+            raise SystemExit(128 + code)
+
+
+def _shared(config: Config, objective: Objective, sources: TrainingData) -> dict[str, object]:
+    """What decides a training, wherever its files lie and whatever its device is."""
+    places = {"data": {"root", "backgrounds", "workers", "cache_mb"}}
+    places |= {"network": {"pretrained", "start"}, "teacher": True, "device": True}
+    network, teacher = objective.network, objective.teacher
+    return {
+        **config.model_dump(exclude=places),
+        **sources.identity(),
+        "network of the training": [network.name, network.plan, network.structure],
+        "teacher": fingerprint(teacher) if teacher is not None else None,
+    }
 
 
 def batch_losses(objective: Objective, config: Config) -> Iterator[Tensor]:
@@ -96,7 +123,7 @@ def batch_losses(objective: Objective, config: Config) -> Iterator[Tensor]:
     count = config.prune.batches
     setup = Setup(objective, config, options, epochs=count, estimate=False)
     objective.network.eval().requires_grad_(True)
-    with StopRequest() as stop, setup.loader.batches(stop) as samples:
+    with StopRequest(distributed.size() > 1) as stop, setup.loader.batches(stop) as samples:
         batches = islice(map(setup.batch, samples), count)
         for batch in progress_bar(batches, desc="scores", total=count, unit="batch"):
             terms, _ = objective(batch)
@@ -104,8 +131,8 @@ def batch_losses(objective: Objective, config: Config) -> Iterator[Tensor]:
             if not loss.isfinite():
                 raise InputError(f"the loss is {loss.item()}; check the weights of the teacher")
             yield loss
-    if stop:
-        raise SystemExit(128 + stop.signal)
+    if code := distributed.asked(stop):
+        raise SystemExit(128 + code)
 
 
 @torch.no_grad()
