@@ -9,9 +9,11 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
+from datetime import timedelta
 from pathlib import Path
 from types import MethodType
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import torch
 import torch.distributed as dist
@@ -48,7 +50,8 @@ def ranks() -> Iterator[None]:
     local, cuda = int(os.environ["LOCAL_RANK"]), torch.cuda.is_available()
     if cuda and local < torch.cuda.device_count():
         torch.cuda.set_device(local)
-    store, own, count = next(dist.rendezvous("env://"))
+    shared, own, count = next(dist.rendezvous("env://"))
+    store = _of_this_start(shared, own, count)
     backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
     dist.init_process_group(backend, store=store, rank=own, world_size=count)
     try:
@@ -69,6 +72,27 @@ def ranks() -> Iterator[None]:
             raise InputError(f"rank {own} has lost another process ({reason})") from error
         raise
     dist.destroy_process_group()
+
+
+def _of_this_start(store: dist.Store, own: int, count: int) -> dist.Store:
+    """What the processes share, without what is left of an earlier start: torchrun keeps its store.
+
+    Its count of restarts cannot tell, since each machine counts the failures of its own.
+    """
+    token = uuid4().hex
+    if own == 0:
+        if store.check(["start"]):
+            os.environ["TORCHELASTIC_RESTART_COUNT"] = "1"
+        store.set("start", token)
+        for other in [store.get(f"{token}/{number}") for number in range(1, count)]:
+            store.set(other.decode(), token)
+        return dist.PrefixStore(token, store)
+    while True:
+        start = store.get("start").decode()
+        store.set(f"{start}/{own}", token)
+        with suppress(dist.DistStoreError):  # nobody answers for an earlier start
+            store.wait([token], timedelta(seconds=1))
+            return dist.PrefixStore(start, store)
 
 
 def require_device(device: torch.device) -> None:
