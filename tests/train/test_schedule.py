@@ -69,4 +69,4 @@ def test_warm_up_ends_without_a_jump(schedule, warmup, total):
     end = next(step for step in range(total) if step / total >= warmup)
     assert found[:end] == sorted(found[:end])
     assert found[end] == pytest.approx(1, abs=0.005)
-    assert 0 < found[end] - found[end - 1] <= 1 / (warmup * total + 1) + 1e-9
+    assert abs(found[end] - found[end - 1]) <= 1 / (warmup * total + 1) + 1e-9
