@@ -8,7 +8,7 @@ const worker = new Worker("worker.js", { type: "module" });
 const waiting = new Map();
 let picture = null; // {name, width, height, data, trimap, history, mattes: [{network, matte, cutout, milliseconds}]}
 let backdrop = null; // an ImageBitmap
-let brush = { x: 0, y: 0, down: false };
+let brush = { x: 0, y: 0, down: false }, frame = 0;
 
 worker.onmessage = ({ data }) => {
   const { resolve, reject } = waiting.get(data.id);
@@ -122,7 +122,8 @@ function stroke(x, y) {
   const steps = Math.max(1, Math.ceil(Math.hypot(x - brush.x, y - brush.y) / (Number($("radius").value) / 2)));
   for (let i = 1; i <= steps; i++) dab(brush.x + ((x - brush.x) * i) / steps, brush.y + ((y - brush.y) * i) / steps);
   Object.assign(brush, { x, y });
-  draw();
+  cancelAnimationFrame(frame); // a picture is drawn once a frame, however many moves there are
+  frame = requestAnimationFrame(draw);
 }
 
 async function runNetworks() {
@@ -164,11 +165,12 @@ function viewOf({ matte, cutout }, view) {
 
 function trimapView() {
   const { data, trimap } = picture, shown = new Uint8ClampedArray(data.data);
-  const tints = { [BACKGROUND]: [200, 30, 60], [FOREGROUND]: [30, 170, 80] };
-  trimap.forEach((value, i) => {
-    const tint = tints[value];
-    for (let c = 0; tint && c < 3; c++) shown[4 * i + c] = (shown[4 * i + c] + tint[c]) / 2;
-  });
+  const green = [30, 170, 80], red = [200, 30, 60];
+  for (let i = 0; i < trimap.length; i++) {
+    if (trimap[i] === UNKNOWN) continue;
+    const tint = trimap[i] === FOREGROUND ? green : red;
+    for (let c = 0; c < 3; c++) shown[4 * i + c] = (shown[4 * i + c] + tint[c]) / 2;
+  }
   return shown;
 }
 
