@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The shipped `medium`: large_448 of runs/large.sh pruned to half its MACs under SPKD, 41,300 crops. Ten minutes of two cores,
-# two of an H200 (save_dir medium), half an hour of a core; and the teacher of its last stages, one more hour.
+# two of an H200 (save_dir medium), an hour of a core; and the teacher of its last stages, one more hour.
 # First: runs/large.sh.
 . "$(dirname "$0")/common.sh"
 
@@ -23,4 +23,9 @@ LAST="$GCA teacher=result/gca_light/$BEST data.backgrounds_per_foreground=8 trai
 train prune_mobile_unet medium_light $LAST network.start=result/medium/BEST_pruned.tar train.epochs=5 train.ema=0.997
 train prune_mobile_unet medium_end $LAST data.crop=320 network.start=result/medium_light/$BEST train.epochs=1 \
     train.lr=5e-4 train.ema=0.985
-$PYTHON convert.py result/medium_end/$BEST result/medium.safetensors --half --mean result/medium/BEST_pruned.tar
+$PYTHON convert.py result/medium_end/$BEST result/medium_before.tar --mean result/medium/BEST_pruned.tar
+
+train prune_mobile_unet medium_cwd network.start=result/medium_before.tar distill.types=[cwd] augment.defocus=0.33 \
+    augment.noise=0.3 data.crop=320 data.backgrounds_per_foreground=8 data.valid_backgrounds=2 train.batch_size=16 \
+    train.epochs=6 train.ema=0.997 train.precision=bfloat16
+$PYTHON convert.py result/medium_cwd/$BEST result/medium.safetensors --half
