@@ -79,3 +79,5 @@ def test_what_slurm_refuses_is_one_line(slurm):
     engine = Slurm(slurm / "jobs", slurm_options("partition=none"))
     with pytest.raises(InputError, match=r"^--slurm: .*[Ii]nvalid partition name specified$"):
         engine.submit(fail, "row", [])
+    engine.stop([])
+    assert not list(slurm.iterdir())

@@ -206,8 +206,9 @@ def test_a_job_that_was_killed_is_told_and_the_others_go_on(tabled):
                 (lambda: None) if name == "UNI / none, seed 0" else work, name, after
             )
 
-    assert filled(Scripts(), engine=Killing()) == ["its process was killed"]
-    assert "- UNI / none, seed 0: its process was killed" in told()
+    (error,) = filled(Scripts(), engine=Killing())
+    assert error == "its process was killed (see result/tables/table/rows/UNI/none/seed0/log.txt)"
+    assert f"- UNI / none, seed 0: {error}" in told()
     assert filled(Scripts()) == []
 
 
@@ -238,12 +239,18 @@ def test_two_processes_do_each_row_once(tabled):
     assert ours.calls == [] and len(theirs.calls) == len(set(theirs.calls)) > 0
 
 
-def test_a_row_that_another_process_does_is_waited_for(tabled):
+@pytest.mark.parametrize("late", [False, True])
+def test_a_row_that_another_process_does_is_left_to_it_as_long_as_it_does(tabled, late):
     table, stub = rows.load("table.yaml"), Scripts()
     run = row_runs(table, teacher_runs(table))[0]
-    lock = run.lock()
+    lock, taken = run.lock(), []
 
     class Beside(Engine):
+        def submit(self, work, name, after):
+            if name == run.title and not taken:
+                take()
+            return super().submit(work, name, after)
+
         def ended(self, jobs):
             if jobs:
                 return super().ended(jobs)
@@ -251,7 +258,11 @@ def test_a_row_that_another_process_does_is_waited_for(tabled):
             lock.__exit__(None, None, None)  # the other one was killed
             return []
 
-    lock.__enter__()
+    def take() -> None:
+        taken.append(lock.__enter__())
+
+    if not late:
+        take()
     assert filled(stub, engine=Beside()) == []
     assert stub.calls[-2:] == [f"{one}.py rows/UNI/none/seed0" for one in ("train_pruned", "test")]
 

@@ -133,6 +133,8 @@ class Slurm(Local):
     def stop(self, jobs: Collection[submitit.Job]) -> None:
         for job in reversed(list(jobs)):
             job.cancel(check=False)
+        if not jobs:  # those that end still write
+            self.close()
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from utils.networks.loading import network_class
 from utils.tables.engine import Local
 from utils.tables.report import write
 from utils.tables.rows import Row, Table, matching
-from utils.tables.steps import ERROR, Run, row_runs, teacher_runs, with_needs
+from utils.tables.steps import ERROR, LOG, Run, row_runs, teacher_runs, with_needs
 from utils.tables.work import Call, Work, call_script, take_time
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,8 @@ def fill(
     if not timed:
         threads = max(1, torch.get_num_threads() // most)
         scorers = threads if threads > 1 else 0
-    work = [Work(table, run, call, threads, scorers, timed) for run in needed]
+    options = (call, threads, scorers, timed, engine.queues)
+    work = [Work(table, run, *options) for run in needed]
     errors = _Filling(work, engine, most).all()
     if not timed:
         log.info("timing the networks, now that nothing else runs")
@@ -160,12 +161,16 @@ class _Filling:
 
     def _look(self, run: Run) -> None:
         """What has come of a job that has ended; other machines' files may be seen later."""
-        error = self._error_of_needs(run) or run.end()
+        taken, error = run.taken(), self._error_of_needs(run) or run.end()
         since = self._gone.setdefault(run.folder, time.monotonic())
-        if error is None and time.monotonic() >= since + self._engine.settle:
-            error = self._engine.reason(self._jobs[run.folder])
         if error is not None:
             self._end(run, error)
+        elif taken:  # another process was faster
+            self._waiting[run.folder] = self._work[run.folder]
+            del self._jobs[run.folder], self._gone[run.folder]
+        elif time.monotonic() >= since + self._engine.settle:
+            reason = self._engine.reason(self._jobs[run.folder])
+            self._end(run, f"{reason} (see {run.folder / LOG})")
 
     def _error_of_needs(self, run: Run) -> str:
         return next(filter(None, (self._errors.get(need.folder) for need in run.needs)), "")

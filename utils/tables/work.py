@@ -39,6 +39,7 @@ class Work:
         threads: of PyTorch; None leaves it to that.
         scorers: processes in which a test scores; None leaves it to test.py.
         timed: whether the network is timed, too.
+        waits: for another process that does the run, instead of leaving it to that.
     """
 
     table: Table
@@ -47,17 +48,18 @@ class Work:
     threads: int | None
     scorers: int | None
     timed: bool
+    waits: bool
 
     def __call__(self) -> None:
-        """Do them, once no other process does.
+        """Do them.
 
         Raises:
-            InputError: what has gone wrong, which is noted in the run's folder.
+            InputError: another process does them, or what has gone wrong, which is then noted.
             SystemExit: a signal has ended a script, from which --resume goes on.
         """
         threads = self.threads or torch.get_num_threads()
         try:
-            with self.run.lock(wait=True), self.run.noting():
+            with self.run.lock(self.waits), self.run.noting():
                 for step in self.run.steps:
                     torch.set_num_threads(threads)  # a resumed training may have its own number
                     self._take(step)
