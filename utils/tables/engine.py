@@ -89,7 +89,9 @@ class Local:
     def reason(self, job: submitit.Job) -> str:
         """Why a job has ended that could not say why itself."""
         said = [line for line in (job.stderr() or "").splitlines() if line.strip()]
-        return f"its job ended early: {said[-1] if said else 'killed, perhaps for want of memory'}"
+        errors = [line for line in said if "error" in line.lower()]
+        last = [*said[-1:], *errors[-1:]] or ["killed, perhaps for want of memory"]
+        return f"its job ended early: {last[-1]}"
 
     def close(self) -> None:
         """Remove what submitit has written; all jobs have ended."""
