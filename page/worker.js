@@ -7,7 +7,9 @@ const sessions = new Map();
 async function runtime(backend) {
   if (backend === "webgpu" && !(await navigator.gpu?.requestAdapter()))
     throw new Error("This browser offers no WebGPU; choose the processor.");
-  const ort = await import(`./vendor/ort.${backend}.bundle.min.mjs`);
+  const ort = await import(`./vendor/ort.${backend}.bundle.min.mjs`).catch(() => {
+    throw new Error("The runtime could not be loaded; run make page again.");
+  });
   ort.env.wasm.wasmPaths = { wasm: new URL(`./vendor/${BINARIES[backend]}`, import.meta.url).href };
   ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
   return ort;
