@@ -130,7 +130,7 @@ def words(place: Path, data: Path, name: str, kinds: str, folder: str, *more: st
         "train": {
             "batch_size": 6,
             "optimizer": "sgd",
-            "lr": 0.01,
+            "lr": 0.002,
             "ema": 0.5,
             "channels_last": False,  # maxima that tie fall otherwise there
         },
