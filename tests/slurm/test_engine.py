@@ -30,6 +30,16 @@ def test_a_job_waits_for_those_it_comes_after_and_is_cancelled_where_one_failed(
     assert lines() == ["first", "second"]
 
 
+@pytest.mark.parametrize(("given", "threads"), [(None, 3), ("1", None)])
+def test_a_job_has_a_thread_for_each_cpu_unless_their_number_is_set(
+    slurm, monkeypatch, given, threads
+):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert Slurm(slurm / "jobs", slurm_options("cpus=3")).threads == threads
+
+
 def test_jobs_of_one_name_are_never_there_at_once(engine, slurm):
     other = Slurm(slurm / "jobs", slurm_options("partition=tests"))  # as another tables.py
     first = engine.submit(partial(time.sleep, 3), "row", [])
@@ -56,7 +66,7 @@ def test_a_job_that_makes_room_saves_and_comes_back(engine, command):
     time.sleep(1)
     subprocess.run(command if command[0] == "srun" else [*command, job.job_id], check=True)
     wait_for(lambda: ended(engine, job, after))
-    assert lines() == ["begun", "saved", "begun", "after"]
+    assert lines() == ["begun", "saved", "begun", "after"], (job.stdout(), job.stderr())
 
 
 def test_a_job_that_is_stopped_saves_and_does_not_come_back(engine):

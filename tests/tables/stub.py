@@ -71,6 +71,7 @@ class Engine:
     """
 
     poll = settle = 0.0
+    threads = None
 
     def __init__(self, queues: bool = False) -> None:
         self.queues, self.most, self.stopped = queues, 0, []

@@ -42,6 +42,7 @@ class Local:
     queues = False  # whether work may be submitted before what it comes after is done
     poll = 0.5  # seconds between two looks at the jobs
     settle = 0.0  # seconds after which the files of a job are surely seen here
+    threads: int | None = None  # of PyTorch in a job; None leaves it to that
 
     def __init__(self, folder: Path, **parameters: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -115,6 +116,8 @@ class Slurm(Local):
         parameters = {SUBMITIT.get(key, f"slurm_{key}"): value for key, value in given.items()}
         if options.cpus:  # which srun does not take over from sbatch
             parameters["slurm_srun_args"] = [f"--cpus-per-task={options.cpus}"]
+        if "OMP_NUM_THREADS" not in os.environ:  # or all of the machine's, where no cgroup binds it
+            self.threads = options.cpus
         super().__init__(folder, timeout_min=max(1, round(60 * options.hours)), **parameters)
 
     def submit(self, work: Work, name: str, after: Sequence[submitit.Job]) -> submitit.Job:
@@ -161,6 +164,7 @@ class _Task:
         except SystemExit:
             # COMPLETING would be one that is cancelled, or requeued without its help.
             if not is_local:
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which Slurm sends to these, too
                 state = _squeue("--job", os.environ["SLURM_JOB_ID"], "--format=%T")
                 if state == {"RUNNING"}:
                     requeue(signal.SIGUSR2, None)

@@ -60,11 +60,9 @@ def fill(
     most = jobs or (len(needed) if engine.queues else 1)
     _check(table, rows, teachers, most)
     _require_own(table)
-    threads = scorers = None
     timed = engine.queues or most == 1
-    if not timed:
-        threads = max(1, torch.get_num_threads() // most)
-        scorers = threads if threads > 1 else 0
+    threads = engine.threads if timed else max(1, torch.get_num_threads() // most)
+    scorers = threads and (threads if threads > 1 else 0)
     options = (call, threads, scorers, timed, engine.queues)
     work = [Work(table, run, *options) for run in needed]
     errors = _Filling(work, engine, most).all()
