@@ -22,4 +22,9 @@ train $LARGE large_448 $SUMS $GPU network.start=result/large_320/$BEST data.crop
 LIGHT="data.crop=320 data.backgrounds_per_foreground=7 data.valid_backgrounds=4 train.batch_size=16"
 train $LARGE large_light $LIGHT augment.thin=0 network.start=result/large_448/$BEST train.epochs=9
 train $LARGE large_thin $LIGHT network.start=result/large_light/$BEST train.epochs=6
-$PYTHON convert.py result/large_thin/$BEST result/large.safetensors --half --mean result/large_448/$BEST
+$PYTHON convert.py result/large_thin/$BEST result/large_before.tar --mean result/large_448/$BEST
+
+train $LARGE large_defocus network.start=result/large_before.tar augment.defocus=0.33 augment.noise=0.3 data.crop=320 \
+    data.backgrounds_per_foreground=8 data.valid_backgrounds=2 train.batch_size=16 train.lr=4e-4 train.epochs=3 \
+    train.ema=0.997 train.precision=bfloat16
+$PYTHON convert.py result/large_defocus/$BEST result/large.safetensors --half --mean result/large_before.tar
