@@ -165,7 +165,9 @@ class _Task:
             # COMPLETING would be one that is cancelled, or requeued without its help.
             if not is_local:
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which Slurm sends to these, too
-                state = _squeue("--job", os.environ["SLURM_JOB_ID"], "--format=%T")
+                job = ("--job", os.environ["SLURM_JOB_ID"], "--format=%T")
+                while not (state := _squeue(*job)):  # one that stays until its end is requeued
+                    time.sleep(1)
                 if state == {"RUNNING"}:
                     requeue(signal.SIGUSR2, None)
             raise
