@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests import scripts
 from tests.sets import write_test_set
@@ -29,6 +30,9 @@ def numbers() -> list[dict[str, str]]:
 def expected(data, tmp_path, monkeypatch) -> list[dict[str, str]]:
     """The numbers of a table whose scripts are called in this process."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # of the jobs
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     sets = {key: str(path) for key, path in write_test_set(tmp_path / "test").items()}
     del sets["pred"]
     put_real(data, TABLE | {"tests": {"three": sets}})
@@ -39,6 +43,7 @@ def expected(data, tmp_path, monkeypatch) -> list[dict[str, str]]:
 
     table = rows.load("table.yaml")
     assert fill(table, Engine(), call=call) == []
+    torch.set_num_threads(threads)
     write(table)
     expected = numbers()
     shutil.rmtree("result")

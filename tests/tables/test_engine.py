@@ -49,10 +49,11 @@ def test_a_job_has_a_process_and_a_session_of_its_own_and_our_devices(engine, mo
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if devices:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", devices)
+    handler = signal.getsignal(signal.SIGINT)
     done(engine, tell)
     process, session, seen = lines()[0].split()
     assert process == session != str(os.getpid()) and seen == str(devices)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_ctrl_c_does_not_reach_a_job_and_a_stopped_one_saves(engine):
