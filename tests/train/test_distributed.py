@@ -175,7 +175,7 @@ def test_two_processes_train_as_one(place, data, script, name, kinds):
     end_as_one(place, data, 2, script, name, kinds, "train.epochs=1")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("count", [2, 3])
 @pytest.mark.parametrize("kinds", ["spatial,channel", "batch", "cwd", "nst"])
 @pytest.mark.parametrize("name", list(WIDTHS))
