@@ -5,8 +5,6 @@ import logging
 import os
 import re
 import shutil
-import tarfile
-import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ from utils.cli.problems import refuse
 from utils.cli.processes import run
 from utils.cli.progress import progress_bar
 from utils.data.folders import Part
+from utils.data.importers.archives import unpacked
 from utils.data.importers.colours import foreground_colours, split_cutouts
 from utils.images.layouts import children, folder_key
 from utils.images.names import (
@@ -144,7 +143,7 @@ def import_set(
             "leave out --link"
         )
     with folder_lock(root, f"importing {kind}"), _scratch_folder(root) as scratch:
-        found = _Source(source, source if source.is_dir() else _unpacked(source, scratch / "in"))
+        found = _Source(source, source if source.is_dir() else unpacked(source, scratch / "in"))
         faults: list[str] = []
         if kind in PUBLISHED:
             folders = _published(kind, found, part, scratch, faults)
@@ -439,9 +438,6 @@ def _find_lists(folder: Path) -> Iterator[tuple[str, Path]]:
             yield f"{train or test or other_part}_{kind or other_kind}_names.txt", path
 
 
-# --- archives -----------------------------------------------------------------------------------
-
-
 @contextmanager
 def _scratch_folder(root: Path) -> Iterator[Path]:
     """Yield a hidden folder in `root` for what is not whole yet, which is removed at the end."""
@@ -452,32 +448,3 @@ def _scratch_folder(root: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _unpacked(source: Path, folder: Path) -> Path:
-    """Unpack a zip or tar archive into a new folder: files alone, and only below that."""
-    try:
-        if zipfile.is_zipfile(source):
-            shutil.unpack_archive(source, folder, "zip")
-        elif source.is_file() and tarfile.is_tarfile(source):
-            with tarfile.open(source) as archive:
-                archive.extractall(folder, filter=_file_in_tar)
-        else:
-            raise InputError(
-                f"{source}: neither a folder nor a whole archive that can be read (.zip, .tar, "
-                ".tar.gz, .tar.bz2, .tar.xz); get it again, or unpack it and give the folder"
-            )
-    except InputError:
-        raise
-    except Exception as error:  # each format has its own, and the disk
-        raise InputError(
-            f"{source}: cannot be unpacked here ({error}); get it again, or unpack it with another "
-            "program and give the folder"
-        ) from error
-    return folder
-
-
-def _file_in_tar(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
-    if not (member.isfile() or member.isdir()):
-        raise ValueError(f"{member.name} is a link or a device")
-    return tarfile.data_filter(member, folder)
