@@ -166,8 +166,8 @@ class _Task:
             if not is_local:
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which Slurm sends to these, too
                 job = ("--job", os.environ["SLURM_JOB_ID"], "--format=%T")
-                while not (state := _squeue(*job)):  # one that stays until its end is requeued
-                    time.sleep(1)
+                while (state := _squeue(*job)) in (None, set(), {"SIGNALING"}):
+                    time.sleep(1)  # one that stays until its end is requeued
                 if state == {"RUNNING"}:
                     requeue(signal.SIGUSR2, None)
             raise
