@@ -2,14 +2,17 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.tables.work import call_all, die, lines, tell, wait_for, work_on
+from utils.tables import engine as engines
 from utils.tables.engine import Local
 from utils.tables.work import last_word
 
@@ -79,3 +82,26 @@ def test_what_a_script_says_is_in_its_log_and_how_it_ended_is_told(engine):
     assert text.startswith("works in ") and text.endswith("\nprinted\n")
     assert last_word(Path("refuses"), 0, 2) == "no such thing"
     assert last_word(Path("crashes"), 0, 1) == "ValueError: odd"
+
+
+@pytest.mark.parametrize(("ends_as", "requeued"), [("RUNNING", 1), ("COMPLETING", 0)])
+def test_a_job_that_slurm_still_signals_waits_for_what_becomes_of_it(
+    monkeypatch, ends_as, requeued
+):
+    states = iter([None, set(), {"SIGNALING"}, {ends_as}])
+    monkeypatch.setattr(engines, "_squeue", lambda *words: next(states))
+    monkeypatch.setattr(engines.time, "sleep", lambda seconds: None)
+    environment = SimpleNamespace(cluster="slurm")
+    monkeypatch.setattr(engines.submitit, "JobEnvironment", lambda: environment)
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    calls = []
+    codes = (signal.SIGUSR2, signal.SIGTERM)
+    before = [signal.getsignal(code) for code in codes]
+    signal.signal(signal.SIGUSR2, lambda *call: calls.append(call))
+    try:
+        with pytest.raises(SystemExit):
+            engines._Task(sys.exit)()
+    finally:
+        for code, handler in zip(codes, before, strict=True):
+            signal.signal(code, handler)
+    assert len(calls) == requeued and not list(states)
