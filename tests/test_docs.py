@@ -97,8 +97,9 @@ def test_every_option_that_is_named_is_one(page):
     for section, key, value in OPTION.findall(text(page)):
         assert key in SECTIONS[section].model_fields, f"{section}.{key}"
         if value and not value[1:].isupper():  # FILE stands for the user's own
-            # hide_fused and fuse_exact need fuse; what stands later holds.
-            configs.load(None, ["augment.fuse=0.5", f"{section}.{key}{value}"])
+            # hide_fused, fuse_exact and triplets need fuse; what stands later holds.
+            fuse = ["augment.fuse=1", "augment.fuse_exact=true"]
+            configs.load(None, [*fuse, f"{section}.{key}{value}"])
 
 
 def commands(page: Path) -> str:

@@ -104,6 +104,7 @@ def test_a_config_has_every_criterion_without_gates():
         (f"data.trimap_radius=[1, {LARGEST_RADIUS + 1}]", "less than or equal to 254, not 255"),
         ("data.trimap_radius=[5, 2]", "the smaller one first"),
         ("augment.hide_fused=0.5", "does nothing without fuse"),
+        ("augment.triplets=true", "set fuse=1 and fuse_exact=true"),
         ("distill.types=[spatial, foo]", "'fsp', 'ofd' or 'cwd', not 'foo'"),
         ("distill.types=[spatial, spatial]", "spatial stands twice"),
         ("distill.stages=[]", "too few"),

@@ -248,6 +248,33 @@ def test_what_is_soft_shows_colours_of_a_second_foreground_that_is_not_there_unl
     assert np.array_equal(image[:, :16], alone[:, :16]) == exact
 
 
+@pytest.mark.parametrize("augment", [PLAIN, EVERYTHING], ids=["plain", "everything"])
+def test_a_triplet_is_two_foregrounds_and_their_fusion_in_one_crop_over_one_background(
+    tmp_path, augment
+):
+    for index, alpha in enumerate((speckled(80, 88), speckled(96, 80), np.zeros((64, 64), "u1"))):
+        write_foreground(tmp_path, f"f{index}", alpha, picture(index, *alpha.shape))
+    behind = [background(tmp_path, f"b{i}", picture(50 + i, 60, 70)) for i in range(9)]
+    fused = {**augment, "flip": True, "jitter": 0.0, "fuse": 1.0, "fuse_exact": True}
+    plain = crop_set(tmp_path, behind, augment=fused | {"triplets": True}, crop_scales=(1.0, 2.0))
+    samples = CropSet(
+        *(Store(tmp_path), plain._items, behind, plain._data, plain._options, 0), layers=True
+    )
+    assert len(samples) == 3 * 30
+    unseen = 0
+    for draw in range(30):
+        first, second, both = (samples[0, 3 * draw + member].sample for member in range(3))
+        assert second.background.equal(first.background) and both.background.equal(first.background)
+        assert both.trimap.equal(first.trimap.maximum(second.trimap))
+        a1, a2 = first.alpha / 255, second.alpha / 255
+        assert (both.alpha / 255 - (1 - (1 - a1) * (1 - a2))).abs().max() < 0.6 / 255
+        if augment is PLAIN:
+            over = first.image + (1 - a1) * (second.image.float() - first.background)
+            assert (both.image - over).abs().max() < 3
+        unseen += bool(first.alpha.any()) != bool(second.alpha.any())
+    assert 0 < unseen < 30
+
+
 @pytest.mark.parametrize("scale", [0.5, 2.0])
 @pytest.mark.parametrize(
     ("subset", "bent", "least", "most"),

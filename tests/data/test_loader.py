@@ -14,6 +14,7 @@ from models.errors import InputError
 from tests.refusals import refused
 from tests.sets import picture, prepare, write_set
 from tests.trainings import tiny_config
+from utils import distributed
 from utils.data import loader as loader_module
 from utils.data.crops.crop_set import Sources
 from utils.data.folders import foregrounds
@@ -50,9 +51,19 @@ def test_every_epoch_visits_each_sample_at_most_once_in_an_order_of_its_own():
     assert list(Batches(23, 5, epochs=3, seed=1)) != drawn
 
 
-def test_beginning_at_a_batch_gives_the_tail_of_the_whole():
-    whole = list(Batches(23, 5, epochs=3, seed=7))
-    tail = Batches(23, 5, epochs=3, seed=7)
+def test_triplets_stay_together_in_epochs_that_are_no_longer():
+    plain, batches = Batches(23, 6, epochs=2, seed=0), Batches(69, 6, epochs=2, seed=0, members=3)
+    assert len(batches) == len(plain) == 6
+    for epoch in range(2):
+        indices = [i for batch in list(batches)[3 * epoch : 3 * epoch + 3] for _, i in batch]
+        assert [i % 3 for i in indices] == [0, 1, 2] * 6
+        assert len({i // 3 for i in indices}) == 6 and max(indices) < 69
+
+
+@pytest.mark.parametrize(("size", "members"), [(5, 1), (6, 3)])
+def test_beginning_at_a_batch_gives_the_tail_of_the_whole(size, members):
+    whole = list(Batches(23 * members, size, epochs=3, seed=7, members=members))
+    tail = Batches(23 * members, size, epochs=3, seed=7, members=members)
     for start in range(14):  # one more than there are
         tail.start = start
         assert list(tail) == whole[start:] and len(tail) == len(whole[start:])
@@ -102,6 +113,28 @@ def test_loaders_leave_pytorchs_generator_as_it_is(data):
     list(training_loader(sources(data), 5, epochs=1, pin=False))
     list(validation_loader(sources(data), 5, pin=False))
     assert torch.rand(1) == wanted
+
+
+def test_batches_of_triplets_are_the_same_with_workers_and_in_shares_of_processes(
+    data, monkeypatch
+):
+    options = ("augment.triplets=true", "augment.fuse=1", "augment.fuse_exact=true")
+
+    def batches(*more: str) -> list:
+        return list(training_loader(sources(data, *options, *more), 6, epochs=2, pin=False))
+
+    whole = batches()
+    assert len(whole) == 4 and same(batches("data.workers=2"), whole)
+    shares = []
+    monkeypatch.setattr(distributed, "size", lambda: 3)  # so that two of them share a triplet
+    for rank in range(3):
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        shares.append(batches())
+    for batch, *parts in zip(whole, *shares, strict=True):
+        assert torch.cat([part.image for part in parts]).equal(batch.image)
+    monkeypatch.undo()
+    with pytest.raises(InputError, match=r"4 holds no whole triplets .* such as 6"):
+        training_loader(sources(data, *options), 4, epochs=1, pin=False)
 
 
 def test_fewer_samples_than_a_batch_are_refused(data):

@@ -122,6 +122,8 @@ class AugmentConfig(Section):
     jitter_foreground: bool = False  # hue, saturation and value of the foreground alone (GCA)
     fuse: Probability = 0.0  # a second foreground behind the first (GCA)
     fuse_exact: bool = False  # its colours as they are seen behind the first, not as GCA mixes them
+    # of each draw three samples: the two foregrounds alone and their fusion (Ye et al., AAAI 2023)
+    triplets: bool = False
     affine: bool = False  # flipped, scaled, turned, sheared (GCA)
     squash: Probability = 0.0  # resized to 640 x 640 first (GCA)
     random_interpolation: bool = False  # nearest, linear or cubic (GCA)
@@ -145,6 +147,8 @@ class AugmentConfig(Section):
         for name in ("hide_fused", "fuse_exact"):
             if getattr(self, name) and not self.fuse:
                 raise ValueError(f"{name}: does nothing without fuse; give fuse a probability")
+        if self.triplets and not (self.fuse == 1 and self.fuse_exact):
+            raise ValueError("triplets: include exact fusions; set fuse=1 and fuse_exact=true")
         return self
 
 

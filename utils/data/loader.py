@@ -35,13 +35,16 @@ class Batches(Sampler):
     """All batches of all epochs as lists of (epoch, index), shuffled anew in each epoch.
 
     Set `start` to begin at that batch. One pass over everything, so that workers never idle
-    between epochs. Of several processes each gets its share of every batch.
+    between epochs. Of several processes each gets its share of every batch. Where `members` samples
+    in a row stay together, an epoch visits one in so many.
     """
 
-    def __init__(self, samples: int, batch_size: int, epochs: int, seed: int) -> None:
-        self._samples, self._batch_size = samples, batch_size
+    def __init__(
+        self, samples: int, batch_size: int, epochs: int, seed: int, members: int = 1
+    ) -> None:
+        self._draws, self._members, self._batch_size = samples // members, members, batch_size
         self._epochs, self._seed = epochs, seed
-        self.per_epoch = samples // batch_size
+        self.per_epoch = self._draws // batch_size
         self.start = 0
 
     def __len__(self) -> int:
@@ -52,7 +55,8 @@ class Batches(Sampler):
         share = distributed.share(self._batch_size)
         for epoch in range(first_epoch, self._epochs):
             rng = np.random.default_rng([ORDER, self._seed, epoch])
-            order = rng.permutation(self._samples).tolist()
+            draws = rng.permutation(self._draws).tolist()
+            order = [draw * self._members + one for draw in draws for one in range(self._members)]
             for batch in range(skip, self.per_epoch):
                 first = batch * self._batch_size
                 yield [(epoch, order[first + place]) for place in share]
@@ -174,12 +178,18 @@ def training_loader(sources: TrainingData, batch_size: int, epochs: int, pin: bo
             f"multiple, such as {-(-batch_size // ranks) * ranks}, or start another number of them"
         )
     samples = sources.samples("train")
-    if len(samples) < batch_size:
+    each = len(samples) // samples.members
+    if batch_size % samples.members:
         raise InputError(
-            f"train.batch_size: {batch_size} is more than the {len(samples)} samples of an epoch; "
+            f"train.batch_size: {batch_size} holds no whole triplets (augment.triplets); set a "
+            f"multiple of 3, such as {-(-batch_size // 3) * 3}"
+        )
+    if each < batch_size:
+        raise InputError(
+            f"train.batch_size: {batch_size} is more than the {each} samples of an epoch; "
             "lower it, or raise data.backgrounds_per_foreground or the number of pictures"
         )
-    batches = Batches(len(samples), batch_size, epochs, sources.config.seed)
+    batches = Batches(len(samples), batch_size, epochs, sources.config.seed, samples.members)
     return Loader(
         samples,
         sources.failures,

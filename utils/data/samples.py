@@ -32,7 +32,9 @@ class SampleResult(NamedTuple):
 
 
 class Samples(Protocol):
-    """Samples by (epoch, index), always the same."""
+    """Samples by (epoch, index), always the same; `members` in a row stay together."""
+
+    members: int
 
     def __len__(self) -> int: ...
 

@@ -27,10 +27,12 @@ def write_samples(path: Path, task: "Task") -> None:
     """Draw training samples spread over the whole set, each as the task shows it."""
     sources = task.sources()
     samples = sources.samples("train")
-    spread = np.linspace(0, len(samples) - 1, SAMPLE_ROWS * GROUPS).astype(int)
+    each = samples.members
+    spread = np.linspace(0, len(samples) // each - 1, SAMPLE_ROWS * GROUPS // each).astype(int)
     columns: dict[str, list[np.ndarray]] = {}
-    for place, index in enumerate(spread):
-        result = samples[0, int(index)]
+    indices = (int(draw) * each + member for draw in spread for member in range(each))
+    for place, index in enumerate(indices):
+        result = samples[0, index]
         sources.failures.add(result.problems)
         for title, picture in task.shown(result.sample).items():
             columns.setdefault(f"{title} {place % GROUPS + 1}", []).append(picture)

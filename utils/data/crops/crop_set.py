@@ -65,7 +65,9 @@ class CropSet(Dataset):
     """Samples by (epoch, index): `index` is the item, the rest is drawn.
 
     The random draws of a sample come from the seed, the epoch and the index alone, so that
-    neither the number of workers nor an interruption changes what a network sees.
+    neither the number of workers nor an interruption changes what a network sees. With triplets
+    three samples in a row are of one draw: a foreground, a second one and the fusion of both, in
+    the same crop over the same background (Ye et al., AAAI 2023).
 
     Args:
         items: what an epoch is made of; others stand in for what cannot be used.
@@ -90,6 +92,7 @@ class CropSet(Dataset):
         self._foregrounds = list(dict.fromkeys(item.foreground for item in items))
         self._data, self._seed, self._layers = data, seed, layers
         self._options = options if subset == "train" else UNCHANGED
+        self.members = 3 if self._options.triplets else 1
         self._kind = TRAINING if subset == "train" else VALIDATION
         self._bends = self._options.affine or self._options.squash > 0
         self._radii_of_sample = options.affine or options.squash > 0 or options.fuse > 0
@@ -97,13 +100,14 @@ class CropSet(Dataset):
         self._warned: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._items) * self.members
 
     def __getitem__(self, key: tuple[int, int]) -> SampleResult:
         epoch, index = key
-        rng = np.random.default_rng([self._kind, self._seed, epoch, index])
+        draw, member = divmod(index, self.members)
+        rng = np.random.default_rng([self._kind, self._seed, epoch, draw])
         problems: list[str] = []
-        item, options = self._items[index], self._options
+        item, options = self._items[draw], self._options
         usable = partial(first_usable, rng=rng, problems=problems)
         open_stored = self._store.open
         source, stored = usable(
@@ -119,14 +123,17 @@ class CropSet(Dataset):
             other = usable(None, self._foregrounds, open_stored)
             behind = views.stretched(view, stored.unknown_radius.shape, other.unknown_radius.shape)
             second = self._layer(other, radii, behind, interpolation, rng)
-            layer, trimap = self._fused(layer, trimap, *second, rng)
+            drawn = (layer, trimap), second, self._fused(layer, trimap, *second, rng)
+            layer, trimap = drawn[member if options.triplets else -1]
         if _chance(options.hide, rng):
             trimap = hide(trimap, rng)
         colour, alpha = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB), cv2.extractChannel(layer, 3)
         if options.jitter_foreground:
             colour = jitter_foreground(colour, alpha, rng)
+        if options.triplets:  # jitter_foreground draws nothing where no foreground is seen
+            (rng,) = rng.spawn(1)
         read = partial(self._behind.behind, view=view, rng=rng, interpolation=interpolation)
-        scenery = usable(item.background, self._backgrounds, read)
+        scenery = usable(item.background, self._backgrounds, read, rng=rng)
         if _chance(options.defocus, rng):
             scenery = defocus(scenery, rng)
         if self._layers:

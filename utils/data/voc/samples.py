@@ -43,6 +43,8 @@ class LabelSet(Dataset):
         seed: of all draws.
     """
 
+    members = 1
+
     def __init__(
         self,
         pictures: Sequence[Labelled],
