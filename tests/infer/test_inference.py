@@ -141,12 +141,13 @@ def test_float32_is_never_tf32_and_the_switches_come_back():
         torch.set_float32_matmul_precision(before)
 
 
-def test_tta_is_the_mean_over_the_flips_of_the_picture(dim):
+@pytest.mark.parametrize(("tta", "rows"), [("mirror", (1,)), ("flips", (1, -1))])
+def test_tta_is_the_mean_over_the_flips_of_the_picture(dim, tta, rows):
     image, trimap = noisy_picture(0, 90, 70), make_trimap(disc(90, 70), 9)
-    whole, tta = Inference("whole"), Inference("whole", tta="flips")
+    whole, tta = Inference("whole"), Inference("whole", tta=tta)
     views = [
         whole.alpha(dim, image[::v, ::h].copy(), trimap[::v, ::h].copy())[::v, ::h]
-        for v in (1, -1)
+        for v in rows
         for h in (1, -1)
     ]
     alpha = tta.alpha(dim, image, trimap)

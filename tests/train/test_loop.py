@@ -12,10 +12,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import models
 from models.errors import InputError
 from models.files import saving as files
+from tests.refusals import refused
 from tests.trainings import same, tiny_config, tiny_network, tiny_training
 from utils.config.options import Config
 from utils.prune import Sparsity
-from utils.tasks.matting import MattingBatch
+from utils.tasks.matting import MattingBatch, alpha_loss
 from utils.train.objective import Objective
 
 
@@ -112,6 +113,38 @@ def test_every_term_is_weighted(data):
     factors = {"alpha": 2, "alpha_teacher": 3, "spatial": 2, "channel": 8}
     assert two == pytest.approx({name: factors[name] * value for name, value in one.items()})
     assert list(terms("loss.alpha_teacher=0", "loss.kd=0")) == ["alpha"]
+
+
+@pytest.mark.parametrize(
+    ("views", "flips"), [("mirror", ([], [3])), ("flips", ([], [2], [3], [2, 3]))]
+)
+@pytest.mark.parametrize("kd", [0, 1])
+def test_a_teacher_teaches_its_mean_over_views_and_the_features_of_the_picture(
+    data, views, flips, kd
+):
+    student, teacher = tiny_network().eval(), tiny_network(1).eval()
+    batch = tiny_batch()
+    batch = batch._replace(unknown=batch.alpha > 0.9)  # not as many on each side
+    plain, viewed = (
+        Objective(student, tiny_config(data, f"loss.kd={kd}", *more), teacher)(batch)[0]
+        for more in ((), (f"distill.views={views}",))
+    )
+    output, *mattes = (
+        network.forward_features(batch.image.flip(dims), batch.trimap.flip(dims))[0].flip(dims)
+        for network, dims in ((student, []), *((teacher, dims) for dims in flips))
+    )
+    wanted = alpha_loss(output, sum(mattes) / len(flips), batch.unknown)
+    found, before = (terms.pop("alpha_teacher").item() for terms in (viewed, plain))
+    assert found == pytest.approx(wanted.item())
+    assert found != pytest.approx(before, rel=1e-4)
+    assert same(viewed, plain)
+
+
+def test_views_of_a_teacher_whose_matte_weighs_nothing_are_refused(data):
+    views = tiny_config(data, "distill.views=mirror", "loss.alpha_teacher=0")
+    line = refused(Objective, tiny_network(), views, tiny_network(1))
+    assert line.startswith("distill.views: mirror of a teacher whose output weighs nothing")
+    assert Objective(tiny_network(), views).teacher is None  # that of the teacher itself
 
 
 def test_the_target_is_the_unclamped_matte_whatever_the_terms(data):

@@ -50,7 +50,11 @@ def test_another_training_is_refused(finished, data, override, words):
 
 
 @pytest.mark.parametrize(
-    "override", ["distill.types=[batch]", "loss.alpha_teacher=2", "loss.kd=0", "loss.temperature=2"]
+    "override",
+    [
+        *("distill.types=[batch]", "distill.views=mirror"),
+        *("loss.alpha_teacher=2", "loss.kd=0", "loss.temperature=2"),
+    ],
 )
 def test_options_of_a_teacher_decide_where_there_is_one(finished, data, override):
     folder, teacher = finished

@@ -178,6 +178,8 @@ class DistillConfig(Section):
     stages: Stages = ("encoder2", "encoder3", "encoder4", "encoder5")
     adapter_bias: bool = False  # SPKD's 1x1 adapters have one, DCP's do not
     cwd_temperature: Positive = 4.0  # of its softmax over pixels; higher counts weak ones more
+    # the teacher's matte is the mean over the picture and its mirror image, or its three flips
+    views: Literal["mirror", "flips"] | None = None
 
     @model_validator(mode="after")
     def _one_weight_each(self) -> "DistillConfig":

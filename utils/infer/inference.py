@@ -18,14 +18,13 @@ from utils.images.reading import to_8_bits
 from utils.images.trimap import UNKNOWN
 from utils.infer import memory
 from utils.infer.context import ReplicatePadding, whole_picture_means
-from utils.infer.options import MAX_SIZE, TILED, check_options
+from utils.infer.options import MAX_SIZE, TILED, VIEWS, check_options
 from utils.infer.tiles import Forward, Sides, Tile, matte_tiles, plan_tiles
 from utils.networks.device import autocast, choose, without_tf32
 
 HALO = 128  # px; with DIM 99.9 % of the unknown pixels of a photograph are then within 1.3/255
 WORTHWHILE = 0.9  # each tile costs more than its pixels, so tiles have to save a tenth of them
 SPARE = 0.8  # of the free memory
-FLIPS = ((), (1,), (0,), (0, 1))  # axes of a picture
 
 
 @dataclass
@@ -48,7 +47,8 @@ class Inference:
         batch: tiles of one size that go through the network at once; more helps on a GPU.
         precision: float32, bfloat16 or float16.
         memory_mb: what `auto` may use; None is four fifths of what is free.
-        tta: `flips` is the mean of the mattes of the picture and its three flips, in mode `whole`.
+        tta: the mean of the mattes of the picture and of its mirror image (`mirror`) or its three
+            flips (`flips`), in mode `whole`.
 
     Raises:
         InputError: an option that cannot be, or does not go with the mode.
@@ -163,7 +163,7 @@ class Inference:
             return matte_half(forward, image, trimap, network.stride)
         tiles = [] if self.mode == "whole" else self.tiles(network, trimap == UNKNOWN)
         if self.mode == "whole" or self._takes_whole(network, trimap.shape, tiles):
-            views = FLIPS if self.tta else FLIPS[:1]
+            views = VIEWS[self.tta] if self.tta else ((),)
             return np.mean([_flipped_pass(forward, image, trimap, axes) for axes in views], axis=0)
         if network.radius is not None:
             exact = self.halo_of(network) >= network.radius

@@ -10,7 +10,8 @@ MODES = ("whole", "auto", "tile", "resize", "crop", "half")
 PRECISIONS = ("float32", "bfloat16", "float16")
 MAX_SIZE = {"resize": 1600, "crop": 320}  # as published
 TILED = ("tile", "auto")
-VIEWS = ("flips",)
+# axes of a picture by which each view is flipped; the first is the picture itself
+VIEWS = {"mirror": ((), (1,)), "flips": ((), (1,), (0,), (0, 1))}
 MODES_OF = {
     "max_size": tuple(MAX_SIZE),
     "tta": ("whole",),
@@ -50,7 +51,9 @@ def add_inference(parser: argparse.ArgumentParser, mode: str = "whole") -> None:
         group.add_argument(option, type=at_most(option, largest), metavar="N", help=words)
     group.add_argument("--precision", choices=PRECISIONS, help="of the network (float32)")
     group.add_argument(
-        "--tta", choices=VIEWS, help="the mean over the picture and its three flips, four passes"
+        "--tta",
+        choices=VIEWS,
+        help="the mean over the picture and its mirror image, or its three flips: 2 or 4 passes",
     )
 
 

@@ -11,6 +11,7 @@ from models.network import Stages
 from utils import distributed
 from utils.config.options import Config
 from utils.distill import Distillation
+from utils.infer.options import VIEWS
 from utils.tasks import TASKS, Batch
 
 
@@ -31,7 +32,7 @@ class Objective(nn.Module):
 
     Raises:
         InputError: a stage or an auxiliary output that is to be judged and that the network does
-            not have, or a teacher of another task.
+            not have, a teacher of another task, or views of a teacher whose output weighs nothing.
     """
 
     def __init__(
@@ -50,7 +51,13 @@ class Objective(nn.Module):
             )
         self.task = TASKS[network.task](config)
         self._kd, self._auxiliary = config.loss.kd, self.task.judges_auxiliary(network)
-        self._watch = watch
+        self._watch, views = watch, config.distill.views
+        if views and teacher is not None and not self.task.imitates:
+            raise InputError(
+                f"distill.views: {views} of a teacher whose output weighs nothing; leave it "
+                "out, or raise loss.alpha_teacher (of segmentation: loss.soft_targets)"
+            )
+        self._flips = VIEWS[views][1:] if views else ()
         # Hidden from nn.Module: the teacher is neither trained nor saved.
         self._teacher = (teacher,)
         self.distillation = None
@@ -79,6 +86,7 @@ class Objective(nn.Module):
         if taught:  # a teacher whose terms weigh nothing is not run
             with torch.no_grad():
                 target, teacher_stages = self._run(self.teacher, batch)
+                target = self._mean_over_views(target, batch)
             if self.task.imitates:
                 terms |= self.task.teacher_terms(output, target, batch)
         if distributed.size() > 1:
@@ -88,6 +96,15 @@ class Objective(nn.Module):
             for kind, value in self.distillation(stages, teacher_stages).items():
                 terms[kind] = self._kd * value
         return terms, output
+
+    def _mean_over_views(self, target: Tensor, batch: Batch) -> Tensor:
+        """The mean of the teacher's output and of those of flipped pictures, flipped back."""
+        views = [target]
+        for axes in self._flips:
+            dims = [axis - 2 for axis in axes]
+            flipped = (part.flip(dims) for part in batch.inputs)
+            views.append(self.teacher.compute(*flipped, None).flip(dims))
+        return torch.stack(views).mean(0) if self._flips else target
 
     def _run(self, network: Network, batch: Batch, reads: bool = False) -> tuple[Tensor, Stages]:
         """The output; the stages where distillation or what else `reads` them needs them."""

@@ -38,6 +38,7 @@ def identity(
     used |= _flat("train", options, include=("batch_size", "optimizer", "frozen"))
     if objective.teacher is not None:
         used |= _flat("loss", config.loss, include=OF_TEACHER)
+        used |= _flat("distill", config.distill, include=("views",))
         content = {**content, "teacher": fingerprint(objective.teacher)}
     if objective.distillation is not None:
         unused = () if "cwd" in config.distill.types else ("cwd_temperature",)
