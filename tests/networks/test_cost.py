@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 import models
 from tests.sets import write_test_set
@@ -38,6 +39,15 @@ def test_a_deployed_copy_computes_the_same_and_leaves_the_network(name):
     assert "folded" in copied.structure and "folded" not in original.structure
     weights = [one.weight for one in copied.modules() if isinstance(one, torch.nn.Conv2d)]
     assert all(one.is_contiguous(memory_format=torch.channels_last) for one in weights)
+
+
+@pytest.mark.parametrize("name", models.NETWORKS)
+def test_macs_of_any_widths_are_those_that_pytorch_counts(name):
+    full, narrow = models.build(name), network(name)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        narrow(*narrow.example(1, 70, 96))
+    assert cost.macs(full, 70, 96, narrow.plan) == cost.macs(narrow, 70, 96)
+    assert 2 * cost.macs(narrow, 70, 96) == counter.get_total_flops()
 
 
 def test_a_test_times_and_mattes_with_the_deployed_and_counts_the_network(

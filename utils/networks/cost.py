@@ -1,9 +1,13 @@
 """What a network costs: parameters, multiply-accumulates, memory, milliseconds."""
 
+import json
 import time
 from collections.abc import Mapping
+from functools import cache
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from models import Network
@@ -26,18 +30,18 @@ def parameters(network: Network, plan: Mapping[str, int] | None = None) -> int:
 
 
 def macs(network: Network, height: int, width: int, plan: Mapping[str, int] | None = None) -> int:
-    """Multiply-accumulates of the convolutions for one picture of that size.
-
-    Counted on the meta device: nothing is computed and no memory is used.
+    """Multiply-accumulates of convolutions and products of matrices, for one picture of that size.
 
     Args:
         plan: other widths than the network's.
     """
+    calls, others = _calls(type(network), json.dumps(network.structure), height, width)
     with torch.device("meta"):
         twin = network.blank(plan or network.plan, **network.structure).eval()
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            twin(*twin.example(1, height, width))
-    return counter.get_total_flops() // 2
+        if others:  # they depend on the widths, too
+            return _counted(twin, height, width)
+        weights = {name: twin.get_submodule(name).weight.numel() for name, *_ in calls}
+    return sum(positions * weights[name] for name, positions, _ in calls)
 
 
 def memory(network: Network, height: int, width: int, plan: Mapping[str, int] | None = None) -> int:
@@ -46,14 +50,49 @@ def memory(network: Network, height: int, width: int, plan: Mapping[str, int] | 
     Args:
         plan: other widths than the network's.
     """
-    sizes = []
-    with torch.device("meta"), torch.no_grad():
-        twin = network.blank(plan or network.plan, **network.structure).eval()
-        for layer in twin.modules():
+    calls, _ = _calls(type(network), json.dumps(network.structure), height, width)
+    with torch.device("meta"):
+        twin = network.blank(plan or network.plan, **network.structure)
+    return sum(pixels * twin.get_submodule(name).out_channels for name, _, pixels in calls)
+
+
+class _Call(NamedTuple):
+    """A convolution: how often its whole weight is applied, and the pixels that it writes."""
+
+    name: str
+    positions: int
+    pixels: int
+
+
+@cache
+def _calls(kind: type[Network], structure: str, height: int, width: int) -> tuple[list[_Call], int]:
+    """The convolutions for a picture of that size, whatever their widths, and all other MACs.
+
+    On the meta device: nothing is computed and no memory is used.
+    """
+    calls = []
+
+    def add(name: str, layer: Conv | TransposedConv, read: Tensor, written: Tensor) -> None:
+        pixels = written.shape[2:].numel()
+        transposed = isinstance(layer, TransposedConv)
+        calls.append(_Call(name, read.shape[2:].numel() if transposed else pixels, pixels))
+
+    with torch.device("meta"):
+        twin = kind.blank(**json.loads(structure)).eval()
+        for name, layer in twin.named_modules():
             if isinstance(layer, (Conv, TransposedConv)):
-                layer.register_forward_hook(lambda *call: sizes.append(call[-1].numel()))
-        twin(*twin.example(1, height, width))
-    return sum(sizes)
+                layer.register_forward_hook(
+                    lambda layer, read, written, name=name: add(name, layer, read[0], written)
+                )
+        total = _counted(twin, height, width)
+        known = sum(call.positions * twin.get_submodule(call.name).weight.numel() for call in calls)
+    return calls, total - known
+
+
+def _counted(network: Network, height: int, width: int) -> int:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(*network.example(1, height, width))
+    return counter.get_total_flops() // 2
 
 
 def comparison(networks: Mapping[str, Network]) -> str:
