@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+import torch._dynamo  # once here, not in every process
 import torch.distributed as dist
 import yaml
 from torch import nn
