@@ -41,7 +41,6 @@ def repository(tmp_path, monkeypatch) -> Path:
             Path(path.name).symlink_to(path)
     Path("python").write_text(STUB)
     Path("python").chmod(0o755)
-    Path("result").mkdir()
     os.mkfifo("answer")
     return tmp_path
 
@@ -87,7 +86,7 @@ def test_every_shipped_network_is_made_by_its_script(repository, monkeypatch):
         assert made.plan.keys() == shipped.plan.keys()
 
 
-def test_composition_1k_is_prepared_its_hours_told_and_its_table_begun(repository, capsys):
+def test_composition_1k_is_prepared_its_hours_are_told_and_its_table_begins(repository, capsys):
     for part in ("Training", "Test"):
         write_pairs(Path(f"adobe/Combined_Dataset/{part}_set"))
     for name in ("coco", "voc/VOCdevkit/VOC2008/JPEGImages"):
@@ -99,6 +98,10 @@ def test_composition_1k_is_prepared_its_hours_told_and_its_table_begun(repositor
     ):
         pack(Path(folder), name)
     printed = walk("composition_1k", STEPS="--toy", TABLE="--list")
-    assert re.search(r"about \d+ hours, from [\d.]+ samples a second", printed)
-    assert "SPKD / SPKD" in capsys.readouterr().out
+    hours, speed = re.search(r"about (\d+) hours.* ([\d.]+) samples a second", printed).groups()
+    stages = re.findall(r"\| (\S.*?) +\| .* to do \|", capsys.readouterr().out)
+    assert "SPKD / SPKD" in stages
+    epochs = sum(15 if stage.startswith("pruning") else 30 for stage in stages)
+    epochs -= 15 * stages.count("pruning UNI")
+    assert int(hours) == pytest.approx(43100 * epochs / float(speed) / 3600, abs=1)
     assert len(list(Path("data/Composition-1k/test/composed/image").iterdir())) == 3 * 20

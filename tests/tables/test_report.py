@@ -61,7 +61,7 @@ def test_times_are_told_for_one_time_of_the_teacher(tabled, monkeypatch):
 
     monkeypatch.setattr("utils.tables.work.take_time", loaded)
     filled(Scripts())
-    assert line_of("UNI")[-3:-2] == ["10.00"] and line_of("teacher")[-3:-2] == ["40.00"]
+    assert line_of("UNI")[-1] == "10.00" and line_of("teacher")[-1] == "40.00"
 
 
 def test_times_of_two_teachers_are_told_apart():

@@ -1,7 +1,7 @@
 """Report a table: Markdown, CSV and plots of what is known so far, and the state of its rows."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from models.errors import InputError
@@ -9,7 +9,6 @@ from models.files.atomic import atomic
 from utils.cli.files import folder_lock
 from utils.cli.table import table as aligned
 from utils.score.scores import METRICS
-from utils.tables.options import PublishedRow
 from utils.tables.plot import Point, write_dots, write_plot
 from utils.tables.results import Line, collect, write_csv, write_seeds
 from utils.tables.rows import Table, matching
@@ -19,6 +18,10 @@ PLOTS = {
     "MACs": ("MACs at 224, G", 1e9),
     "parameters": ("parameters, M", 1e6),
     "milliseconds": ("ms at 320", 1.0),
+}
+COLUMNS = {
+    **{metric: metric for metric in METRICS},
+    **{"parameters": "parameters", "MACs": "MACs 224", "milliseconds": "ms 320"},
 }
 UNITS = {"parameters": (1e6, " M"), "MACs": (1e9, " G")}
 
@@ -85,18 +88,16 @@ def _state(run: Run) -> str:
 def markdown(table: Table, lines: Sequence[Line], floor: Mapping[str, float]) -> str:
     """The table, what it means, and the errors of rows."""
     published = table.config.published
-    heads = [*(table.axes or ["row"]), "seeds", *METRICS, "parameters", "MACs 224", "ms 320"]
-    shown = []
+    shown: set[str] = set()
     if published:
-        known = {m for row in published.rows.values() for m in row.model_dump(exclude_none=True)}
-        shown = [m for m in PublishedRow.model_fields if m in known]
-        heads += [f"published {m}" for m in shown]
-    rows = [_cells(line, shown, bool(table.axes)) for line in lines]
-    if floor:
-        first = ["the trimap alone", *[""] * (len(heads) - 1)]
-        place = heads.index("SAD")
-        first[place : place + len(METRICS)] = [_number(m, floor[m]) for m in METRICS]
-        rows.insert(0, first)
+        shown.update(*(row.model_dump(exclude_none=True) for row in published.rows.values()))
+    heads = [*(table.axes or ["row"]), "seeds"]
+    first = ["the trimap alone", *[""] * (len(heads) - 1)]
+    for value, head in COLUMNS.items():
+        heads += [head, *([f"published {value}"] if value in shown else ())]
+        first += [_number(value, floor.get(value)), *([""] if value in shown else ())]
+    rows = [first] if floor else []
+    rows += [_cells(line, shown, bool(table.axes)) for line in lines]
     text = [f"# {table.name}", "", aligned(heads, rows, words=len(table.axes) or 1), ""]
     if len(table.config.seeds) > 1:
         text.append("± is the standard deviation over the seeds that are done.")
@@ -110,15 +111,15 @@ def markdown(table: Table, lines: Sequence[Line], floor: Mapping[str, float]) ->
     return "\n".join(text).rstrip() + "\n"
 
 
-def _cells(line: Line, shown: Sequence[str], has_axes: bool) -> list[str]:
+def _cells(line: Line, shown: Collection[str], has_axes: bool) -> list[str]:
     by_arms = any(line.arms) and has_axes
     cells = list(line.arms) if by_arms else [line.name, *[""] * (len(line.arms) - 1)]
     seeds = f"{len(line.values)} of {line.seeds}" if line.seeds else ""
     cells.append(f"{seeds}, {len(line.errors)} failed" if line.errors else seeds)
-    for value in (*METRICS, "parameters", "MACs", "milliseconds"):
+    for value in COLUMNS:
         cells.append(_number(value, line.mean(value), line.spread(value)))
-    for value in shown:
-        cells.append(_number(value, getattr(line.published, value, None)))
+        if value in shown:
+            cells.append(_number(value, getattr(line.published, value, None)))
     return cells
 
 
