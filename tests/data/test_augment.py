@@ -20,7 +20,6 @@ from utils.data.augment import (
     fuse_exactly,
     gamma,
     hide,
-    hide_foreground,
     jitter,
     jitter_foreground,
     jpeg,
@@ -114,17 +113,7 @@ def test_the_foreground_is_shifted_in_hue_saturation_and_value(kind):
         wanted = shifted(colour, alpha, degrees, draws)
         assert differences(found, wanted).mean() < 2.5
         assert differences(found, wanted).max() <= 14  # two steps of the hue
-
-
-def test_what_is_invisible_has_no_part_in_the_means():
-    alpha = disc(40, 50)
-    one, other = PICTURES["smooth"].copy(), PICTURES["smooth"].copy()
-    one[alpha == 0], other[alpha == 0] = (255, 0, 0), (9, 9, 9)
-    found = [jitter_foreground(each, alpha, np.random.default_rng(3)) for each in (one, other)]
-    assert np.array_equal(found[0][alpha > 0], found[1][alpha > 0])
-    assert not np.array_equal(found[0][alpha > 0], one[alpha > 0])
-    unseen = jitter_foreground(one, np.zeros_like(alpha), np.random.default_rng(0))
-    assert np.array_equal(unseen, one)
+    assert jitter_foreground(colour, np.zeros_like(alpha), Drawn()) is colour
 
 
 # --- two foregrounds made one -----------------------------------------------------------------
@@ -253,9 +242,3 @@ def test_an_ellipse_of_the_trimap_is_hidden_and_the_rest_stays():
     assert (hidden[distance < 0.9] == 128).all()
     assert (hidden[distance > 1.1] == trimap[distance > 1.1]).all()
     assert set(np.unique(trimap)) == {0, 255}
-
-
-def test_hidden_foreground_is_unknown_and_the_rest_of_the_trimap_stays():
-    trimap = np.array([[0, 128, 255]], np.uint8)
-    assert hide_foreground(trimap).tolist() == [[0, 128, 128]]
-    assert trimap.tolist() == [[0, 128, 255]]

@@ -46,22 +46,3 @@ def test_backgrounds_are_the_sets_own_or_those_of_a_folder_which_a_list_of_other
     (other / "a.jpg").touch()
     assert "lists b.jpg, which is not in" in refused(backgrounds, root, "train", other)
     assert [path.name for path in backgrounds(root, "train")] == ["b.jpg", "a.jpg"]
-
-
-def test_name_lists_decide_the_order_as_in_composition_1k(tmp_path):
-    lay_out(tmp_path, "test", ["a.jpg", "b.jpg"], ["a.png", "b.png"], ["1.jpg", "2.jpg", "3.jpg"])
-    (tmp_path / "test" / "test_fg_names.txt").write_text("b.png\r\na.png\r\n")
-    (tmp_path / "test" / "test_bg_names.txt").write_text("3.jpg\n1.jpg\n\n")
-    assert [one.name for one in foregrounds(tmp_path, "test")] == ["b", "a"]
-    assert [path.name for path in backgrounds(tmp_path, "test")] == ["3.jpg", "1.jpg"]
-
-
-def test_name_list_that_cannot_be_followed_is_named(tmp_path):
-    lay_out(tmp_path, "test", ["a.jpg"], ["a.png"], ["1.jpg"])
-    list_file = tmp_path / "test" / "test_fg_names.txt"
-    list_file.write_text("a.jpg\nq.jpg\n")
-    assert "lists q.jpg" in refused(foregrounds, tmp_path, "test")
-    list_file.write_text("a.jpg\na.jpg\n")
-    assert "twice" in refused(foregrounds, tmp_path, "test")
-    list_file.write_text("\n")
-    assert str(list_file) in refused(foregrounds, tmp_path, "test")

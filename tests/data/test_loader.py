@@ -82,13 +82,6 @@ def test_workers_change_nothing(data):
     assert all(part.dtype == torch.uint8 for part in ours[0][:3])
 
 
-def test_a_loader_goes_on_where_it_is_told_to(data):
-    whole = list(training_loader(sources(data), 5, epochs=2, pin=False))
-    rest = training_loader(sources(data), 5, epochs=2, pin=False)
-    rest.batch_sampler.start = 3
-    assert same(list(rest), whole[3:])
-
-
 @pytest.mark.parametrize(("workers", "term"), [(0, "coarse_composition"), (1, "composition")])
 def test_a_composition_loss_makes_training_samples_carry_their_layers(data, workers, term):
     config = sources(data, f"loss.{term}=1", f"data.workers={workers}")

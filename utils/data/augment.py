@@ -72,20 +72,21 @@ def thin(layer: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return thinner
 
 
-def hide(trimap: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def hide(
+    trimap: np.ndarray,
+    rng: np.random.Generator,
+    axes: tuple[float, float] = AXES,
+    unit: int | None = None,
+) -> np.ndarray:
     """The trimap, uint8 (H, W), with one more ellipse of unknown pixels, as people paint them.
 
-    Centre, angle and the two half axes, from `AXES`, are drawn evenly.
+    Centre, angle and the two half `axes`, in units of the shorter side or `unit` pixels, are drawn
+    evenly.
     """
     centre = rng.uniform(size=2) * trimap.shape[::-1]
-    axes = rng.uniform(*AXES, size=2) * min(trimap.shape)
+    axes = rng.uniform(*axes, size=2) * (unit or min(trimap.shape))
     box = (centre.tolist(), (2 * axes).tolist(), float(rng.uniform(0, 180)))
     return cv2.ellipse(trimap.copy(), box, UNKNOWN, cv2.FILLED)
-
-
-def hide_foreground(trimap: np.ndarray) -> np.ndarray:
-    """The trimap, uint8 (H, W), with its known foreground unknown."""
-    return np.minimum(trimap, np.uint8(UNKNOWN))
 
 
 # --- colours: of a composite as torchvision, of a foreground alone as GCA ------------------------

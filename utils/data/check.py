@@ -112,12 +112,11 @@ def _looked_at(
 ) -> dict[Path, bytes]:
     """What tells each picture from others; what is wrong with them is added to `problems`."""
     contents: dict[Path, bytes] = {}
-    with progress_bar(total=len(jobs), desc="checking", unit="picture") as bar:
-        for path, content, wrong in run(check, jobs, workers, root):
-            problems += wrong
-            if content is not None:
-                contents[path] = content
-            bar.update()
+    done = run(check, jobs, workers, root)
+    for path, content, wrong in progress_bar(done, "checking", len(jobs), unit="picture"):
+        problems += wrong
+        if content is not None:
+            contents[path] = content
     return contents
 
 

@@ -40,7 +40,6 @@ ARRAYS = ("rgba", "reach", "counts")  # the fields of `Stored` by their names in
 RADII = 256
 MOST_MAPS = 10_000  # at a time; Linux allows a process 65,530
 CONTINUED = 16  # levels, on average, by which hidden colours may differ from visible ones beside
-WIDEST = 65535  # what a count of 16 bits can tell of a row
 
 
 class Stored(NamedTuple):
@@ -98,11 +97,6 @@ class Store:
         filled = ["filled"] if metadata.get("hidden") == "filled" else []
         return [source.name, *sizes, metadata["version"], metadata["snap"], *filled]
 
-    def damaged(self, source: Foreground) -> InputError:
-        """The error of a file whose arrays contradict each other, which opening it cannot see."""
-        path = _file_of(self._folder, source)
-        return InputError(f"{path}: damaged; remove it and {self._cure}")
-
 
 def build_store(root: Path | str, workers: int = 0, snap: int = 0) -> Path:
     """Decode every training foreground of `root` into its store.
@@ -136,10 +130,9 @@ def build_store(root: Path | str, workers: int = 0, snap: int = 0) -> Path:
             *(len(pending), format_bytes(_bytes(pixels[one.name] for one in pending))),
         )
         jobs = [(folder, one, snap) for one in pending]
-        with progress_bar(total=len(jobs), desc="store", unit="foreground", disable=not jobs) as b:
-            for problem in run(_store, jobs, workers, folder):
-                b.update()
-                bad += [problem] if problem else []
+        done = run(_store, jobs, workers, folder)
+        bar = progress_bar(done, "store", len(jobs), unit="foreground", disable=not jobs)
+        bad += [problem for problem in bar if problem]
         tolerate(bad, len(sources), "foregrounds")
     return folder
 
@@ -195,9 +188,6 @@ def _sizes(sources: list[Foreground]) -> tuple[dict[str, tuple[int, int]], list[
             size, other = image_size(one.fg), image_size(one.alpha)
         except InputError as error:
             bad.append(str(error))
-            continue
-        if size[1] > WIDEST:
-            bad.append(f"{one.fg}: wider than {WIDEST} pixels; make it smaller")
             continue
         try:
             check_sizes(one.fg, size, one.alpha, other)

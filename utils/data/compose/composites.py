@@ -154,14 +154,12 @@ def compositions(
     The backgrounds begin again when they run out.
 
     Args:
-        backgrounds: paths in order.
+        backgrounds: paths in order, at least one.
         per_foreground: n.
 
     Raises:
-        InputError: as `foregrounds`; n is less than 1; there are no backgrounds.
+        InputError: as `foregrounds`; n is less than 1.
     """
-    if not backgrounds:
-        raise InputError(f"{root}: no backgrounds to compose the {part} set over; add some")
     named = (
         (name, one)
         for one in foregrounds(root, part)

@@ -7,7 +7,7 @@ so that large, medium and small are as far apart on these as on photographs that
 import cv2
 import numpy as np
 
-from utils.data.augment import jpeg_of_quality
+from utils.data.augment import hide, jpeg_of_quality
 from utils.data.compose.arithmetic import fit_background
 from utils.images.trimap import UNKNOWN, make_trimap
 
@@ -73,13 +73,9 @@ def painted_trimap(alpha: np.ndarray, radius: int, rng: np.random.Generator) -> 
     around = cv2.copyMakeBorder(unknown, *(radius,) * 4, cv2.BORDER_REPLICATE)
     height, width = alpha.shape
     filled = cv2.morphologyEx(around, cv2.MORPH_CLOSE, brush)
-    filled = filled[radius : radius + height, radius : radius + width].copy()
-    if rng.random() < HIDE:
-        centre = rng.uniform(size=2) * (width, height)
-        axes = 2 * radius * rng.uniform(*AXES, size=2)
-        box = centre.tolist(), axes.tolist(), float(rng.uniform(0, 180))
-        cv2.ellipse(filled, box, 1, cv2.FILLED)
-    return np.where(filled, np.uint8(UNKNOWN), alpha)
+    filled = filled[radius : radius + height, radius : radius + width]
+    trimap = np.where(filled, np.uint8(UNKNOWN), alpha)
+    return hide(trimap, rng, AXES, radius) if rng.random() < HIDE else trimap
 
 
 def _light(picture: np.ndarray) -> np.ndarray:

@@ -19,7 +19,6 @@ from utils.data.augment import (
     fuse,
     fuse_exactly,
     hide,
-    hide_foreground,
     jitter,
     jitter_foreground,
     thin,
@@ -33,12 +32,15 @@ from utils.data.folders import Foreground, backgrounds, foregrounds
 from utils.data.samples import Failures, SampleResult, Subset, first_usable, planes, short
 from utils.data.split import read_split
 from utils.data.store import Store, Stored
+from utils.images.trimap import UNKNOWN
 
 log = logging.getLogger(__name__)
 
 TRAINING, VALIDATION = 1, 2  # keep the draws of the two apart
 UNCHANGED = AugmentConfig(flip=False, jitter=0.0)
 TONES = (1.0, 2.4)  # gamma of cameras' tone curves; 1 mixes as `compose`
+
+Layer = tuple[np.ndarray, np.ndarray]  # a foreground, uint8 (crop, crop, 4), and its trimap
 
 
 class Sample(NamedTuple):
@@ -118,13 +120,13 @@ class CropSet(Dataset):
             interpolation = views.INTERPOLATIONS[rng.integers(len(views.INTERPOLATIONS))]
         radii = draw_radii(self._data.trimap, self._data.trimap_radius, rng)
         view = self._view(source, stored, radii, rng)
-        layer, trimap = self._layer(stored, radii, view, interpolation, rng)
+        drawn = [self._layer(stored, radii, view, interpolation, rng)]
         if _chance(options.fuse, rng):
             other = usable(None, self._foregrounds, open_stored)
             behind = views.stretched(view, stored.unknown_radius.shape, other.unknown_radius.shape)
-            second = self._layer(other, radii, behind, interpolation, rng)
-            drawn = (layer, trimap), second, self._fused(layer, trimap, *second, rng)
-            layer, trimap = drawn[member if options.triplets else -1]
+            drawn.append(self._layer(other, radii, behind, interpolation, rng))
+            drawn.append(self._fused(*drawn, rng))
+        layer, trimap = drawn[member if options.triplets else -1]
         if _chance(options.hide, rng):
             trimap = hide(trimap, rng)
         colour, alpha = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB), cv2.extractChannel(layer, 3)
@@ -141,7 +143,9 @@ class CropSet(Dataset):
             colour, scenery = both[: len(colour)], both[len(colour) :]
             image = compose(colour, alpha, scenery)
         else:
-            image = jitter(self._composed(colour, alpha, scenery, rng), options.jitter, rng)
+            light = _chance(options.linear_light, rng)
+            mix = partial(compose_light, gamma=rng.uniform(*TONES)) if light else compose
+            image = jitter(mix(colour, alpha, scenery), options.jitter, rng)
         image = degraded(image, options, rng)
         flipped = options.flip and rng.random() < 0.5
         parts = [image, trimap, alpha, *((colour, scenery) if self._layers else ())]
@@ -161,11 +165,7 @@ class CropSet(Dataset):
         scale = data.crop_scales[rng.integers(len(data.crop_scales))]
         side = max(1, min(round(data.crop * scale), *canvas.size))
         radii = self._in_pixels(radii, canvas.scale * side / data.crop)
-        try:
-            place = unknown_place(stored, radii, rng)
-        except IndexError:
-            raise self._store.damaged(source) from None
-        return views.view_at(canvas, place, side, data.crop)
+        return views.view_at(canvas, unknown_place(stored, radii, rng), side, data.crop)
 
     def _layer(
         self,
@@ -174,8 +174,8 @@ class CropSet(Dataset):
         view: View,
         interpolation: int | None,
         rng: np.random.Generator,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """A foreground (crop, crop, 4) and its trimap as the view shows them."""
+    ) -> Layer:
+        """A foreground as the view shows it."""
         layer = sample_view(stored.rgba, view, interpolation)
         radii = self._in_pixels(radii, view.scale)
         trimap = trimap_through(stored, radii, view, layer[..., 3])
@@ -185,29 +185,16 @@ class CropSet(Dataset):
         """Radii in pixels of the foreground's picture, `scale` of which are one of the sample."""
         return radii.scaled(scale) if self._radii_of_sample else radii
 
-    def _fused(
-        self,
-        layer: np.ndarray,
-        trimap: np.ndarray,
-        second: np.ndarray,
-        second_trimap: np.ndarray,
-        rng: np.random.Generator,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Over a second foreground, with the trimap of both; unchanged where all is opaque."""
-        fused = (fuse_exactly if self._options.fuse_exact else fuse)(layer, second)
-        if fused is layer:
-            return layer, trimap
+    def _fused(self, first: Layer, second: Layer, rng: np.random.Generator) -> Layer:
+        """One over the other, with the trimap of both; the first where all is opaque."""
+        (front, trimap), (behind, other) = first, second
+        fused = (fuse_exactly if self._options.fuse_exact else fuse)(front, behind)
+        if fused is front:
+            return first
         if _chance(self._options.hide_fused, rng):
-            second_trimap = hide_foreground(second_trimap)
+            other = np.minimum(other, np.uint8(UNKNOWN))
         # Known foreground in either is known; what is background is so in both.
-        return fused, np.maximum(trimap, second_trimap)
-
-    def _composed(
-        self, colour: np.ndarray, alpha: np.ndarray, scenery: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
-        if _chance(self._options.linear_light, rng):
-            return compose_light(colour, alpha, scenery, rng.uniform(*TONES))
-        return compose(colour, alpha, scenery)
+        return fused, np.maximum(trimap, other)
 
     def _warn_of_small(self, source: Foreground, size: tuple[int, int]) -> None:
         worker = get_worker_info()
@@ -254,15 +241,13 @@ class Sources:
     def samples(self, subset: Subset) -> CropSet:
         """The samples that train, or the same crops each time of those that validate."""
         config, chosen = self.config, getattr(self._split, subset)
-        each = self._each()
+        each, behind = self._each(), self._backgrounds
         items = []
         for place, one in enumerate(self._foregrounds):
             if one in self._usable and one.name in chosen:
                 for number in self._numbers(chosen[one.name], subset):
-                    own = (
-                        None if number is None else (place * each + number) % len(self._backgrounds)
-                    )
-                    items.append(Item(one, None if own is None else self._backgrounds[own]))
+                    index = None if number is None else (place * each + number) % len(behind)
+                    items.append(Item(one, None if index is None else behind[index]))
         weights = (config.loss.composition, config.loss.coarse_composition)
         return CropSet(
             self._store,

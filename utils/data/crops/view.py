@@ -69,14 +69,14 @@ def affine_canvas(
     height, width = size
     matrix = np.eye(3)
     if rng.random() < squash:
-        matrix = _resized(width, height, SQUASHED, SQUASHED)
+        matrix = resizing(width, height, SQUASHED, SQUASHED)
         height = width = SQUASHED
     if affine:
         matrix = _drawn_map(height, width, rng) @ matrix
     if min(height, width) <= crop:
         ratio = ROOM * crop / min(height, width)
         larger = round(height * ratio), round(width * ratio)
-        matrix = _resized(width, height, *larger[::-1]) @ matrix
+        matrix = resizing(width, height, *larger[::-1]) @ matrix
         height, width = larger
     return Canvas((height, width), matrix)
 
@@ -104,7 +104,7 @@ def view_at(canvas: Canvas, place: tuple[int, int], side: int, crop: int) -> Vie
 def stretched(view: View, size: tuple[int, int], other: tuple[int, int]) -> View:
     """The view of a picture of (height, width) `other`, stretched to where one of `size` lies."""
     height, width = size
-    matrix = _resized(width, height, *other[::-1])[:2] @ np.vstack([view.matrix, (0, 0, 1)])
+    matrix = resizing(width, height, *other[::-1])[:2] @ np.vstack([view.matrix, (0, 0, 1)])
     return view._replace(matrix=matrix)
 
 
@@ -177,7 +177,8 @@ def within(view: View, window: Window) -> View:
     return view._replace(matrix=matrix)
 
 
-def _resized(width: int, height: int, new_width: int, new_height: int) -> np.ndarray:
+def resizing(width: int, height: int, new_width: int, new_height: int) -> np.ndarray:
+    """The map, float64 (3, 3), from a picture's points to those of the resized picture."""
     x, y = new_width / width, new_height / height
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
 

@@ -13,22 +13,20 @@ def unpacked(source: Path, folder: Path) -> Path:
     try:
         if zipfile.is_zipfile(source):
             shutil.unpack_archive(source, folder, "zip")
-        elif source.is_file() and tarfile.is_tarfile(source):
+            return folder
+        if source.is_file() and tarfile.is_tarfile(source):
             with tarfile.open(source) as archive:
                 archive.extractall(folder, filter=_file_in_tar)
-        else:
-            raise InputError(
-                f"{source}: neither a folder nor a whole archive that can be read (.zip, .tar, "
-                ".tar.gz, .tar.bz2, .tar.xz); get it again, or unpack it and give the folder"
-            )
-    except InputError:
-        raise
+            return folder
     except Exception as error:  # each format has its own, and the disk
         raise InputError(
             f"{source}: cannot be unpacked here ({error}); get it again, or unpack it with another "
             "program and give the folder"
         ) from error
-    return folder
+    raise InputError(
+        f"{source}: neither a folder nor a whole archive that can be read (.zip, .tar, .tar.gz, "
+        ".tar.bz2, .tar.xz); get it again, or unpack it and give the folder"
+    )
 
 
 def _file_in_tar(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:

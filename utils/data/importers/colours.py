@@ -39,12 +39,11 @@ def split_cutouts(files: Mapping[str, Path], fg: Path, alpha: Path, workers: int
     require_pymatting("--kind cutouts")
     jobs = [(file, fg / f"{name}.png", alpha / f"{name}.png") for name, file in files.items()]
     faults: list[str] = []
-    with progress_bar(total=len(jobs), desc="colours", unit="image") as bar:
-        for fault, warning in run(_split, jobs, workers, "the import"):
-            faults += [fault] if fault else []
-            if warning:
-                log.warning("%s", warning)
-            bar.update()
+    done = run(_split, jobs, workers, "the import")
+    for fault, warning in progress_bar(done, "colours", len(jobs), unit="image"):
+        faults += [fault] if fault else []
+        if warning:
+            log.warning("%s", warning)
     return sorted(faults)
 
 
@@ -139,11 +138,8 @@ def foreground_colours(
     """
     require_pymatting("--kind natural")
     jobs = [(images[name], mattes[name], folder) for name in images]
-    made: dict[Path, Path] = {}
-    with progress_bar(total=len(jobs), desc="colours", unit="image") as bar:
-        for image, file in run(_estimate, jobs, workers, "the import"):
-            made[image] = file
-            bar.update()
+    done = run(_estimate, jobs, workers, "the import")
+    made = dict(progress_bar(done, "colours", len(jobs), unit="image"))
     return {name: made[image] for name, image in images.items()}
 
 

@@ -231,20 +231,15 @@ def _pairs(kind: str, source: _Source, part: Part, faults: list[str]) -> Folders
 def _estimate_colours(folders: Folders, root: Path, part: Part, workers: int) -> None:
     """Photographs become their foregrounds, but for those that an earlier import has made."""
     images, mattes = folders[f"{part}/fg"], folders[f"{part}/alpha"]
-    there = {name: (root / part / "fg" / f"{name}.png", root / part / "alpha") for name in images}
-    images.update(
-        {
-            name: fg
-            for name, (fg, alpha) in there.items()
-            if fg.exists() and _same(alpha / f"{name}{mattes[name].suffix}", mattes[name])
-        }
-    )
-    pending = {name: path for name, path in images.items() if path != there[name][0]}
+    pending = {}
+    for name, image in images.items():
+        fg = root / part / "fg" / f"{name}.png"
+        alpha = root / part / "alpha" / f"{name}{mattes[name].suffix}"
+        if fg.exists() and alpha.exists() and filecmp.cmp(alpha, mattes[name]):
+            images[name] = fg
+        else:
+            pending[name] = image
     images.update(foreground_colours(pending, mattes, root / COLOURS, workers))
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.exists() and filecmp.cmp(one, other)
 
 
 def _all_pictures(kind: str, source: _Source, part: Part, faults: list[str]) -> dict[str, Path]:
@@ -318,10 +313,9 @@ def _check_pictures(folders: Folders, workers: int) -> list[str]:
                 trimaps[name].append(path)
             jobs += [[path, alphas[name], *trimaps[name]] for name, path in files.items()]
     found: list[str] = []
-    with progress_bar(total=len(jobs), desc="reading", unit="image") as bar:
-        for problems in run(_check, jobs, workers, "the import"):
-            found += problems
-            bar.update()
+    done = run(_check, jobs, workers, "the import")
+    for problems in progress_bar(done, "reading", len(jobs), unit="image"):
+        found += problems
     return sorted(found)
 
 

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from utils.config.options import AugmentConfig, Config
 from utils.data.augment import degraded, jitter
-from utils.data.crops.view import View, sample_view
+from utils.data.crops.view import View, resizing, sample_view
 from utils.data.samples import Failures, SampleResult, Subset, first_usable, planes, short
 from utils.data.voc.folders import Labelled, class_names, labelled, read_labelled
 from utils.images.labels import NO_LABEL
@@ -142,8 +142,7 @@ def crop_view(
         crop: the square's side.
     """
     (height, width), (top, left) = canvas, starts
-    x, y = size[1] / width, size[0] / height
-    back = np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
+    back = resizing(width, height, size[1], size[0])
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
     turn = np.array(
