@@ -26,17 +26,6 @@ def test_names_in_composed_and_decomposed_form_are_one(tmp_path):
     assert len(backgrounds(tmp_path, "test")) == 1
 
 
-def test_case_and_suffixes_left_over_are_no_obstacle_where_nothing_else_is_meant(tmp_path):
-    lay_out(tmp_path, "train", ["A.jpg", "b.png"], ["a.jpg.png", "B.png", "b.png"], [])
-    line = refused(foregrounds, tmp_path, "train")
-    assert "alpha/B.png: no file of the same name" in line and "more" not in line
-    (tmp_path / "train" / "alpha" / "B.png").unlink()
-    first, second = foregrounds(tmp_path, "train")
-    assert (first.name, second.name) == ("A", "b")
-    assert first.fg == tmp_path / "train" / "fg" / "A.jpg"
-    assert first.alpha == tmp_path / "train" / "alpha" / "a.jpg.png"
-
-
 def test_backgrounds_are_the_sets_own_or_those_of_a_folder_which_a_list_of_others_leaves(tmp_path):
     root = lay_out(tmp_path / "set", "train", [], [], ["b.jpg", "a.jpg"])
     other = lay_out(tmp_path / "other", "train", [], [], ["x.jpg", "y.jpg"]) / "train" / "bg"

@@ -35,29 +35,24 @@ def same(ours: list, theirs: list) -> bool:
     )
 
 
-def test_every_epoch_visits_each_sample_at_most_once_in_an_order_of_its_own():
-    batches = Batches(23, 5, epochs=3, seed=0)
-    drawn = list(batches)
-    assert len(batches) == len(drawn) == 12 and batches.per_epoch == 4
+@pytest.mark.parametrize(("size", "members"), [(5, 1), (6, 3)])
+def test_every_epoch_visits_each_sample_at_most_once_in_an_order_of_its_own(size, members):
+    count = 23 * members
+    batches = Batches(count, size, epochs=3, seed=0, members=members)
+    drawn, each = list(batches), 23 // size  # triplets make no epoch longer
+    assert len(batches) == len(drawn) == 3 * each and batches.per_epoch == each
     orders = set()
     for epoch in range(3):
-        keys = [key for batch in drawn[4 * epoch : 4 * epoch + 4] for key in batch]
+        keys = [key for batch in drawn[each * epoch : each * (epoch + 1)] for key in batch]
         assert {key[0] for key in keys} == {epoch}
         indices = [index for _, index in keys]
-        assert len(set(indices)) == 20 and set(indices) < set(range(23))
+        assert len(set(indices)) == each * size and set(indices) < set(range(count))
+        triplets = zip(*(indices[member::members] for member in range(members)), strict=True)
+        assert all(t == (*range(t[0], t[0] + members),) and t[0] % members == 0 for t in triplets)
         orders.add(tuple(indices))
     assert len(orders) == 3
-    assert list(Batches(23, 5, epochs=3, seed=0)) == drawn
-    assert list(Batches(23, 5, epochs=3, seed=1)) != drawn
-
-
-def test_triplets_stay_together_in_epochs_that_are_no_longer():
-    plain, batches = Batches(23, 6, epochs=2, seed=0), Batches(69, 6, epochs=2, seed=0, members=3)
-    assert len(batches) == len(plain) == 6
-    for epoch in range(2):
-        indices = [i for batch in list(batches)[3 * epoch : 3 * epoch + 3] for _, i in batch]
-        assert [i % 3 for i in indices] == [0, 1, 2] * 6
-        assert len({i // 3 for i in indices}) == 6 and max(indices) < 69
+    assert list(Batches(count, size, epochs=3, seed=0, members=members)) == drawn
+    assert list(Batches(count, size, epochs=3, seed=1, members=members)) != drawn
 
 
 @pytest.mark.parametrize(("size", "members"), [(5, 1), (6, 3)])

@@ -8,7 +8,7 @@ import pytest
 from tests import refusals
 from tests.sets import disc, picture, write_set
 from utils.data.compose.arithmetic import compose, fit_background
-from utils.data.compose.composites import BATCH, compose_training_set
+from utils.data.compose.composites import compose_training_set
 from utils.data.folders import backgrounds
 from utils.images.names import list_images
 from utils.images.reading import read_alpha, read_image
@@ -62,7 +62,3 @@ def test_pictures_that_were_not_made_here_are_not_removed(root):
     message = refused(root)
     assert "0_0.png" in message and "not made here" in message
     assert other.exists()
-
-
-def test_foregrounds_of_many_composites_are_made_in_several_jobs(root):
-    assert len(run(root, per_foreground=BATCH + 1)) == 2 * (BATCH + 1)

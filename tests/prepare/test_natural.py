@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.scripts import main, refusal
-from tests.sets import disc, picture
+from tests.scripts import refusal
+from tests.sets import disc
 from tests.sources import fg, files, pack, refused
 from utils.data.importers import colours as natural
 from utils.data.importers.importing import COLOURS, import_set
@@ -87,21 +87,9 @@ def test_a_photograph_without_its_matte_is_refused_before_colours_are_estimated(
     assert "looked for folders original|blurred_image" in line and "found none" in line
 
 
-def test_backgrounds_and_clips_are_taken_from_the_folder_of_their_part(tmp_path):
+def test_backgrounds_are_taken_from_the_folder_of_their_part(tmp_path):
     for part, name in (("train", "a"), ("testval", "b")):
         fg(tmp_path / f"BG-20k/{part}/h_{name}.jpg")
     for part in ("train", "test"):
-        for frame in range(2):
-            write_image(tmp_path / f"clips/{part}/fgr/0000/{frame}.png", picture(frame, *SIZE))
-            write_image(tmp_path / f"clips/{part}/pha/0000/{frame}.png", disc(*SIZE, 3))
-    for kind, source in (("photographs", "BG-20k"), ("pairs", "clips")):
-        for part in ("train", "test"):
-            main(
-                "pre_process.py", "--dataset", "set", "--data-root", tmp_path, "--kind", kind,
-                "--part", part, "--from", tmp_path / source, "--workers", 0,
-            )  # fmt: skip
-    there = {
-        path.relative_to(tmp_path / "set").as_posix() for path in (tmp_path / "set").rglob("*")
-    }
-    assert {name for name in there if "bg/" in name} == {"train/bg/h_a.jpg", "test/bg/h_b.jpg"}
-    assert {f"{part}/fg/0000_{n}.png" for part in ("train", "test") for n in (0, 1)} <= there
+        import_set("photographs", tmp_path / "BG-20k", tmp_path / "set", part=part)
+    assert set(files(tmp_path / "set")) == {"train/bg/h_a.jpg", "test/bg/h_b.jpg"}

@@ -223,10 +223,8 @@ def _remove_outdated(folder: Path, notes: dict) -> set[str]:
     """
     try:
         before = json.loads((folder / NOTES).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # or damaged
         before = {"composites": {}}
-    except ValueError:  # damaged
-        before = {"composites": notes["composites"].copy(), "damaged": True}
     old, new = before.pop("composites", {}), notes["composites"]
     settings = {key: value for key, value in notes.items() if key != "composites"}
     current = {n for n in new if old.get(n) == new[n]} if before == settings else set()
@@ -256,15 +254,14 @@ def _compose_some(settings: _Settings, composites: list[Composite]) -> int:
 
 def _write(settings: _Settings, one: Composite, fg: np.ndarray, alpha: np.ndarray) -> None:
     background = read_image(one.background)
-    if settings.radius is None:
-        image = compose(fg, alpha, fit_background(background, *alpha.shape))
-        write_image(settings.target(one.name), image)
-        return
     rng = np.random.default_rng((settings.seed, crc32(one.name.encode())))
     if settings.photographic:
         image, alpha = photograph(fg, alpha, background, rng)
     else:
         image = compose(fg, alpha, fit_background(background, *alpha.shape))
+    if settings.radius is None:
+        write_image(settings.target(one.name), image)
+        return
     if one.trimap:
         trimap = read_trimap(one.trimap)
         check_same_size(one.trimap, trimap, one.foreground.fg, alpha)

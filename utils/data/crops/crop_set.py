@@ -1,6 +1,5 @@
 """Training samples composed on the fly: the crop is cut first, then composed."""
 
-import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
-from utils.cli.problems import tolerate
+from utils.cli.problems import tolerate, warn_once
 from utils.config.options import AugmentConfig, Config, DataConfig
 from utils.data.augment import (
     defocus,
@@ -33,8 +32,6 @@ from utils.data.samples import Failures, SampleResult, Subset, first_usable, pla
 from utils.data.split import read_split
 from utils.data.store import Store, Stored
 from utils.images.trimap import UNKNOWN
-
-log = logging.getLogger(__name__)
 
 TRAINING, VALIDATION = 1, 2  # keep the draws of the two apart
 UNCHANGED = AugmentConfig(flip=False, jitter=0.0)
@@ -99,7 +96,6 @@ class CropSet(Dataset):
         self._bends = self._options.affine or self._options.squash > 0
         self._radii_of_sample = options.affine or options.squash > 0 or options.fuse > 0
         self._behind = Backgrounds(data.cache_mb)
-        self._warned: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._items) * self.members
@@ -199,10 +195,9 @@ class CropSet(Dataset):
     def _warn_of_small(self, source: Foreground, size: tuple[int, int]) -> None:
         worker = get_worker_info()
         # Every worker meets every foreground, sooner or later; one is enough to warn.
-        if source.name not in self._warned and (worker is None or worker.id == 0):
-            self._warned.add(source.name)
+        if worker is None or worker.id == 0:
             small = f"{source.fg}: {size[1]} x {size[0]} is smaller than a crop"
-            log.warning("%s; its crops are enlarged", small)
+            warn_once(f"{small}; its crops are enlarged")
 
 
 class Sources:
