@@ -242,13 +242,6 @@ def test_what_would_be_left_out_is_named(pairs, tmp_path):
         assert "a.gif: .gif is not read here; save it as PNG or JPEG, or remove it (and" in message
 
 
-def test_linked_folders_are_followed(pairs, tmp_path):
-    (pairs / "fg").rename(tmp_path / "elsewhere")
-    (pairs / "fg").symlink_to(tmp_path / "elsewhere")
-    import_set("pairs", pairs, tmp_path / "set", part="train")
-    assert len(foregrounds(tmp_path / "set", "train")) == 3
-
-
 def test_an_import_that_was_interrupted_leaves_nothing_and_can_be_run_again(
     pairs, tmp_path, monkeypatch
 ):

@@ -1,7 +1,6 @@
 """Split the training set into train and valid: by foreground, or by composite as published."""
 
 import logging
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from models.errors import InputError
-from models.files.atomic import atomic
 from utils.cli.files import folder_lock
 from utils.cli.problems import complain, dataset_command
 from utils.data.folders import foregrounds
@@ -102,8 +100,7 @@ def _keep_other(path: Path, names: Sequence[str]) -> None:
     """Leave a list that will be replaced by other names beside it: it may be made by hand."""
     if path.is_file() and path.read_bytes() != "".join(f"{name}\n" for name in names).encode():
         kept = path.with_name(f"{path.stem}.before.txt")
-        with atomic(kept) as temporary:
-            shutil.copyfile(path, temporary)
+        path.replace(kept)
         log.info("%s: another list was there, which is %s now", path, kept.name)
 
 
