@@ -163,6 +163,13 @@ class Network(nn.Module):
         """The channels of each stage."""
         return {stage: self.widths[group] for stage, group in self.stages.items()}
 
+    @torch.no_grad()
+    def stage_norms(self) -> dict[str, Norm]:
+        """The BatchNorm that writes each stage; linear and folded stages have none."""
+        with evaluating(self):
+            _, stages = self.forward_features(*self.example(), pre=False)
+        return {name: stage.norm for name, stage in stages.items() if isinstance(stage.norm, Norm)}
+
     def entry_axes(self) -> Axes:
         """The groups of each axis of each entry of the state dict.
 

@@ -1,7 +1,6 @@
 """Averages over the steps of a training: of losses, of weights, of BatchNorms' statistics."""
 
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -88,32 +87,6 @@ def test_what_is_validated_last_is_what_the_network_ends_as(data, tmp_path, monk
     shown.add(training.network, training.history.rows[-1]["step"])
     assert shown.rows[-1] == training.history.rows[-1]
     assert not same(models.load(training.last), training.network)  # resumed, it goes on as it was
-
-
-def test_a_step_that_float16_skips_moves_neither_average_nor_gates(data, tmp_path, monkeypatch):
-    training = tiny_training(tiny_config(data, "train.ema=0.5", "train.epochs=1"), tmp_path)
-    training.sparsity = Sparsity(training.network, 0.1, 10, proximal=True)
-    run = loop.Run(training.objective, training.config, "train", "a", None, training.sparsity)
-    run.scaler, run.bar = torch.amp.GradScaler("cpu", init_scale=2.0), SimpleNamespace(update=int)
-    samples = list(run.loader)
-
-    def step(overflows: bool) -> bool:
-        """Whether network or average moved."""
-        weight = training.network.decoder1.conv.weight
-        hook = weight.register_hook(lambda g: g * math.inf if overflows else g)
-        before = [
-            {key: value.clone() for key, value in one.named_parameters()}
-            for one in (training.network, run.average.network)
-        ]
-        run.train_step(samples.pop())
-        hook.remove()
-        return any(
-            not torch.equal(value, old[key])
-            for one, old in zip((training.network, run.average.network), before, strict=True)
-            for key, value in one.named_parameters()
-        )
-
-    assert [step(overflows) for overflows in (False, True, False)] == [True, False, True]
 
 
 def test_the_average_is_validated_kept_and_resumed(data, tmp_path):

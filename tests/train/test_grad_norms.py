@@ -99,6 +99,6 @@ def test_adapters_alone_settle_until_their_terms_no_longer_fall(
 
 def test_a_loss_that_is_not_finite_is_told(data, tmp_path):
     training = tiny_training(tiny_config(data, "distill.types=[at]"), tmp_path, teacher_seed=5)
-    training.objective.teacher.decoder1.conv.weight.data.fill_(float("nan"))
+    training.objective._teacher[1].decoder1.conv.weight.data.fill_(float("nan"))
     with pytest.raises(InputError, match="--pull: the alpha_teacher loss is nan"):
         grad_norms(training.objective, training.config, "train")

@@ -92,9 +92,8 @@ def test_the_teacher_stays_as_it_is_and_adapters_are_trained_but_not_saved_in_th
 def test_the_teacher_goes_where_the_network_goes(data):
     student, teacher = tiny_network(), tiny_network(1)
     objective = Objective(student, tiny_config(data), teacher).to("meta", torch.float64)
-    assert {(one.device.type, one.dtype) for one in teacher.parameters()} == {
-        ("meta", torch.float64)
-    }
+    for one in objective._teacher:
+        assert {(p.device.type, p.dtype) for p in one.parameters()} == {("meta", torch.float64)}
     assert not {*map(id, teacher.parameters())} & {*map(id, objective.parameters())}
 
 
@@ -151,7 +150,7 @@ def test_the_target_is_the_unclamped_matte_whatever_the_terms(data):
     targets = []
     for overrides in ((), ("loss.kd=0",)):
         training = tiny_training(tiny_config(data, *overrides), Path("unused"), teacher_seed=5)
-        (teacher,) = training.objective._teacher
+        _, teacher = training.objective._teacher  # folded
         teacher.compute = lambda image, trimap, stages, of=teacher.compute: (
             of(image, trimap, stages) + 2
         )
@@ -179,7 +178,7 @@ def tiny_batch() -> MattingBatch:
 def test_the_teacher_computes_no_more_than_the_terms_read(data, monkeypatch, overrides, expected):
     """Whether it runs, and whether it pools the maps before its ReLUs, too."""
     training = tiny_training(tiny_config(data, *overrides), Path("unused"), teacher_seed=5)
-    teacher, seen = training.objective.teacher, []
+    (_, teacher), seen = training.objective._teacher, []
     compute, features = teacher.compute, teacher.forward_features
 
     def forward_features(*batch, pre):

@@ -1,7 +1,10 @@
 """Optimisers: rates by parameter group, clipping, frozen norms, the averaged copy."""
 
+import copy
+
 import pytest
 import torch
+from torch import nn
 
 import models
 from models.channels import Norm
@@ -9,7 +12,14 @@ from models.errors import InputError
 from tests.trainings import tiny_config, tiny_network, tiny_training
 from utils.config.options import TrainConfig
 from utils.prune import Sparsity
-from utils.train.optimizer import clip_gradients, freeze, freeze_norms, make_optimizer, set_rate
+from utils.train.optimizer import (
+    clip_gradients,
+    freeze,
+    freeze_norms,
+    make_optimizer,
+    restore_optimizer,
+    set_rate,
+)
 
 
 def small_unet():
@@ -30,6 +40,22 @@ def test_each_optimiser_takes_its_options(name, kind):
     assert group.get("betas", (0.5, 0.9)) == (0.5, 0.9)
     assert group.get("momentum", 0.7) == 0.7
     assert group["weight_decay"] == 0.2
+
+
+def test_what_an_optimiser_has_gathered_one_parameter_at_a_time_goes_on_fused():
+    weights = [nn.Parameter(torch.ones(3)) for _ in range(2)]
+    plain = torch.optim.Adam([{"params": weights[:1], "factor": 1.0}], 0.5)
+    ours = torch.optim.Adam([{"params": weights[1:], "factor": 1.0}], 0.1, fused=True)
+    for step in range(4):
+        if step == 2:
+            restore_optimizer(ours, copy.deepcopy(plain.state_dict()))
+            weights[1].data.copy_(weights[0].data)
+            set_rate(plain, 0.1)
+        for weight, optimizer in zip(weights, (plain, ours), strict=True):
+            weight.grad = torch.tensor([1.0, -2.0, 0.1]) * (step + 1)
+            optimizer.step()
+    assert ours.param_groups[0]["fused"] and ours.param_groups[0]["lr"] == 0.1
+    torch.testing.assert_close(*weights)
 
 
 @pytest.mark.parametrize("option", [{"pretrained_lr": 0.1}, {"freeze_norms": True}])

@@ -320,6 +320,8 @@ class TrainConfig(Section):
     # auto: bfloat16 where the processor or GPU computes in it, else float32
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "float32"
     channels_last: bool = True
+    # torch.compile makes the networks' passes; the CPU needs a C++ compiler, CUDA Triton
+    compile: bool = False
     print_every: Count = 20  # steps
     validate_every: Count = 1  # epochs
     save_every: Count = 1  # epochs

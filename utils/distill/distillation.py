@@ -26,7 +26,7 @@ class Distillation(nn.Module):
     def __init__(self, options: DistillConfig, student: Network, teacher: Network) -> None:
         super().__init__()
         for network in (student, teacher):
-            _require_stages(network, options.stages)
+            require_stages(network, options.stages)
         self._weights = options.weights or (1.0,) * len(options.types)
         self._student, self._teacher, self._stages = student.name, teacher.name, options.stages
         with torch.random.fork_rng(devices=[]):  # adapters start the same whatever else is drawn
@@ -113,7 +113,8 @@ class Adapters(nn.Module):
         }
 
 
-def _require_stages(network: Network, names: tuple[str, ...]) -> None:
+def require_stages(network: Network, names: tuple[str, ...]) -> None:
+    """Raise an `InputError` where a network lacks a stage of `distill.stages`."""
     for name in names:
         if name not in network.stages:
             known = ", ".join(network.stages)

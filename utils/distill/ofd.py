@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from models.channels import Norm
 from models.errors import InputError
 from models.network import Network, Stages
 from utils.config.options import DistillConfig
@@ -71,13 +70,15 @@ class Overhaul(nn.Module):
     def __init__(self, student: Network, teacher: Network, options: DistillConfig) -> None:
         super().__init__()
         self._stages = tuple(name for name in teacher.stages if name in options.stages)
-        written = {layer.writes for layer in teacher.modules() if isinstance(layer, Norm)}
+        norms = teacher.stage_norms()
         for stage in self._stages:
-            if teacher.stages[stage] not in written:
+            if stage not in norms:
                 raise InputError(
                     f"distill.types: ofd takes its margins from the teacher's BatchNorms, and "
                     f"{teacher.name} has none at {stage}; leave out the stage, or ofd"
                 )
+            margin = ofd_margin(norms[stage].weight, norms[stage].bias)
+            self.register_buffer(f"margin_{stage}", margin, persistent=False)
         ours, theirs = student.stage_widths(), teacher.stage_widths()
         self.connectors = nn.ModuleDict(
             {
@@ -94,9 +95,9 @@ class Overhaul(nn.Module):
         """A scalar; see `kinds.PerStage`."""
         total, last = 0, len(self._stages) - 1
         for index, stage in enumerate(self._stages):
-            ours, theirs = student[stage].pre, teacher[stage]
+            ours = student[stage].pre
             if stage in self.connectors:
                 ours = self.connectors[stage](ours)
-            margin = ofd_margin(theirs.norm.weight, theirs.norm.bias)
-            total = total + SCALE * 2.0 ** (index - last) * ofd_loss(ours, theirs.pre, margin)
+            loss = ofd_loss(ours, teacher[stage].pre, getattr(self, f"margin_{stage}"))
+            total = total + SCALE * 2.0 ** (index - last) * loss
         return total

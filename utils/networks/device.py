@@ -72,6 +72,17 @@ def training_precision(precision: str, device: torch.device) -> str:
     return precision
 
 
+def require_compiler(device: torch.device) -> None:
+    """Raise an `InputError` where `torch.compile` does not work."""
+    try:
+        torch.compile(torch.square)(torch.ones(2, device=device))
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"train.compile: there is no compiler for it ({reason}); leave it out"
+        ) from error
+
+
 def deployed(network: Network, device: torch.device) -> Network:
     """A copy on the device that computes the same sooner: norms folded, memory laid out for it."""
     copied = network.folded().to(device)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from models import Network
-from models.channels import Norm
 from models.errors import InputError
 from models.network import Stages
 from utils import distributed
+from utils.distill.distillation import require_stages
 from utils.prune.gates import all_gates
 
 if TYPE_CHECKING:
@@ -105,8 +105,16 @@ class ContextSparsity(Sparsity):
         super().__init__(network, weight, encoder_factor=1.0, **form)
         self._strength = weight * strength
         places = {id(scale): index for index, (scale, _) in enumerate(self._gates)}
-        written = _norms(network, stages)
-        self._place = {stage: places[id(norm.weight)] for stage, norm in written.items()}
+        norms = network.stage_norms()
+        require_stages(network, stages)
+        for name in stages:
+            norm = norms.get(name)
+            if norm is None or not norm.gate or norm.writes not in network.plan:
+                raise InputError(
+                    f"prune.criterion=cap: no gate writes the stage {name} of {network.name}; "
+                    "leave it out of distill.stages"
+                )
+        self._place = {name: places[id(norms[name].weight)] for name in stages}
 
     def watch(self, stages: Stages) -> None:
         """Weigh the penalty by the stages of a training step."""
@@ -139,22 +147,3 @@ def make_sparsity(network: Network, config: Config) -> Sparsity:
     if options.criterion == "cap":
         return ContextSparsity(network, *strength, config.distill.stages, **form)
     return Sparsity(network, *strength, **form)
-
-
-@torch.no_grad()
-def _norms(network: Network, names: tuple[str, ...]) -> dict[str, Norm]:
-    """The BatchNorms that write stages."""
-    mode = network.training
-    _, stages = network.eval().forward_features(*network.example(), pre=False)
-    network.train(mode)
-    for name in names:
-        if name not in stages:
-            known = ", ".join(stages)
-            raise InputError(f"distill.stages: {network.name} has no {name!r}; it has {known}")
-        norm = stages[name].norm
-        if norm is None or not norm.gate or norm.writes not in network.plan:
-            raise InputError(
-                f"prune.criterion=cap: no gate writes the stage {name} of {network.name}; leave it "
-                "out of distill.stages"
-            )
-    return {name: stages[name].norm for name in names}

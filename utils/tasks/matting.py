@@ -170,7 +170,7 @@ def laplacian_loss(pred: Tensor, target: Tensor, unknown: Tensor, levels: int = 
     """
     difference, weight = _difference(pred, target, unknown)
     current = difference * weight
-    kernel = torch.tensor(BINOMIAL, dtype=current.dtype, device=current.device)
+    kernel = torch.tensor(BINOMIAL, dtype=current.dtype).to(current.device, non_blocking=True)
     kernel = (kernel / kernel.sum()).outer(kernel / kernel.sum())[None, None]
     total = current.new_zeros(())
     for level in range(levels):

@@ -17,14 +17,14 @@ WARMUP = 10  # steps; see `WeightAverage`
 class LossAverage:
     """Means of the loss terms over steps and processes.
 
-    Looks at a step's values one step later, so that no GPU waits.
+    Looks at a step's values one step later, so that the GPU has the next one to do meanwhile.
 
     Raises:
         InputError: by all methods, where a term of the last step is not finite.
     """
 
     def __init__(self) -> None:
-        self._last: tuple[int, list[str], Tensor] | None = None
+        self._last: tuple[int, list[str], Tensor, torch.cuda.Event | None] | None = None
         self._sums: dict[str, float] = {}
         self._count = 0
 
@@ -32,13 +32,20 @@ class LossAverage:
         """Add the scalar terms of a step."""
         self.settle()
         values = torch.stack([term.detach().float() for term in terms.values()])
-        self._last = step, list(terms), distributed.average(values)
+        values, copied = distributed.average(values), None
+        if values.is_cuda:  # read later from there, they would come after the next step's work
+            stream = torch.cuda.current_stream(values.device)
+            values = values.to("cpu", non_blocking=True)
+            copied = stream.record_event()
+        self._last = step, list(terms), values, copied
 
     def settle(self) -> None:
         """Take in the last step."""
         if self._last is None:
             return
-        (step, names, values), self._last = self._last, None
+        (step, names, values, copied), self._last = self._last, None
+        if copied:
+            copied.synchronize()
         self._count += 1
         for name, value in zip(names, values.tolist(), strict=True):
             check_finite(f"the {name} loss", value, step)
@@ -80,10 +87,22 @@ class WeightAverage:
         """What to validate and to keep."""
         return self._copy.module if self._copy else self._live
 
+    @torch.no_grad()
     def update(self) -> None:
         """Take in the weights of now; call it after each step."""
-        if self._copy:
-            self._copy.update_parameters(self._live)
+        if not self._copy:
+            return
+        steps = int(self._copy.n_averaged)  # on the CPU; `update_parameters` would send it on
+        share = 1 - min(self._decay, (1 + steps) / (WARMUP + steps)) if steps else 1.0
+        both = ([*one.parameters(), *one.buffers()] for one in (self._copy.module, self._live))
+        floating = []
+        for old, new in zip(*both, strict=True):
+            if old.is_floating_point():
+                floating.append((old, new))
+            else:
+                old.copy_(new)
+        torch._foreach_lerp_(*zip(*floating, strict=True), share)
+        self._copy.n_averaged += 1
 
     def state_dict(self) -> dict:
         return self._copy.state_dict() if self._copy else {}
@@ -96,13 +115,4 @@ class WeightAverage:
             self._begin()
 
     def _begin(self) -> None:
-        self._copy = AveragedModel(self._live, multi_avg_fn=self._follow, use_buffers=True)
-
-    @torch.no_grad()
-    def _follow(self, old: list[Tensor], new: list[Tensor], _: Tensor) -> None:
-        steps = int(self._copy.n_averaged)  # the argument would wait for the GPU
-        share = 1 - min(self._decay, (1 + steps) / (WARMUP + steps))
-        if old[0].is_floating_point():
-            torch._foreach_lerp_(old, new, share)
-        else:
-            torch._foreach_copy_(old, new)
+        self._copy = AveragedModel(self._live)

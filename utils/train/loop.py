@@ -17,6 +17,7 @@ from utils.cli.signals import StopRequest
 from utils.config.options import Config
 from utils.data.loader import validation_loader
 from utils.networks import cost
+from utils.networks.device import require_compiler
 from utils.prune import History, Sparsity
 from utils.train import checkpoint
 from utils.train.averages import LossAverage, WeightAverage, check_finite
@@ -123,6 +124,9 @@ class Run:
 
         options = self.options
         self.setup = Setup(objective, config, options, options.epochs, estimate=not resume)
+        if options.compile:
+            require_compiler(self.setup.device)
+            objective.compile()
         self.loader, sources = self.setup.loader, self.setup.sources
         self.validation = validation_loader(sources, options.batch_size, self.setup.pin)
         self.per_epoch = self.loader.batch_sampler.per_epoch
@@ -177,13 +181,12 @@ class Run:
         if self.sparsity:
             self.sparsity.add_gradient()
         clip_gradients(self.parameters, self.options)
+        # float16: gradients that overflow move nothing here; to ask whether would wait for the GPU
         self.scaler.step(self.optimizer)
-        scale = self.scaler.get_scale()
         self.scaler.update()
-        if self.scaler.get_scale() >= scale:  # float16: a step whose gradients overflow is skipped
-            if self.sparsity:
-                self.sparsity.shrink(self.optimizer)
-            self.average.update()
+        if self.sparsity:
+            self.sparsity.shrink(self.optimizer)
+        self.average.update()
         self.step += 1
         self.bar.update()
         self.losses.add(self.step, terms)

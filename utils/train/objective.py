@@ -58,8 +58,8 @@ class Objective(nn.Module):
                 "out, or raise loss.alpha_teacher (of segmentation: loss.soft_targets)"
             )
         self._flips = VIEWS[views][1:] if views else ()
-        # Hidden from nn.Module: the teacher is neither trained nor saved.
-        self._teacher = (teacher,)
+        # Hidden from nn.Module: the teacher is neither trained nor saved. Folded, it is faster.
+        self._teacher = (teacher, teacher and teacher.folded())
         self.distillation = None
         if teacher is not None and config.loss.kd:
             self.distillation = Distillation(config.distill, network, teacher)
@@ -70,9 +70,13 @@ class Objective(nn.Module):
         return self._teacher[0]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Objective":
-        if self.teacher is not None:
-            self.teacher._apply(fn)  # hidden, but it goes where the network goes
+        for teacher in filter(None, self._teacher):
+            teacher._apply(fn)  # hidden, but it goes where the network goes
         return super()._apply(fn, recurse)
+
+    def compile(self, **options: object) -> None:
+        """Let `torch.compile` make the passes of network and teacher, not the losses."""
+        self._run = torch.compile(self._run, **options)
 
     def forward(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """The weighted terms, scalars to be summed, and the network's output."""
@@ -84,8 +88,9 @@ class Objective(nn.Module):
             terms |= self.task.auxiliary_terms(stages.auxiliary, batch)
         taught = self.teacher is not None and (self.task.imitates or self.distillation)
         if taught:  # a teacher whose terms weigh nothing is not run
+            # Not inference mode: some kinds save the teacher's maps for the backward pass.
             with torch.no_grad():
-                target, teacher_stages = self._run(self.teacher, batch)
+                target, teacher_stages = self._run(self._teacher[1], batch)
                 target = self._mean_over_views(target, batch)
             if self.task.imitates:
                 terms |= self.task.teacher_terms(output, target, batch)
@@ -103,7 +108,7 @@ class Objective(nn.Module):
         for axes in self._flips:
             dims = [axis - 2 for axis in axes]
             flipped = (part.flip(dims) for part in batch.inputs)
-            views.append(self.teacher.compute(*flipped, None).flip(dims))
+            views.append(self._teacher[1].compute(*flipped, None).flip(dims))
         return torch.stack(views).mean(0) if self._flips else target
 
     def _run(self, network: Network, batch: Batch, reads: bool = False) -> tuple[Tensor, Stages]:

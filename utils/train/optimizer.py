@@ -40,11 +40,13 @@ def make_optimizer(
         if parameter.requires_grad:
             groups.setdefault(factors.get(id(parameter), 1.0), []).append(parameter)
     groups = [{"params": members, "factor": f} for f, members in groups.items() if members]
-    decay = {"weight_decay": options.weight_decay}
+    shared = {"weight_decay": options.weight_decay}
+    if network.mean.is_cuda:  # one kernel, which skips float16's overflows without being waited for
+        shared["fused"] = True
     if options.optimizer == "sgd":
-        return torch.optim.SGD(groups, options.lr, momentum=options.momentum, **decay)
+        return torch.optim.SGD(groups, options.lr, momentum=options.momentum, **shared)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[options.optimizer]
-    return kind(groups, options.lr, options.betas, **decay)
+    return kind(groups, options.lr, options.betas, **shared)
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
@@ -53,19 +55,19 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
     Raises:
         InputError: its parameters were divided otherwise, which `pretrained_lr` and `gate_lr` do.
     """
-    settings = [
-        {key: value for key, value in group.items() if key != "params"}
-        for group in optimizer.param_groups
-    ]
+    own = optimizer.state_dict()["param_groups"]
     try:
-        optimizer.load_state_dict(state)
+        # Before it is loaded: `fused` decides where the counts of steps lie.
+        groups = [
+            group | {"params": before["params"]}
+            for group, before in zip(own, state["param_groups"], strict=True)
+        ]
+        optimizer.load_state_dict({**state, "param_groups": groups})
     except ValueError:
         raise InputError(
             "train.pretrained_lr or prune.gate_lr: was 1 and is no longer, or the other way round; "
             "--resume continues the same training, so restore it, or begin anew with --overwrite"
         ) from None
-    for group, own in zip(optimizer.param_groups, settings, strict=True):
-        group.update(own)
 
 
 def scheduled_rate(options: TrainConfig, step: int, total: int) -> float:

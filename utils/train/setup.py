@@ -66,6 +66,7 @@ class Setup:
         freeze(network, options.frozen)
 
         self.sources, self.pin = self._task.sources(), self.device.type == "cuda"
+        self._uploads = torch.cuda.Stream(self.device) if self.pin else None
         if distributed.size() > 1:
             distributed.require_same(_shared(config, objective, self.sources))
         for one in filter(None, (objective.teacher, network)):
@@ -77,7 +78,16 @@ class Setup:
             self._estimate(network, norms, options.estimate_norms)
 
     def batch(self, sample: NamedTuple) -> Batch:
-        return self._task.batch(sample, self.device, self.layout)
+        """On CUDA uploaded beside the step that the device still computes."""
+        if self._uploads is None:
+            return self._task.batch(sample, self.device, self.layout)
+        with torch.cuda.stream(self._uploads):
+            batch = self._task.batch(sample, self.device, self.layout)
+        step = torch.cuda.current_stream(self.device)
+        step.wait_stream(self._uploads)
+        for part in filter(torch.is_tensor, batch):
+            part.record_stream(step)  # or its memory would be taken while the step reads it
+        return batch
 
     def autocast(self) -> AbstractContextManager:
         return autocast(self.device, self.precision)
