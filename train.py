@@ -39,7 +39,7 @@ from utils.networks.loading import network_class, new_network, open_teacher
 from utils.tasks import TASKS
 from utils.train.checkpoint import run_lock
 from utils.train.grad_norms import grad_norms, grad_norms_message
-from utils.train.loop import fit
+from utils.train.loop import Run
 from utils.train.objective import Objective
 
 
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     names = last, best = "checkpoint.tar", "BEST_checkpoint.tar"
     with run_lock(config, names, resume=args.resume, overwrite=args.overwrite) as resume:
-        fit(objective(resume), config, "train", last=last, best=best, resume=resume)
+        Run(objective(resume), config, "train", last=last, best=best, resume=resume).fit()
     score = config_command("test.py", config)
     print(f"the best network is {config.folder / best}; score it with {score}")
 

@@ -66,7 +66,7 @@ from utils.prune import (
 from utils.prune.select import options_of
 from utils.train.checkpoint import run_lock
 from utils.train.grad_norms import grad_norms, grad_norms_message
-from utils.train.loop import fit
+from utils.train.loop import Run
 from utils.train.objective import Objective
 from utils.train.pruning import best_candidate, cut_without_gates
 
@@ -135,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             else:
                 objective, sparsity = objective_and_sparsity(config, teacher)
                 network, learned = objective.network, {"sparsity": sparsity, "history": history}
-                fit(objective, config, "train_prune", last=last, **learned, resume=resume)
+                Run(objective, config, "train_prune", last=last, **learned, resume=resume).fit()
                 ranked = per_cost(scores(network), network, prune)
             network.eval()
             cuts = []

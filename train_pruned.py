@@ -31,7 +31,7 @@ from utils.config import load
 from utils.networks.loading import open_pruned, open_teacher, set_seed
 from utils.train.checkpoint import run_lock
 from utils.train.grad_norms import grad_norms, grad_norms_message
-from utils.train.loop import fit
+from utils.train.loop import Run
 from utils.train.objective import Objective
 
 
@@ -70,7 +70,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     names = last, best = "checkpoint_pruned.tar", "BEST_pruned.tar"
     with run_lock(config, names, resume=args.resume, overwrite=args.overwrite) as resume:
         objective, origin = objective_and_origin()
-        fit(objective, config, "train_pruned", last=last, best=best, origin=origin, resume=resume)
+        Run(
+            objective, config, "train_pruned", last=last, best=best, origin=origin, resume=resume
+        ).fit()
     score = config_command("test.py", config)
     print(f"the best network is {config.folder / best}; score it with {score}")
 

@@ -146,6 +146,12 @@ def plain_attention(features: Tensor, values: Tensor, unknown: Tensor) -> Tensor
     return F.conv_transpose2d(scores.softmax(1), patches, stride=2, padding=1) / 4
 
 
+def random_batch(count: int, side: int) -> MattingBatch:
+    image, alpha = (torch.rand(count, channels, side, side) for channels in (3, 1))
+    trimap = torch.randint(3, alpha.shape) / 2
+    return MattingBatch(image, trimap, alpha, trimap == 0.5, None, None)
+
+
 def training_step(kinds: str, toy: bool) -> Callable[[], None]:
     """A training step with these kinds; all start from the same weights and see the same batch."""
     width = ("network.width=0.0625", "distill.stages=[encoder2,encoder3]") if toy else ()
@@ -157,11 +163,8 @@ def training_step(kinds: str, toy: bool) -> Callable[[], None]:
     objective = Objective(student, config, teacher).train()
     optimizer = torch.optim.Adam(objective.parameters(), 1e-4)
 
-    side, count = (32, 2) if toy else (320, 4)
     torch.manual_seed(0)
-    image, alpha = (torch.rand(count, channels, side, side) for channels in (3, 1))
-    trimap = torch.full_like(alpha, 0.5)
-    batch = MattingBatch(image, trimap, alpha, trimap == 0.5, None, None)
+    batch = random_batch(*((2, 32) if toy else (4, 320)))
 
     def one_step() -> None:
         terms, _ = objective(batch)

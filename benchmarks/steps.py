@@ -22,10 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 import models
-from benchmarks.parts import plain_spatial
+from benchmarks.parts import plain_spatial, random_batch
 from benchmarks.timing import fastest, parser, positive, report
 from models import Network
 from utils.cli.arguments import CONFIGS
@@ -74,12 +73,6 @@ def main(argv: Sequence[str] | None = None) -> None:
             report(f"{name}, against plain", seconds[0] / taken, "times")
         if cuda:
             report(f"{name}, peak memory", peak(steps[name], device), "MB")
-
-
-def random_batch(count: int, side: int) -> MattingBatch:
-    image, alpha = (torch.rand(count, channels, side, side) for channels in (3, 1))
-    trimap = torch.randint(3, alpha.shape) / 2
-    return MattingBatch(image, trimap, alpha, trimap == 0.5, None, None)
 
 
 def gated(teacher: Network) -> Network:
@@ -135,7 +128,8 @@ def plain_step(config: Config, teacher: Network, batch: MattingBatch, device: to
         loss = loss + alpha_loss(alpha, target, batch.unknown)
         for stage in config.distill.stages:
             maps = ours[stage].activation, theirs[stage].activation
-            loss = loss + plain_spatial(*maps) + F.mse_loss(*map(channel_similarity, maps))
+            channels = (one.flatten(2).mT[..., None] for one in maps)
+            loss = loss + plain_spatial(*maps) + plain_spatial(*channels)
         optimizer.zero_grad()
         loss.backward()
         for gate in gates:
@@ -150,12 +144,6 @@ def plain_step(config: Config, teacher: Network, batch: MattingBatch, device: to
 
 def alpha_loss(alpha: Tensor, target: Tensor, unknown: Tensor) -> Tensor:
     return ((alpha - target).square() + 1e-12).sqrt()[unknown].mean()
-
-
-def channel_similarity(maps: Tensor) -> Tensor:
-    rows = maps.flatten(2)
-    rows = rows / (rows.norm(dim=2, keepdim=True) + 1e-7)
-    return rows @ rows.mT
 
 
 def synchronise(device: torch.device) -> None:

@@ -13,7 +13,7 @@ from models.network import Network
 from utils import config as configs
 from utils.config.options import Config
 from utils.prune import History, Sparsity
-from utils.train.loop import fit
+from utils.train.loop import Run
 from utils.train.objective import Objective
 
 TINY = 1 / 32
@@ -67,7 +67,7 @@ class Training:
     def fit(self, resume: bool = False) -> None:
         names = {"last": self.last.name, "best": self.best.name}
         gates = {"sparsity": self.sparsity, "history": self.history}
-        fit(self.objective, self.config, "train", **names, **gates, resume=resume)
+        Run(self.objective, self.config, "train", **names, **gates, resume=resume).fit()
 
 
 def tiny_training(

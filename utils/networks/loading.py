@@ -77,7 +77,7 @@ def open_teacher(config: Config) -> Network:
 
 
 def open_pruned(config: Config) -> tuple[Network, dict[str, str]]:
-    """The cut network of a config, and its origin for `fit`: what tells this one from others.
+    """The cut network of a config, and its origin for a `Run`: what tells this one from others.
 
     Raises:
         InputError: it is not there, or cannot be used.

@@ -40,24 +40,11 @@ log = logging.getLogger(__name__)
 Script = Literal["train", "train_prune", "train_pruned"]
 
 
-def fit(
-    objective: Objective,
-    config: Config,
-    script: Script,
-    *,
-    last: str,
-    best: str | None = None,
-    sparsity: Sparsity | None = None,
-    history: History | None = None,
-    origin: Mapping[str, str] | None = None,
-    resume: bool = False,
-) -> None:
-    """Train `objective.network` in place for the epochs of the script's options.
-
-    Where weights are averaged (`train.ema`), the network ends with the average. Several processes
-    end with the same network, and rank 0 writes.
+class Run:
+    """A training under way: what it consists of, and how far it is.
 
     Args:
+        objective: its network is trained for the epochs of the script's options.
         last: the file in `config.folder` from which `resume` continues.
         best: the file there of the network with the best validation score; None keeps none.
         sparsity: pulls on the gates, beside the loss.
@@ -65,42 +52,8 @@ def fit(
         origin: what else the network was made from, {name: short text}; saved in both files.
 
     Raises:
-        InputError: the loss is not finite, the disk is full, there is nothing to resume, or what
-            is there is another training.
-        SystemExit: a signal asked to stop; the state is saved and `resume` continues from it.
+        InputError: there is nothing to resume, or what is there is another training.
     """
-    run = Run(objective, config, script, last, best, sparsity, history, origin, resume)
-    board = config.folder / "board" / script
-    with (
-        StopRequest(patient=distributed.size() > 1) as stop,
-        nullcontext() if distributed.rank() else Board(board, purge_step=run.step + 1) as run.board,
-        progress_bar(total=run.total, initial=run.step, unit="step", dynamic_ncols=True) as run.bar,
-        run.loader.batches(stop) as samples,
-    ):
-        run.stop = stop
-        while run.pending or run.step < run.total:
-            if not run.pending:  # a validation that was broken off comes first
-                sample = next(samples, None)
-                if sample is None:  # a stop was asked for while it was waited for
-                    run.save()
-                    break
-                run.train_step(sample)
-                run.report()
-            if run.end_epoch() or distributed.asked(stop):
-                run.save()
-                if distributed.asked(stop):
-                    break
-    if code := distributed.asked(stop):
-        log.info(
-            f"{signal.Signals(code).name} after step {run.step} of {run.total}; saved {run.last}, "
-            "from which --resume continues"
-        )
-        raise SystemExit(128 + code)
-    objective.network.load_state_dict(run.average.network.state_dict())
-
-
-class Run:
-    """A training under way: what it consists of, and how far it is."""
 
     stop: StopRequest
     board: Board
@@ -117,7 +70,7 @@ class Run:
         origin: Mapping[str, str] | None = None,
         resume: bool = False,
     ) -> None:
-        self.config, self.options = config, config.loop(script)
+        self.config, self.script, self.options = config, script, config.loop(script)
         self.objective, self.network, self.task = objective, objective.network, objective.task
         self.sparsity, self.history = sparsity, history
         self.last, self.best = config.folder / last, config.folder / best if best else None
@@ -154,6 +107,43 @@ class Run:
             *(script, f"{cost.parameters(self.network):,}", options.epochs, self.per_epoch),
             *(self.setup.device, self.setup.precision),
         )
+
+    def fit(self) -> None:
+        """Train the network in place; it ends with the average where weights are averaged.
+
+        Several processes end with the same network, and rank 0 writes.
+
+        Raises:
+            InputError: the loss is not finite, or the disk is full.
+            SystemExit: a signal asked to stop; the state is saved and `resume` continues from it.
+        """
+        folder = self.config.folder / "board" / self.script
+        first, bar = not distributed.rank(), {"total": self.total, "initial": self.step}
+        with (
+            StopRequest(patient=distributed.size() > 1) as self.stop,
+            Board(folder, purge_step=self.step + 1) if first else nullcontext() as self.board,
+            progress_bar(**bar, unit="step", dynamic_ncols=True) as self.bar,
+            self.loader.batches(self.stop) as samples,
+        ):
+            while self.pending or self.step < self.total:
+                if not self.pending:  # a validation that was broken off comes first
+                    sample = next(samples, None)
+                    if sample is None:  # a stop was asked for while it was waited for
+                        self.save()
+                        break
+                    self.train_step(sample)
+                    self.report()
+                if self.end_epoch() or distributed.asked(self.stop):
+                    self.save()
+                    if distributed.asked(self.stop):
+                        break
+        if code := distributed.asked(self.stop):
+            log.info(
+                f"{signal.Signals(code).name} after step {self.step} of {self.total}; saved "
+                f"{self.last}, from which --resume continues"
+            )
+            raise SystemExit(128 + code)
+        self.network.load_state_dict(self.average.network.state_dict())
 
     def _start(self, resume: bool) -> Progress:
         if not resume:

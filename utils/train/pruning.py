@@ -13,7 +13,7 @@ from utils.networks.loading import set_seed
 from utils.prune import CRITERIA, Budget, cut_in_steps, gated, gates, per_cost
 from utils.prune.cut import Cut
 from utils.prune.scores import Scores
-from utils.train.loop import fit
+from utils.train.loop import Run
 from utils.train.objective import Objective
 from utils.train.setup import batch_losses
 
@@ -96,4 +96,4 @@ def _train(
     config = config.model_copy(update={"train_prune": own})
     origin = {"cut network": files.fingerprint(network)}
     objective = Objective(network, config, teacher)
-    fit(objective, config, "train_prune", last=last, origin=origin, resume=resume)
+    Run(objective, config, "train_prune", last=last, origin=origin, resume=resume).fit()
