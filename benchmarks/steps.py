@@ -1,6 +1,7 @@
 """Samples a second and peak memory of the pruning stage, beside the plain loop.
 
     python benchmarks/steps.py [--network dim] [--crop 320] [--batch 4] [--device cuda] [--ours]
+        [--compile]
 
 The plain loop is what a first script would do: float32 in contiguous layout, the teacher as it was
 trained, SPKD with its HW x HW matrices as released, and the loss read at each step. Ours is that of
@@ -47,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options.add_argument("--batch", type=positive, default=4, metavar="N", help="(4)")
     options.add_argument("--device", default="auto", help="auto, cpu or cuda (auto)")
     options.add_argument("--ours", action="store_true", help="without the plain loop")
+    options.add_argument("--compile", action="store_true", help="ours by train.compile, too")
     options.add_argument("--repeats", type=positive, default=3, metavar="N", help="(3)")
     args = options.parse_args(argv)
     width = 1.0
@@ -62,9 +64,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     cuda = device.type == "cuda"
     steps = {} if args.ours else {"plain": plain_step(config, teacher, batch, device)}
     steps |= {"plain, TF32": with_tf32(steps["plain"])} if cuda and steps else {}
-    steps |= {"ours, float32": our_step(config, teacher, batch, device, "float32")}
-    if has_bfloat16(device):
-        steps |= {"ours, bfloat16": our_step(config, teacher, batch, device, "bfloat16")}
+    for precision in ("float32", "bfloat16")[: 1 + has_bfloat16(device)]:
+        for way in ("", ", compiled")[: 1 + args.compile]:
+            made = our_step(config, teacher, batch, device, precision, compiled=bool(way))
+            steps[f"ours, {precision}{way}"] = made
     clock = time.perf_counter if cuda else time.process_time
     seconds = fastest(list(steps.values()), args.repeats, clock)
     for name, taken in zip(steps, seconds, strict=True):
@@ -89,12 +92,19 @@ def moved(batch: MattingBatch, device: torch.device, layout: torch.memory_format
 
 
 def our_step(
-    config: Config, teacher: Network, batch: MattingBatch, device: torch.device, precision: str
+    config: Config,
+    teacher: Network,
+    batch: MattingBatch,
+    device: torch.device,
+    precision: str,
+    compiled: bool = False,
 ) -> Step:
     """A step of `train_prune.py`."""
     network, layout = gated(teacher), torch.channels_last
     objective = Objective(network, config, copy.deepcopy(teacher))
     objective.to(device, memory_format=layout)
+    if compiled:
+        objective.compile()
     sparsity = make_sparsity(network, config)
     optimizer = make_optimizer(objective, network, config.train, config.prune.gate_lr)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
