@@ -72,14 +72,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser(__doc__)
     options.add_argument("--network", choices=shipped_networks(), default="small")
     args = options.parse_args(argv)
-    sizes, repeats = ((TOY,), 1) if args.toy else (SIZES, 5)
+    sizes, repeats, count = ((TOY,), 1, 1) if args.toy else (SIZES, 5, None)
     photographs = [
         (
             read_image(path),
             read_trimap(PHOTOGRAPHS / "trimap" / f"{path.stem}.png"),
             read_alpha(PHOTOGRAPHS / "alpha" / f"{path.stem}.png"),
         )
-        for path in sorted((PHOTOGRAPHS / "image").glob("*.jpg"))
+        for path in sorted((PHOTOGRAPHS / "image").glob("*.jpg"))[:count]
     ]
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "network.onnx"
