@@ -192,3 +192,13 @@ def test_a_worker_gets_paths_not_pictures(root):
     copied = pickle.loads(pickle.dumps(store))
     assert len(pickle.dumps(store)) == before
     assert np.array_equal(copied.open(sources[0]).rgba, store.open(sources[0]).rgba)
+
+
+def test_a_row_of_more_pixels_than_its_counts_can_tell_is_left_out(root, caplog):
+    many(root)
+    for folder in ("fg", "alpha"):
+        shape = (1, 65536, 3) if folder == "fg" else (1, 65536)
+        write_image(root / "train" / folder / "wide.png", np.full(shape, 9, np.uint8))
+    build_store(root)
+    assert "wide.png: wider than 65535 pixels; make it smaller" in caplog.text
+    assert "wide.safetensors" not in files(root)

@@ -40,6 +40,7 @@ ARRAYS = ("rgba", "reach", "counts")  # the fields of `Stored` by their names in
 RADII = 256
 MOST_MAPS = 10_000  # at a time; Linux allows a process 65,530
 CONTINUED = 16  # levels, on average, by which hidden colours may differ from visible ones beside
+WIDEST = 65535  # what a count of 16 bits can tell of a row
 
 
 class Stored(NamedTuple):
@@ -188,6 +189,9 @@ def _sizes(sources: list[Foreground]) -> tuple[dict[str, tuple[int, int]], list[
             size, other = image_size(one.fg), image_size(one.alpha)
         except InputError as error:
             bad.append(str(error))
+            continue
+        if size[1] > WIDEST:
+            bad.append(f"{one.fg}: wider than {WIDEST} pixels; make it smaller")
             continue
         try:
             check_sizes(one.fg, size, one.alpha, other)
