@@ -2,12 +2,11 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple
 
 import torch
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from models import Network
@@ -35,13 +34,12 @@ def macs(network: Network, height: int, width: int, plan: Mapping[str, int] | No
     Args:
         plan: other widths than the network's.
     """
-    calls, others = _calls(type(network), json.dumps(network.structure), height, width)
+    written, others = _written(type(network), json.dumps(network.structure), height, width)
     with torch.device("meta"):
         twin = network.blank(plan or network.plan, **network.structure).eval()
         if others:  # they depend on the widths, too
             return _counted(twin, height, width)
-        weights = {name: twin.get_submodule(name).weight.numel() for name, *_ in calls}
-    return sum(positions * weights[name] for name, positions, _ in calls)
+        return _multiplied(twin, written)
 
 
 def memory(network: Network, height: int, width: int, plan: Mapping[str, int] | None = None) -> int:
@@ -50,43 +48,37 @@ def memory(network: Network, height: int, width: int, plan: Mapping[str, int] | 
     Args:
         plan: other widths than the network's.
     """
-    calls, _ = _calls(type(network), json.dumps(network.structure), height, width)
+    written, _ = _written(type(network), json.dumps(network.structure), height, width)
     with torch.device("meta"):
         twin = network.blank(plan or network.plan, **network.structure)
-    return sum(pixels * twin.get_submodule(name).out_channels for name, _, pixels in calls)
-
-
-class _Call(NamedTuple):
-    """A convolution: how often its whole weight is applied, and the pixels that it writes."""
-
-    name: str
-    positions: int
-    pixels: int
+    return sum(count * twin.get_submodule(name).out_channels for name, count in written.items())
 
 
 @cache
-def _calls(kind: type[Network], structure: str, height: int, width: int) -> tuple[list[_Call], int]:
-    """The convolutions for a picture of that size, whatever their widths, and all other MACs.
+def _written(
+    kind: type[Network], structure: str, height: int, width: int
+) -> tuple[Mapping[str, int], int]:
+    """The pixels that each convolution writes for a picture of that size, whatever its widths.
 
-    On the meta device: nothing is computed and no memory is used.
+    And the multiply-accumulates that do not follow from them: of attention, and of transposed
+    convolutions. On the meta device: nothing is computed and no memory is used.
     """
-    calls = []
-
-    def add(name: str, layer: Conv | TransposedConv, read: Tensor, written: Tensor) -> None:
-        pixels = written.shape[2:].numel()
-        transposed = isinstance(layer, TransposedConv)
-        calls.append(_Call(name, read.shape[2:].numel() if transposed else pixels, pixels))
-
+    written: Counter[str] = Counter()
     with torch.device("meta"):
         twin = kind.blank(**json.loads(structure)).eval()
         for name, layer in twin.named_modules():
             if isinstance(layer, (Conv, TransposedConv)):
                 layer.register_forward_hook(
-                    lambda layer, read, written, name=name: add(name, layer, read[0], written)
+                    lambda *call, name=name: written.update({name: call[-1].shape[2:].numel()})
                 )
-        total = _counted(twin, height, width)
-        known = sum(call.positions * twin.get_submodule(call.name).weight.numel() for call in calls)
-    return calls, total - known
+        return written, _counted(twin, height, width) - _multiplied(twin, written)
+
+
+def _multiplied(network: Network, written: Mapping[str, int]) -> int:
+    """The multiply-accumulates of convolutions that write so many pixels."""
+    return sum(
+        count * network.get_submodule(name).weight.numel() for name, count in written.items()
+    )
 
 
 def _counted(network: Network, height: int, width: int) -> int:
