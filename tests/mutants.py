@@ -116,8 +116,8 @@ KNOWN = (
     Known(
         "EMA is applied twice a step",
         "utils/train/loop.py",
-        "            self.average.update()\n",
-        "            self.average.update()\n            self.average.update()\n",
+        "        self.average.update()\n",
+        "        self.average.update()\n        self.average.update()\n",
         "train/test_averages",
     ),
     Known(

@@ -13,6 +13,7 @@ import yaml
 
 import models
 from models.files import saving as files
+from tests import mutants
 from utils import config as configs
 from utils.config.options import Config, Section
 from utils.images.reading import read_alpha
@@ -153,3 +154,7 @@ def test_the_citation_has_the_version_of_the_project():
     version = re.search(r'^version = "(.+)"$', text(ROOT / "pyproject.toml"), re.MULTILINE)[1]
     assert yaml.safe_load(text(ROOT / "CITATION.cff"))["version"] == version
     assert f"## [{version}]" in text(ROOT / "CHANGELOG.md")
+
+
+def test_the_known_faults_of_make_mutants_can_be_put_in():
+    assert all(one.source() for one in mutants.KNOWN)
